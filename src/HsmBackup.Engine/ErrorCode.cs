@@ -1,0 +1,80 @@
+namespace HsmBackup.Engine;
+
+/// <summary>Stable identifiers of the errors of HsmBackup. Names never change meaning; scripts may depend on them.</summary>
+public enum ErrorCode
+{
+    /// <summary>The PKCS#11 library file does not exist.</summary>
+    LibraryNotFound,
+    /// <summary>The library exists but could not be loaded or initialised, or is not a PKCS#11 library.</summary>
+    LibraryLoadFailed,
+    /// <summary>No token matches the label or serial.</summary>
+    TokenNotFound,
+    /// <summary>More than one token matches.</summary>
+    TokenAmbiguous,
+    /// <summary>The token or its user PIN is not initialised.</summary>
+    TokenNotInitialized,
+    /// <summary>The token is not the one that the backup was made of.</summary>
+    TokenMismatch,
+    /// <summary>The token refused an operation; the message names the C_ function and the CKR value.</summary>
+    TokenError,
+    /// <summary>The token offers no way to wrap and unwrap keys that was proven to work.</summary>
+    TokenCannotWrap,
+    /// <summary>The PIN is wrong. It was sent once.</summary>
+    PinIncorrect,
+    /// <summary>The token is locked.</summary>
+    PinLocked,
+    /// <summary>A PIN is needed and none was given.</summary>
+    PinRequired,
+    /// <summary>The folder or file for the backup, key or state cannot be written.</summary>
+    DestinationUnwritable,
+    /// <summary>The disk is full.</summary>
+    DiskFull,
+    /// <summary>There is no backup at the path.</summary>
+    BackupNotFound,
+    /// <summary>The file does not begin with the magic line of a backup.</summary>
+    NotABackup,
+    /// <summary>The file is of a format version that this program does not know.</summary>
+    UnsupportedVersion,
+    /// <summary>The public header is malformed.</summary>
+    HeaderInvalid,
+    /// <summary>The structure or the checksum of the file is wrong: damaged or truncated.</summary>
+    IntegrityFailed,
+    /// <summary>The file was changed by somebody, or its parts do not belong together.</summary>
+    AuthenticationFailed,
+    /// <summary>The one-time key is not the key of this backup.</summary>
+    KeyMismatch,
+    /// <summary>The text is not a one-time key: a typing error, or something else.</summary>
+    KeyTextInvalid,
+    /// <summary>A one-time key is needed and none was given.</summary>
+    KeyRequired,
+    /// <summary>An unattended backup was not told where its one-time key goes.</summary>
+    KeyDestinationRequired,
+    /// <summary>The key file exists already and is never overwritten.</summary>
+    KeyFileExists,
+    /// <summary>The key file does not exist.</summary>
+    KeyFileNotFound,
+    /// <summary>A key file may not stand in the folder that holds the backup.</summary>
+    KeyFileBesideBackup,
+    /// <summary>The key file is sealed for a certificate whose private key is not available here.</summary>
+    KeyFileSealed,
+    /// <summary>The certificate cannot receive a key.</summary>
+    KeyRecipientInvalid,
+    /// <summary>Objects of the token could not be captured, and a partial backup was not accepted.</summary>
+    BackupIncomplete,
+    /// <summary>A check of a backup failed.</summary>
+    TestFailed,
+    /// <summary>A level of verification needs something that was not given, such as a token.</summary>
+    TestNotPossible,
+    /// <summary>Nothing was restored; the token is as it was.</summary>
+    RestoreFailed,
+    /// <summary>The restore stopped on the way; run it again with the same backup and key to finish it.</summary>
+    RestoreInterrupted,
+    /// <summary>The restore would remove objects that no backup can bring back.</summary>
+    WouldDestroyUnrecoverable,
+    /// <summary>Another operation on the same token or store is under way.</summary>
+    Busy,
+    /// <summary>The caller asked to stop.</summary>
+    Cancelled,
+    /// <summary>An argument does not make sense; the message says which and why.</summary>
+    InvalidArgument,
+}
