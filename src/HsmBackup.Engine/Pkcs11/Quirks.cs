@@ -27,7 +27,4 @@ public enum Quirks
 
     /// <summary>AES key wrap pads values with zero bytes to a multiple of 8 and forgets their length (SoftHSM 2.6).</summary>
     WrapRoundsLengths = 8,
-
-    /// <summary>A refused C_UnwrapKey or C_CreateObject leaves a half-made token object behind (SoftHSM 2.6).</summary>
-    LeavesHalfMadeObjects = 16,
 }
