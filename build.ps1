@@ -192,25 +192,39 @@ function Invoke-Pack {
     Invoke-Build
     $zip = "out/HsmBackup-$(Get-ProjectVersion).zip"
     $staging = "$zip.$PID"
-    # The same sources give the same archive: sorted names, one time stamp (the oldest that a zip can hold), one mode.
-    $stamp = [DateTimeOffset]::new(1980, 1, 1, 0, 0, 0, [TimeSpan]::Zero)
-    $mode = 0x81A4 -shl 16
-    $archive = [IO.Compression.ZipFile]::Open((Join-Path $PWD $staging), 'Create')
+    try {
+        Write-ModuleArchive -Path $staging
+        Move-Item -LiteralPath $staging -Destination $zip -Force
+    }
+    finally {
+        Remove-Item -LiteralPath $staging -Force -ErrorAction Ignore
+    }
+    $hash = (Get-FileHash -LiteralPath $zip -Algorithm SHA256).Hash.ToLowerInvariant()
+    # The format that sha256sum writes and checks.
+    Set-Content -LiteralPath "$zip.sha256" -Value "$hash  $(Split-Path -Leaf $zip)`n" -NoNewline
+    "$zip  SHA-256 $hash"
+}
+
+# The same sources give the same archive: names in one order, one time stamp (the oldest that a zip can hold), one mode.
+function Write-ModuleArchive([string] $Path) {
+    $archive = [IO.Compression.ZipFile]::Open((Join-Path $PWD $Path), 'Create')
     try {
         foreach ($file in Get-ModuleFile -Path $moduleFolder) {
-            $entry = [IO.Compression.ZipFileExtensions]::CreateEntryFromFile($archive, $file.FullName, "HsmBackup/$($file.Entry)")
-            $entry.LastWriteTime = $stamp
-            $entry.ExternalAttributes = $mode
+            $entry = $archive.CreateEntry("HsmBackup/$($file.Entry)")
+            $entry.LastWriteTime = [DateTimeOffset]::new(1980, 1, 1, 0, 0, 0, [TimeSpan]::Zero)
+            $entry.ExternalAttributes = 0x81A4 -shl 16 # a regular file, rw-r--r--
+            $stream = $entry.Open()
+            try {
+                $stream.Write([IO.File]::ReadAllBytes($file.FullName))
+            }
+            finally {
+                $stream.Dispose()
+            }
         }
     }
     finally {
         $archive.Dispose()
     }
-    Move-Item -LiteralPath $staging -Destination $zip -Force
-    $hash = (Get-FileHash -LiteralPath $zip -Algorithm SHA256).Hash.ToLowerInvariant()
-    # The format that sha256sum writes and checks.
-    Set-Content -LiteralPath "$zip.sha256" -Value "$hash  $(Split-Path -Leaf $zip)`n" -NoNewline
-    "$zip  SHA-256 $hash"
 }
 
 function Invoke-Lint {
