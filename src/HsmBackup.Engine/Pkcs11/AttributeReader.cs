@@ -63,7 +63,7 @@ internal sealed unsafe class AttributeReader : IDisposable
     private static int FixedLength(ulong type) => AttributeTable.KindOf(type) switch
     {
         AttributeKind.Boolean => 1,
-        AttributeKind.MechanismList => 0,
+        AttributeKind.MechanismList or AttributeKind.NumberList => 0,
         _ when AttributeTable.IsNumeric(type) => sizeof(CULong),
         _ => 0,
     };
@@ -215,7 +215,9 @@ internal sealed unsafe class AttributeReader : IDisposable
     }
 
     private static void Add(AttributeReading reading, ulong type, void* value, int length) =>
-        reading.Attributes.Set(new TokenAttribute(type, Canonical(type, value, length)));
+        reading.Attributes.Set(AttributeTable.KindOf(type) == AttributeKind.Template
+            ? new TokenAttribute(type, [], [])
+            : new TokenAttribute(type, Canonical(type, value, length)));
 
     private static byte[] Canonical(ulong type, void* value, int length)
     {

@@ -93,4 +93,4 @@ internal unsafe ref struct NativeTemplate
     }
 
     private static int Aligned(int length) => (length + 7) & ~7;
-
+}

@@ -23,6 +23,11 @@ public static class AttributeTable
     /// <returns><see cref="AttributeKind.Bytes"/> for a code without a name.</returns>
     public static AttributeKind KindOf(ulong type) => Find(type)?.Kind ?? AttributeKind.Bytes;
 
+    /// <summary>True where the value is one CK_ULONG or an array of them.</summary>
+    /// <param name="type">The code.</param>
+    public static bool IsNumeric(ulong type) =>
+        Find(type) is { } info && (info.IsNumber || info.Kind is AttributeKind.NumberList or AttributeKind.MechanismList);
+
     /// <summary>What an attribute is to a backup of an object of a class.</summary>
     /// <param name="type">The code of the attribute.</param>
     /// <param name="objectClass">The class of the object, one of <see cref="Cko"/>.</param>
