@@ -1,5 +1,3 @@
-using HsmBackup.Engine.Tokens;
-
 namespace HsmBackup.Engine.Backup;
 
 /// <summary>An object of the backup or the token as the planner sees it.</summary>
@@ -10,7 +8,11 @@ namespace HsmBackup.Engine.Backup;
 /// <param name="IsWhole">True where the backup has all of it, or a safety backup could.</param>
 /// <param name="IsDebris">True for what an interrupted restore left half made.</param>
 internal sealed record PlanObject(
-    ObjectSummary Summary, string Identity, string Fingerprint, ulong Handle, bool IsWhole, bool IsDebris = false);
+    ObjectSummary Summary, string Identity, string Fingerprint, ulong Handle, bool IsWhole, bool IsDebris = false)
+{
+    /// <summary>False where the token will not let it be removed (CKA_DESTROYABLE).</summary>
+    public bool IsDestroyable { get; init; } = true;
+}
 
 /// <summary>A plan item with what is needed to carry it out.</summary>
 /// <param name="Item">The item.</param>
