@@ -2,9 +2,14 @@
 
 BeforeDiscovery {
     $root = (Get-Item -LiteralPath "$PSScriptRoot/../..").FullName
-    $scripts = Get-Item -LiteralPath $root/build.ps1, $root/PSScriptAnalyzerSettings.psd1
-    $scripts += Get-ChildItem -Path $root/module, $root/tests, $root/examples -Include *.ps1, *.psm1, *.psd1 -Recurse -ErrorAction Ignore
-    $cases = $scripts | ForEach-Object { @{ Name = [IO.Path]::GetRelativePath($root, $_.FullName); File = $_.FullName; Root = $root } }
+    $folders = Get-Item -Path $root/module, $root/tests, $root/examples -ErrorAction Ignore
+    $scripts = @(
+        Get-Item -Path $root/*.ps1, $root/*.psd1
+        Get-ChildItem -Path $folders -Include *.ps1, *.psm1, *.psd1 -Recurse
+    )
+    $cases = foreach ($script in $scripts) {
+        @{ Name = [IO.Path]::GetRelativePath($root, $script.FullName); File = $script.FullName; Root = $root }
+    }
     $noAnalyzer = -not (Get-Module -ListAvailable -Name PSScriptAnalyzer)
 }
 
