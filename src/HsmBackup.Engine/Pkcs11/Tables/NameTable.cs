@@ -34,7 +34,7 @@ internal sealed class NameTable
             // A checkout on Windows may have turned the line ends of the source into CR LF.
             var line = text[range].TrimEnd((byte)'\r');
             if (line.IsEmpty) continue;
-            if (!Utf8Parser.TryParse(line, out uint code, out var digits, 'X') || digits != 8 || line[8] != (byte)' ')
+            if (!Utf8Parser.TryParse(line, out uint code, out var digits, 'X') || digits != 8 || line is not [_, _, _, _, _, _, _, _, (byte)' ', _, ..])
                 throw new FormatException($"Not a line of a name table: {Encoding.UTF8.GetString(line)}");
             into.Add(new(code, Encoding.UTF8.GetString(line[9..])));
         }
