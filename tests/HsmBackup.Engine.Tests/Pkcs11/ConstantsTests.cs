@@ -80,21 +80,17 @@ public sealed class ConstantsTests
     [Fact]
     public void Codes_without_a_constant_have_no_name()
     {
-        NameTableText(NameText.ReturnValues, typeof(Ckr));
-        NameTableText(NameText.Classes, typeof(Cko));
-        NameTableText(NameText.KeyTypes, typeof(Ckk));
-        NameTableText(NameText.CertificateTypes, typeof(Ckc));
-        NameTableText(NameText.AsymmetricMechanisms, typeof(Ckm));
-        NameTableText(NameText.PostQuantumMechanisms, typeof(Ckm));
-        NameTableText(NameText.CipherMechanisms, typeof(Ckm));
-        NameTableText(NameText.DigestMechanisms, typeof(Ckm));
-        NameTableText(NameText.DerivationMechanisms, typeof(Ckm));
-        NameTableText(NameText.NssMechanisms, typeof(Ckm));
+        Check(new NameTable().Add(NameText.ReturnValues), typeof(Ckr));
+        Check(new NameTable().Add(NameText.Classes), typeof(Cko));
+        Check(new NameTable().Add(NameText.KeyTypes), typeof(Ckk));
+        Check(new NameTable().Add(NameText.CertificateTypes), typeof(Ckc));
+        Check(Names.MakeMechanisms(), typeof(Ckm));
+        Check(Names.MakeAttributes(), typeof(Cka));
 
-        static void NameTableText(ReadOnlySpan<byte> text, Type constants)
+        static void Check(NameTable names, Type constants)
         {
             var codes = ConstantsOf(constants).Select(constant => constant.Value).ToHashSet();
-            Assert.All(NameTable.Read(text), row => Assert.Contains(row.Key, codes));
+            Assert.All(names.All, name => Assert.Contains(name.Code, codes));
         }
     }
 

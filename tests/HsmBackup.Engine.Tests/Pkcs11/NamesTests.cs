@@ -117,10 +117,10 @@ public sealed class NamesTests
     [Fact]
     public void A_malformed_line_of_a_table_is_refused()
     {
-        Assert.Throws<FormatException>(() => NameTable.Read("0000001 CKA_TOO_SHORT"u8));
-        Assert.Throws<FormatException>(() => NameTable.Read("00000001CKA_NO_BLANK"u8));
-        Assert.Throws<FormatException>(() => NameTable.Read("CKA_NO_CODE"u8));
-        Assert.Throws<FormatException>(() => NameTable.Read("00000001"u8));
-        Assert.Equal("CKA_TOKEN", Assert.Single(NameTable.Read("00000001 CKA_TOKEN\r\n"u8)).Value);
+        Assert.Throws<FormatException>(() => new NameTable().Add("0000001 CKA_TOO_SHORT"u8));
+        Assert.Throws<FormatException>(() => new NameTable().Add("00000001CKA_NO_BLANK"u8));
+        Assert.Throws<FormatException>(() => new NameTable().Add("CKA_NO_CODE"u8));
+        Assert.Throws<FormatException>(() => new NameTable().Add("00000001"u8));
+        Assert.Equal("CKA_TOKEN", Assert.Single(new NameTable().Add("00000001 CKA_TOKEN\r\n"u8).All).Text);
     }
 }
