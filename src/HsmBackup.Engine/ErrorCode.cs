@@ -53,6 +53,8 @@ public enum ErrorCode
     KeyFileExists,
     /// <summary>The key file does not exist.</summary>
     KeyFileNotFound,
+    /// <summary>The key file exists but may not or cannot be read.</summary>
+    KeyFileUnreadable,
     /// <summary>A key file may not stand in the folder that holds the backup.</summary>
     KeyFileBesideBackup,
     /// <summary>The key file is sealed for a certificate whose private key is not available here.</summary>

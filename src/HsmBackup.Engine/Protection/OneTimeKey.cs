@@ -36,11 +36,16 @@ public sealed class OneTimeKey : IDisposable
     /// <exception cref="HsmBackupException">
     /// <see cref="ErrorCode.KeyTextInvalid"/>: the message says what is wrong and where, and repeats nothing of the key.
     /// </exception>
-    public static OneTimeKey Parse(ReadOnlySpan<char> text) => new(OneTimeKeyText.Read(text));
+    public static OneTimeKey Parse(ReadOnlySpan<char> text) => Parse(text, path: null);
+
+    /// <summary>Reads the text form out of a file, which the message then names.</summary>
+    internal static OneTimeKey Parse(ReadOnlySpan<char> text, string? path) => new(OneTimeKeyText.Read(text, path));
 
     /// <summary>Reads the text form out of a secure string; no managed string is made of it.</summary>
     /// <param name="text">The text; it stays the caller's to dispose.</param>
-    /// <exception cref="HsmBackupException"><see cref="ErrorCode.KeyTextInvalid"/>: as for <see cref="Parse"/>.</exception>
+    /// <exception cref="HsmBackupException">
+    /// <see cref="ErrorCode.KeyTextInvalid"/>: as for <see cref="Parse(ReadOnlySpan{char})"/>.
+    /// </exception>
     public static unsafe OneTimeKey FromSecureString(SecureString text)
     {
         ArgumentNullException.ThrowIfNull(text);

@@ -10,7 +10,10 @@ namespace HsmBackup.Engine.Protection;
 /// </summary>
 internal static class OneTimeKeyText
 {
-    public static SecretBuffer Read(ReadOnlySpan<char> text)
+    /// <summary>Reads the text form.</summary>
+    /// <param name="text">The text.</param>
+    /// <param name="path">The file that it comes from, for the message; null where it was typed.</param>
+    public static SecretBuffer Read(ReadOnlySpan<char> text, string? path)
     {
         // One character more than any Bech32m text: what is longer is refused by its length and need not be kept.
         Span<char> compact = stackalloc char[Bech32m.MaxLength + 1];
@@ -18,7 +21,7 @@ internal static class OneTimeKeyText
         try
         {
             int count = Compact(text, compact);
-            return Decode(compact[..Math.Min(count, compact.Length)], count, bytes.Span);
+            return Decode(compact[..Math.Min(count, compact.Length)], count, bytes.Span, path);
         }
         finally
         {
@@ -27,12 +30,12 @@ internal static class OneTimeKeyText
         }
     }
 
-    private static SecretBuffer Decode(ReadOnlySpan<char> compact, int count, Span<byte> scratch)
+    private static SecretBuffer Decode(ReadOnlySpan<char> compact, int count, Span<byte> scratch, string? path)
     {
         bool valid = Bech32m.TryDecode(OneTimeKey.Prefix, compact, scratch, out int written, out Bech32mError error);
         if (!valid || written != OneTimeKey.ByteLength)
         {
-            throw Refusal(compact, count, error);
+            throw Refusal(compact, count, error, path);
         }
         return SecretBuffer.CopyOf(scratch[..written]);
     }
@@ -56,8 +59,12 @@ internal static class OneTimeKeyText
         return count;
     }
 
-    private static HsmBackupException Refusal(ReadOnlySpan<char> compact, int count, Bech32mError error) =>
-        new(ErrorCode.KeyTextInvalid, "This is not a one-time key: " + Reason(compact, count, error), Advice);
+    private static HsmBackupException Refusal(ReadOnlySpan<char> compact, int count, Bech32mError error, string? path)
+    {
+        string subject = path is null ? "The text" : $"The content of '{path}'";
+        string message = $"{subject} is not a one-time key: {Reason(compact, count, error)}";
+        return new HsmBackupException(ErrorCode.KeyTextInvalid, message, Advice) { Target = path };
+    }
 
     private const string Advice =
         "Give the whole key as it was shown, beginning with hsmkey1. Its letters may be all lower case or all upper case; "

@@ -1,0 +1,40 @@
+using System.Runtime.InteropServices;
+
+namespace HsmBackup.Engine;
+
+/// <summary>
+/// Flushes a folder, after the files in it were flushed: a file is on disk only when its name is, and a power cut may
+/// otherwise take a file away that was written in full.
+/// </summary>
+internal static partial class FolderFlush
+{
+    private const int ReadOnly = 0;
+
+    /// <summary>Flushes the names in a folder to disk, as far as the system has a way to.</summary>
+    /// <remarks>
+    /// Failures are not reported: some network and FUSE file systems refuse this call on a folder and have no need of
+    /// it, and the file itself has been flushed by then. Windows has no such call; NTFS keeps names in its journal.
+    /// </remarks>
+    public static void Flush(string folder)
+    {
+        if (OperatingSystem.IsWindows())
+        {
+            return;
+        }
+        int descriptor = Open(folder, ReadOnly);
+        if (descriptor >= 0)
+        {
+            _ = FSync(descriptor);
+            _ = Close(descriptor);
+        }
+    }
+
+    [LibraryImport("libc", EntryPoint = "open", StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int Open(string path, int flags);
+
+    [LibraryImport("libc", EntryPoint = "fsync")]
+    private static partial int FSync(int descriptor);
+
+    [LibraryImport("libc", EntryPoint = "close")]
+    private static partial int Close(int descriptor);
+}

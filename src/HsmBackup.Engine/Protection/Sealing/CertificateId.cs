@@ -1,0 +1,54 @@
+using System.Formats.Asn1;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+
+namespace HsmBackup.Engine.Protection.Sealing;
+
+/// <summary>A certificate by its issuer and serial number, as CMS names it (IssuerAndSerialNumber of RFC 5652).</summary>
+internal sealed class CertificateId
+{
+    private readonly byte[] _issuer;
+    private readonly byte[] _serial;
+
+    private CertificateId(byte[] issuer, byte[] serial, string issuerName)
+    {
+        _issuer = issuer;
+        _serial = serial;
+        Name = $"{issuerName}, serial number {Convert.ToHexString(serial)}";
+    }
+
+    /// <summary>Issuer and serial number in words, by which a person finds the certificate.</summary>
+    public string Name { get; }
+
+    /// <summary>Reads the sequence of issuer and serial number.</summary>
+    /// <exception cref="AsnContentException">It is something else.</exception>
+    public static CertificateId Read(AsnReader reader)
+    {
+        AsnReader id = reader.ReadSequence();
+        byte[] issuer = id.ReadEncodedValue().ToArray();
+        byte[] serial = id.ReadIntegerBytes().ToArray();
+        try
+        {
+            return new CertificateId(issuer, serial, new X500DistinguishedName(issuer).Name);
+        }
+        catch (CryptographicException e)
+        {
+            throw new AsnContentException("The issuer is not a distinguished name.", e);
+        }
+    }
+
+    /// <summary>Writes the issuer and serial number of a certificate.</summary>
+    public static void Write(AsnWriter writer, X509Certificate2 certificate)
+    {
+        using (writer.PushSequence())
+        {
+            writer.WriteEncodedValue(certificate.IssuerName.RawData);
+            writer.WriteInteger(certificate.SerialNumberBytes.Span);
+        }
+    }
+
+    /// <summary>Whether this names the certificate.</summary>
+    public bool Names(X509Certificate2 certificate) =>
+        certificate.SerialNumberBytes.Span.SequenceEqual(_serial)
+        && certificate.IssuerName.RawData.AsSpan().SequenceEqual(_issuer);
+}

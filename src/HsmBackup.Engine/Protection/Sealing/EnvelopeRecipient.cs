@@ -1,0 +1,63 @@
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+
+namespace HsmBackup.Engine.Protection.Sealing;
+
+/// <summary>One of those that a key file is sealed for: who it is, and the content key as only they can open it.</summary>
+/// <param name="id">The certificate that the content key was encrypted for.</param>
+internal abstract class EnvelopeRecipient(CertificateId id)
+{
+    /// <summary>Length of the content key: AES-256.</summary>
+    public const int ContentKeyLength = 32;
+
+    /// <summary>The certificate that the content key was encrypted for.</summary>
+    public CertificateId Id { get; } = id;
+
+    /// <summary>Opens the content key with the private key of the certificate.</summary>
+    /// <exception cref="CryptographicException">
+    /// The private key refused or is of another kind, or the content key is damaged.
+    /// </exception>
+    public abstract SecretBuffer OpenContentKey(X509Certificate2 certificate);
+
+    /// <summary>The private key cannot do what this recipient needs.</summary>
+    protected static CryptographicException WrongKind() => new("Its private key is of another kind.");
+
+    /// <summary>What the private key gave is no content key.</summary>
+    protected static CryptographicException Damaged() => new("The sealed content key is damaged.");
+}
+
+/// <summary>A recipient whose certificate holds an RSA key (KeyTransRecipientInfo).</summary>
+/// <param name="id">Its certificate.</param>
+/// <param name="encryptedKey">The content key by RSA-OAEP with SHA-256.</param>
+internal sealed class RsaEnvelopeRecipient(CertificateId id, byte[] encryptedKey) : EnvelopeRecipient(id)
+{
+    public override SecretBuffer OpenContentKey(X509Certificate2 certificate)
+    {
+        using RSA rsa = certificate.GetRSAPrivateKey() ?? throw WrongKind();
+        using SecretBuffer opened = new((rsa.KeySize + 7) / 8);
+        int length = rsa.Decrypt(encryptedKey, opened.Span, RSAEncryptionPadding.OaepSHA256);
+        return length == ContentKeyLength ? SecretBuffer.CopyOf(opened.Span[..length]) : throw Damaged();
+    }
+}
+
+/// <summary>A recipient whose certificate holds an EC key (KeyAgreeRecipientInfo).</summary>
+/// <param name="id">Its certificate.</param>
+/// <param name="wrappedKey">The content key, wrapped by RFC 3394 under the agreed key.</param>
+/// <param name="originator">The sender's ephemeral public key: an uncompressed point on the recipient's curve.</param>
+internal sealed class EcEnvelopeRecipient(CertificateId id, byte[] wrappedKey, byte[] originator) : EnvelopeRecipient(id)
+{
+    public override SecretBuffer OpenContentKey(X509Certificate2 certificate)
+    {
+        using ECDiffieHellman own = certificate.GetECDiffieHellmanPrivateKey() ?? throw WrongKind();
+        using ECDiffieHellman sender = EcKeyAgreement.ImportPoint(own.PublicKey.ExportParameters().Curve, originator);
+        using SecretBuffer kek = EcKeyAgreement.DeriveKek(own, sender.PublicKey);
+        SecretBuffer contentKey = new(ContentKeyLength);
+        if (wrappedKey.Length == KeyWrap.WrappedLength3394(ContentKeyLength)
+            && KeyWrap.TryUnwrap3394(kek.Span, wrappedKey, contentKey.Span, out _))
+        {
+            return contentKey;
+        }
+        contentKey.Dispose();
+        throw Damaged();
+    }
+}
