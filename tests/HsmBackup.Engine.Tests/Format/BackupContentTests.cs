@@ -1,5 +1,6 @@
 using HsmBackup.Engine.Format;
 using HsmBackup.Engine.Protection;
+using HsmBackup.Engine.Tests.Protection;
 using Xunit;
 
 namespace HsmBackup.Engine.Tests.Format;
@@ -26,7 +27,7 @@ public sealed class BackupContentTests
     {
         byte[][] lines = [.. Enumerable.Range(0, 9).Select(i => Sample.Line(i, 1024 * 1024))];
         byte[] file = Sample.Write(lines);
-        using OneTimeKey key = Sample.Key();
+        using OneTimeKey key = TestKey.Counting;
         using BackupContent content = BackupContent.Open(new MemoryStream(file), key);
         file[^100_000] ^= 1; // In the last segment of objects.
         List<int> read = [];
@@ -40,7 +41,7 @@ public sealed class BackupContentTests
     [Fact]
     public void A_shorter_file_put_in_its_place_is_noticed()
     {
-        using OneTimeKey key = Sample.Key();
+        using OneTimeKey key = TestKey.Counting;
         using MemoryStream stream = new();
         stream.Write(Sample.Write([.. Enumerable.Range(0, 9).Select(i => Sample.Line(i, 1024 * 1024))]));
         using BackupContent content = BackupContent.Open(stream, key, leaveOpen: true);
@@ -68,7 +69,7 @@ public sealed class BackupContentTests
     [Fact]
     public void The_stream_is_closed_or_left_open_as_asked()
     {
-        using OneTimeKey key = Sample.Key();
+        using OneTimeKey key = TestKey.Counting;
         using MemoryStream stream = new(Vectors.Read("golden.hsmbackup"));
         BackupContent.Open(stream, key, leaveOpen: true).Dispose();
         Assert.True(stream.CanRead);
@@ -79,7 +80,7 @@ public sealed class BackupContentTests
     [Fact]
     public void A_cancelled_caller_is_heard()
     {
-        using OneTimeKey key = Sample.Key();
+        using OneTimeKey key = TestKey.Counting;
         CancellationToken cancelled = new(canceled: true);
         Assert.Throws<OperationCanceledException>(() => BackupContent.Open(Vectors.PathOf("golden.hsmbackup"), key, cancelled));
         Assert.Throws<OperationCanceledException>(() => BackupFile.CheckIntegrity(Vectors.PathOf("golden.hsmbackup"), cancelled));
@@ -90,7 +91,7 @@ public sealed class BackupContentTests
     [Fact]
     public void No_message_holds_a_key_or_content()
     {
-        using OneTimeKey key = Sample.Key();
+        using OneTimeKey key = TestKey.Counting;
         foreach (MustFail vector in MustFail.All)
         {
             HsmBackupException error = Assert.Throws<HsmBackupException>(() => BackupContent.Open(new MemoryStream(vector.Bytes), key));

@@ -1,5 +1,6 @@
 using HsmBackup.Engine.Format;
 using HsmBackup.Engine.Protection;
+using HsmBackup.Engine.Tests.Protection;
 using Xunit;
 
 namespace HsmBackup.Engine.Tests.Format;
@@ -13,7 +14,7 @@ public sealed class BackupFileWriterTests
         using OneTimeKey other = OneTimeKey.Generate();
         using BackupKeys keys = Sample.Keys();
         using BackupKeys otherKeys = BackupKeys.Derive(other, Sample.Id.ToString());
-        using ContentSpool spool = new(folder.Path, Sample.Id);
+        using ContentSpool spool = new(folder.Root, Sample.Id);
         using MemoryStream output = new();
         spool.Add(Sample.Line(0));
         Assert.Throws<ArgumentException>(() => BackupFileWriter.Write(output, Sample.Header(2), keys, Sample.Manifest, spool));
@@ -54,7 +55,7 @@ public sealed class BackupFileWriterTests
     {
         using TestFolder folder = new();
         using BackupKeys keys = Sample.Keys();
-        using ContentSpool spool = new(folder.Path, Sample.Id);
+        using ContentSpool spool = new(folder.Root, Sample.Id);
         for (int i = 0; i < 6; i++) spool.Add(Sample.Line(i, 1024 * 1024));
         for (int store = 0; store < 2; store++)
         {

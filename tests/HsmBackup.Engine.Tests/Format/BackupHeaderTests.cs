@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using HsmBackup.Engine.Format;
+using HsmBackup.Engine.Tests.Protection;
 using Xunit;
 
 namespace HsmBackup.Engine.Tests.Format;
@@ -92,6 +93,6 @@ public sealed class BackupHeaderTests
     {
         using TestFolder folder = new();
         Assert.Equal(ErrorCode.BackupNotFound, Sample.CodeOf(() => BackupFile.ReadHeader(folder.File("none.hsmbackup"))));
-        Assert.Equal(ErrorCode.BackupNotFound, Sample.CodeOf(() => BackupFile.ReadHeader(folder.Path)));
+        Assert.Equal(ErrorCode.BackupNotFound, Sample.CodeOf(() => BackupFile.ReadHeader(folder.Root)));
     }
 }

@@ -1,5 +1,6 @@
 using HsmBackup.Engine.Format;
 using HsmBackup.Engine.Protection;
+using HsmBackup.Engine.Tests.Protection;
 using Xunit;
 
 namespace HsmBackup.Engine.Tests.Format;
@@ -22,7 +23,7 @@ public sealed class BoundedMemoryTests
         AssertBounded(() =>
         {
             using BackupKeys keys = Sample.Keys();
-            using ContentSpool spool = new(folder.Path, Sample.Id);
+            using ContentSpool spool = new(folder.Root, Sample.Id);
             for (int i = 0; i < count; i++) spool.Add(line);
             using FileStream file = new(path, FileMode.CreateNew, FileAccess.Write, FileShare.None, bufferSize: 0);
             BackupFileWriter.Write(file, Sample.Header(count), keys, Sample.Manifest, spool);
@@ -31,7 +32,7 @@ public sealed class BoundedMemoryTests
         AssertBounded(() => BackupFile.CheckIntegrity(path));
         AssertBounded(() =>
         {
-            using OneTimeKey key = Sample.Key();
+            using OneTimeKey key = TestKey.Counting;
             using BackupContent content = BackupContent.Open(path, key);
             int read = 0;
             foreach (ReadOnlyMemory<byte> found in content.ReadObjects()) read += found.Span.SequenceEqual(line) ? 1 : 0;
@@ -52,7 +53,7 @@ public sealed class BoundedMemoryTests
         });
         AssertBounded(() =>
         {
-            using OneTimeKey key = Sample.Key();
+            using OneTimeKey key = TestKey.Counting;
             using BackupContent content = BackupContent.Open(path, key);
             Assert.Equal(length, content.Attachments.Single().Length);
             content.CopyAttachment("large", Stream.Null);
@@ -70,7 +71,7 @@ public sealed class BoundedMemoryTests
         AssertBounded(() => Assert.Throws<HsmBackupException>(() => BackupFile.CheckIntegrity(new PaddedStream(start, 1L << 40))));
         AssertBounded(() => Assert.Throws<HsmBackupException>(() =>
         {
-            using OneTimeKey key = Sample.Key();
+            using OneTimeKey key = TestKey.Counting;
             using BackupContent content = BackupContent.Open(new PaddedStream(start, 1L << 40), key);
         }));
         AssertBounded(() =>

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using HsmBackup.Engine.Format;
+using HsmBackup.Engine.Tests.Protection;
 using Xunit;
 
 namespace HsmBackup.Engine.Tests.Format;
@@ -24,7 +25,7 @@ public sealed class ContentSpoolTests
     {
         if (!OperatingSystem.IsLinux()) return;
         using TestFolder folder = new();
-        using ContentSpool spool = new(folder.Path, Sample.Id);
+        using ContentSpool spool = new(folder.Root, Sample.Id);
         Fill(spool);
         Assert.True(spool.HasSpilled);
         string handle = Directory.GetFiles("/proc/self/fd").Single(fd =>
@@ -41,20 +42,20 @@ public sealed class ContentSpoolTests
     public void Nothing_is_left_behind()
     {
         using TestFolder folder = new();
-        using (ContentSpool spool = new(folder.Path, Sample.Id))
+        using (ContentSpool spool = new(folder.Root, Sample.Id))
         {
             Fill(spool);
             // A process that is killed here has nothing more to delete.
-            if (!OperatingSystem.IsWindows()) Assert.Empty(Directory.GetFileSystemEntries(folder.Path));
+            if (!OperatingSystem.IsWindows()) Assert.Empty(Directory.GetFileSystemEntries(folder.Root));
         }
-        Assert.Empty(Directory.GetFileSystemEntries(folder.Path));
+        Assert.Empty(Directory.GetFileSystemEntries(folder.Root));
     }
 
     [Fact]
     public void It_can_be_read_again_and_then_takes_no_more()
     {
         using TestFolder folder = new();
-        using ContentSpool spool = new(folder.Path, Sample.Id);
+        using ContentSpool spool = new(folder.Root, Sample.Id);
         Fill(spool);
         byte[] first = ReadAll(spool);
         Assert.Equal(spool.Length, first.Length);
@@ -79,7 +80,7 @@ public sealed class ContentSpoolTests
         using TestFolder folder = new();
         string taken = folder.File($".{Sample.Id}.spool");
         File.WriteAllText(taken, "somebody else's");
-        using (ContentSpool spool = new(folder.Path, Sample.Id))
+        using (ContentSpool spool = new(folder.Root, Sample.Id))
             Assert.Equal(ErrorCode.DestinationUnwritable, Sample.CodeOf(() => Fill(spool)));
         Assert.Equal("somebody else's", File.ReadAllText(taken));
     }

@@ -4,6 +4,7 @@ using System.Text;
 using System.Text.Json;
 using HsmBackup.Engine.Format;
 using HsmBackup.Engine.Protection;
+using HsmBackup.Engine.Tests.Protection;
 using Xunit;
 
 namespace HsmBackup.Engine.Tests.Format;
@@ -15,7 +16,7 @@ public sealed class GoldenFileTests
     [Fact]
     public void It_opens_and_holds_what_its_index_says()
     {
-        using OneTimeKey key = OneTimeKey.Parse("hsmkey1qqqsyqcyq5rqwzqfpg9scrgwpugpzysnzs23v9ccrydpk8qarc0sqzpagz");
+        using OneTimeKey key = TestKey.Counting;
         using BackupContent content = BackupContent.Open(Vectors.PathOf("golden.hsmbackup"), key);
         Assert.Equal(Sample.Id, content.Header.Id);
         Assert.Equal(new VerdictCounts(3, 1, 0, 0, 0), content.Header.Verdicts);
@@ -36,7 +37,7 @@ public sealed class GoldenFileTests
     [Fact]
     public void The_file_of_several_segments_opens()
     {
-        using OneTimeKey key = Sample.Key();
+        using OneTimeKey key = TestKey.Counting;
         using BackupContent content = BackupContent.Open(Vectors.PathOf("golden-segments.hsmbackup"), key);
         Assert.Equal(7, content.Summary.Segments);
         Assert.Equal(2, content.ReadObjects().Count());

@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using System.Text;
 using HsmBackup.Engine.Format;
 using HsmBackup.Engine.Protection;
+using HsmBackup.Engine.Tests.Protection;
 using Xunit;
 
 namespace HsmBackup.Engine.Tests.Format;
@@ -9,7 +10,7 @@ namespace HsmBackup.Engine.Tests.Format;
 /// <summary>OpenSSL as the witness that a backup is what the standards say, and not only what this program believes.</summary>
 public sealed class OpenSslTests
 {
-    [FactWithTools("openssl")]
+    [OpenSslFact]
     public void It_opens_every_segment()
     {
         string[] lines = [.. Enumerable.Range(0, 9).Select(i => Encoding.UTF8.GetString(Sample.Line(i, 1024 * 1024)))];
@@ -28,7 +29,7 @@ public sealed class OpenSslTests
         Assert.Equal([$$"""{"manifest":{{Encoding.UTF8.GetString(Sample.Manifest)}}}""", .. lines], found);
     }
 
-    [FactWithTools("openssl")]
+    [OpenSslFact]
     public void It_computes_the_same_seal_and_digest()
     {
         using TestFolder folder = new();
@@ -42,7 +43,7 @@ public sealed class OpenSslTests
         Assert.Equal(file[^32..], Tool.Run("openssl", ["dgst", "-sha256", "-binary", folder.File("whole")]));
     }
 
-    [FactWithTools("openssl")]
+    [OpenSslFact]
     public void What_it_encrypts_is_a_segment_to_us()
     {
         using TestFolder folder = new();
