@@ -24,7 +24,7 @@ public static class BackupOperation
         string activity = $"Backing up {request.Token}";
         progress?.Report(new OperationProgress(activity, "Opening the token", 0, 0));
 
-        using TokenConnection connection = TokenConnection.Open(request.Token, request.Pin, readWrite: true, cancellationToken);
+        using TokenConnection connection = TokenConnection.Open(request.Token, request.Pin, readWrite: false, cancellationToken);
         var key = OneTimeKey.Generate();
         try
         {

@@ -106,7 +106,7 @@ public static class CompareOperation
     private static CompareResult WithToken(CompareRequest request, OpenedBackup reference, string activity,
         IProgress<OperationProgress>? progress, CancellationToken cancellationToken)
     {
-        using TokenConnection connection = TokenConnection.Open(request.Token!, request.Pin, readWrite: true, cancellationToken);
+        using TokenConnection connection = TokenConnection.Open(request.Token!, request.Pin, readWrite: false, cancellationToken);
         using KeyEncryptionKey kek = reference.ImportKek(connection);
         TokenSnapshot snapshot = TokenSnapshot.Take(reference, connection, kek,
             (done, total) => progress?.Report(new OperationProgress(activity, "Reading the token", done, total)), cancellationToken, keepRecords: true);

@@ -10,7 +10,7 @@ internal static class LiveTest
     {
         string activity = $"Testing {backup.Header.Id}";
         progress?.Report(new OperationProgress(activity, "Opening the token", 0, 0));
-        using TokenConnection connection = TokenConnection.Open(request.Token!, request.Pin, readWrite: true, cancellationToken);
+        using TokenConnection connection = TokenConnection.Open(request.Token!, request.Pin, readWrite: false, cancellationToken);
         if (connection.Token.Label != backup.Manifest.TokenLabel)
         {
             checks.Add("Token", CheckOutcome.Failed, backup.Manifest.TokenLabel, connection.Token.Label, "The backup is of another token.");

@@ -79,6 +79,9 @@ internal sealed record RestoreJournal(string BackupId, string BackupDigest, stri
     /// <summary>Removes the journal: the restore is finished.</summary>
     public static void Delete(string folder, TokenInfo token) => File.Delete(PathOf(folder, token));
 
+    /// <summary>One restore at a time on a token, whoever runs it.</summary>
+    public static IDisposable Lock(string folder, TokenInfo token) => StateFolder.Lock(Path.ChangeExtension(PathOf(folder, token), ".lock"), $"token '{token.Label}'");
+
     // Slots move and serial numbers are not always unique; together with the label they are.
     private static string PathOf(string folder, TokenInfo token) => Path.Combine(folder, "restore-" + Convert.ToHexStringLower(
         SHA256.HashData(Encoding.UTF8.GetBytes($"{token.Manufacturer}\n{token.Model}\n{token.SerialNumber}\n{token.Label}")).AsSpan(0, 8)) + ".json");

@@ -50,7 +50,7 @@ public sealed class RestoreOperation : IDisposable
     {
         string activity = ActivityOf(request);
         progress?.Report(new OperationProgress(activity, "Authenticating the backup", 0, 0));
-        string stateFolder = StateFolder.Resolve(request.StateFolder);
+        string stateFolder = StateFolder.Locate(request.StateFolder);
         OpenedBackup? backup = null;
         TokenConnection? connection = null;
         KeyEncryptionKey? kek = null;
@@ -90,6 +90,8 @@ public sealed class RestoreOperation : IDisposable
     public RestoreResult Execute(IProgress<OperationProgress>? progress, CancellationToken cancellationToken)
     {
         var watch = Stopwatch.StartNew();
+        StateFolder.Create(_stateFolder);
+        using IDisposable busy = RestoreJournal.Lock(_stateFolder, _connection.Token);
         var writer = new ObjectWriter(_connection, _kek, _backup.Manifest.TransportKeys);
         string? safety = _journal?.SafetyBackupPath;
         var added = new List<(PlanStep Step, ulong Handle, List<string> Differences)>();

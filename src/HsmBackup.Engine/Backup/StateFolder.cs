@@ -5,27 +5,47 @@ internal static class StateFolder
 {
     /// <summary>
     /// The folder that was named, or <c>$HSMBACKUP_HOME/state</c>, or the user's state folder (XDG on Unix, local application data
-    /// on Windows). It is made private to its owner.
+    /// on Windows). It need not be there.
     /// </summary>
+    public static string Locate(string? named) => Path.GetFullPath(named ?? Default());
+
+    /// <summary>Makes the folder, private to its owner.</summary>
     /// <exception cref="HsmBackupException">DestinationUnwritable.</exception>
-    public static string Resolve(string? named)
+    public static void Create(string folder)
     {
-        string folder = Path.GetFullPath(named ?? Default());
         try
         {
             if (OperatingSystem.IsWindows())
             {
                 Directory.CreateDirectory(folder);
             }
-            else if (!Directory.Exists(folder))
+            else
             {
                 Directory.CreateDirectory(folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
             }
-            return folder;
         }
         catch (Exception e) when (FileErrors.Covers(e))
         {
             throw FileErrors.From(e, folder);
+        }
+    }
+
+    /// <summary>Holds a lock for as long as the result is not disposed; it dies with the process.</summary>
+    /// <exception cref="HsmBackupException">Busy: another process holds it.</exception>
+    public static IDisposable Lock(string path, string what)
+    {
+        try
+        {
+            return CreateFile(path);
+        }
+        catch (IOException e)
+        {
+            throw new HsmBackupException(ErrorCode.Busy, $"Another process is busy with {what} (it holds '{path}').",
+                "Wait until it is done, then run the command again.", e) { Target = path };
+        }
+        catch (UnauthorizedAccessException e)
+        {
+            throw FileErrors.From(e, path);
         }
     }
 
