@@ -12,6 +12,5 @@
         PSPlaceCloseBrace                         = @{ Enable = $true }
         PSUseConsistentIndentation                = @{ Enable = $true }
         PSUseConsistentWhitespace                 = @{ Enable = $true; IgnoreAssignmentOperatorInsideHashTable = $true }
-        PSUseCorrectCasing                        = @{ Enable = $true }
     }
 }

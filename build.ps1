@@ -36,8 +36,8 @@ $pwshCommand = $pwsh ? @($pwsh.FullName) : @('dotnet', "$PSHOME/pwsh.dll")
 function Invoke-Build {
     Assert-SameVersion
     # Build servers would outlive a CI job. File names inside the DLLs must not depend on whose machine this is.
-    dotnet build HsmBackup.sln -c Release -p:ContinuousIntegrationBuild=true -warnaserror --disable-build-servers -v:minimal --nologo |
-        Out-Host
+    dotnet build HsmBackup.sln -c Release -p:ContinuousIntegrationBuild=true -warnaserror --disable-build-servers `
+        -v:minimal --nologo | Out-Host
     Build-ModuleFolder
 }
 
@@ -126,7 +126,8 @@ function Invoke-XunitTest([IO.FileInfo] $Project) {
         $counters = ([xml](Get-Content -LiteralPath $file -Raw)).TestRun.ResultSummary.Counters
         $total, $executed, $passed = [int]$counters.total, [int]$counters.executed, [int]$counters.passed
     }
-    Get-RunResult -Name $Project.BaseName -ExitCode $LASTEXITCODE -Passed $passed -Failed ($executed - $passed) -Skipped ($total - $executed)
+    Get-RunResult -Name $Project.BaseName -ExitCode $LASTEXITCODE `
+        -Passed $passed -Failed ($executed - $passed) -Skipped ($total - $executed)
 }
 
 function Invoke-PesterTest {

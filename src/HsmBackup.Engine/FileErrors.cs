@@ -26,7 +26,9 @@ public static class FileErrors
         ? error.HResult is WindowsFileExists or WindowsAlreadyExists
         : error.HResult == UnixFileExists);
 
-    /// <summary>Turns a failure to write into <see cref="ErrorCode.DiskFull"/> or <see cref="ErrorCode.DestinationUnwritable"/>.</summary>
+    /// <summary>
+    /// Turns a failure to write into <see cref="ErrorCode.DiskFull"/> or <see cref="ErrorCode.DestinationUnwritable"/>.
+    /// </summary>
     /// <param name="error">The failure.</param>
     /// <param name="path">The file or folder that the user knows of; it becomes the error's target.</param>
     public static HsmBackupException From(Exception error, string path)

@@ -7,7 +7,8 @@ BeforeAll {
     $assemblies = 'HsmBackup.Engine.dll', 'HsmBackup.PowerShell.dll'
 
     function Get-RelativeName([string] $Folder) {
-        Get-ChildItem -LiteralPath $Folder -Recurse -File -Force | ForEach-Object { [IO.Path]::GetRelativePath($Folder, $_.FullName) }
+        Get-ChildItem -LiteralPath $Folder -Recurse -File -Force |
+            ForEach-Object { [IO.Path]::GetRelativePath($Folder, $_.FullName) }
     }
 
     function Get-ReferencedAssembly([string] $File) {

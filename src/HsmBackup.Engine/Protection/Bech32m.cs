@@ -163,8 +163,8 @@ public static class Bech32m
         }
     }
 
-    // Everything that can be said before a character is looked up. Case comes before prefix, so that "Hsmkey1..." is
-    // called mixed case and not a foreign prefix.
+    // Everything that can be said before a character is looked up. The prefix is compared in either case and comes first,
+    // so that "Hsmkey1..." is called mixed case and a password is not.
     private static bool HasRightShape(string hrp, ReadOnlySpan<char> text, out Bech32mError error)
     {
         error = Bech32mError.None;
@@ -172,13 +172,13 @@ public static class Bech32m
         {
             error = new(Bech32mErrorKind.TooLong);
         }
-        else if (FirstOfOtherCase(text) is int position and >= 0)
-        {
-            error = new(Bech32mErrorKind.MixedCase, position);
-        }
         else if (!StartsWithPrefix(hrp, text))
         {
             error = new(Bech32mErrorKind.WrongPrefix);
+        }
+        else if (FirstOfOtherCase(text) is int position and >= 0)
+        {
+            error = new(Bech32mErrorKind.MixedCase, position);
         }
         else if (text.Length < hrp.Length + 1 + ChecksumLength)
         {

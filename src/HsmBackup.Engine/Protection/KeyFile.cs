@@ -22,7 +22,8 @@ public static class KeyFile
     /// backup's folder or below it, by whatever name; <see cref="ErrorCode.DestinationUnwritable"/>;
     /// <see cref="ErrorCode.DiskFull"/>; <see cref="ErrorCode.InvalidArgument"/> where the path is a folder.
     /// </exception>
-    public static void CheckDestination(string path, string? backupFolder) => KeyFileDestination.Check(path, backupFolder);
+    public static void CheckDestination(string path, string? backupFolder) =>
+        KeyFileDestination.Check(path, backupFolder);
 
     /// <summary>Refuses certificates that cannot receive a key, before any work is done.</summary>
     /// <param name="recipients">The certificates; at least one.</param>

@@ -121,11 +121,13 @@ internal static class KeyFileReader
         string reason = refusal is null
             ? "No private key for it is available here."
             : $"The private key at hand could not open it: {refusal.Message}";
+        // Quotes that a POSIX shell and PowerShell understand alike.
+        char quote = path.Contains('\'') ? '"' : '\'';
         return new HsmBackupException(
             ErrorCode.KeyFileSealed,
             $"The key file '{path}' is sealed for {recipients}. {reason}",
             "Give a certificate with its private key, or open the file where the private key is, with "
-            + $"openssl cms -decrypt -inform DER -in '{path}' -recip certificate.pem -inkey private-key.pem",
+            + $"openssl cms -decrypt -inform DER -in {quote}{path}{quote} -recip certificate.pem -inkey private-key.pem",
             refusal)
         { Target = path };
     }

@@ -45,7 +45,8 @@ public static class KeyWrap
     /// <param name="kek">The key-encryption key.</param>
     /// <param name="wrapped">The wrapped key. A length that RFC 3394 never gives is refused like a wrong key.</param>
     /// <param name="destination">
-    /// Receives the key; at least 8 bytes shorter than <paramref name="wrapped"/>, which it may overlap. Zeroed on failure.
+    /// Receives the key; at least 8 bytes shorter than <paramref name="wrapped"/>, which it may overlap. All of it is
+    /// zeroed on failure.
     /// </param>
     /// <param name="written">Length of the key; 0 on failure.</param>
     /// <returns>Whether the wrapped bytes are intact and were made with this KEK.</returns>
@@ -54,18 +55,16 @@ public static class KeyWrap
         ReadOnlySpan<byte> kek, ReadOnlySpan<byte> wrapped, Span<byte> destination, out int written)
     {
         CheckKek(kek);
-        written = 0;
         if (wrapped.Length < 3 * BlockLength || wrapped.Length % BlockLength != 0)
         {
-            return false;
+            return Refuse(destination, out written);
         }
         Span<byte> key = Take(destination, wrapped.Length - BlockLength);
         using SecretBuffer blocks = SecretBuffer.CopyOf(wrapped);
         Unwrap(kek, blocks.Span);
         if (!CryptographicOperations.FixedTimeEquals(blocks.Span[..BlockLength], InitialValue3394))
         {
-            CryptographicOperations.ZeroMemory(key);
-            return false;
+            return Refuse(destination, out written);
         }
         blocks.Span[BlockLength..].CopyTo(key);
         written = key.Length;
@@ -111,7 +110,7 @@ public static class KeyWrap
     /// <param name="wrapped">The wrapped key. A length that RFC 5649 never gives is refused like a wrong key.</param>
     /// <param name="destination">
     /// Receives the key; at least 8 bytes shorter than <paramref name="wrapped"/>, which it may overlap: the true length
-    /// is known only afterwards. What lies behind the key in that range is zeroed; all of it on failure.
+    /// is known only afterwards. Behind the key there are zeros up to that length. All of it is zeroed on failure.
     /// </param>
     /// <param name="written">Length of the key; 0 on failure.</param>
     /// <returns>Whether the wrapped bytes are intact and were made with this KEK.</returns>
@@ -120,10 +119,9 @@ public static class KeyWrap
         ReadOnlySpan<byte> kek, ReadOnlySpan<byte> wrapped, Span<byte> destination, out int written)
     {
         CheckKek(kek);
-        written = 0;
         if (wrapped.Length < 2 * BlockLength || wrapped.Length % BlockLength != 0)
         {
-            return false;
+            return Refuse(destination, out written);
         }
         Span<byte> key = Take(destination, wrapped.Length - BlockLength);
         using SecretBuffer blocks = SecretBuffer.CopyOf(wrapped);
@@ -131,8 +129,7 @@ public static class KeyWrap
         ReadOnlySpan<byte> padded = blocks.Span[BlockLength..];
         if (!IsPadded(blocks.Span[..BlockLength], padded, out int length))
         {
-            CryptographicOperations.ZeroMemory(key);
-            return false;
+            return Refuse(destination, out written);
         }
         padded.CopyTo(key);
         written = length;
@@ -168,6 +165,13 @@ public static class KeyWrap
         }
         length = lengthFits ? (int)claimed : 0;
         return wrong == 0 & lengthFits;
+    }
+
+    private static bool Refuse(Span<byte> destination, out int written)
+    {
+        CryptographicOperations.ZeroMemory(destination);
+        written = 0;
+        return false;
     }
 
     private static void CheckKek(ReadOnlySpan<byte> kek)

@@ -43,7 +43,9 @@ public sealed class OneTimeKey : IDisposable
 
     /// <summary>Reads the text form out of a secure string; no managed string is made of it.</summary>
     /// <param name="text">The text; it stays the caller's to dispose.</param>
-    /// <exception cref="HsmBackupException"><see cref="ErrorCode.KeyTextInvalid"/>: as for <see cref="Parse(ReadOnlySpan{char})"/>.</exception>
+    /// <exception cref="HsmBackupException">
+    /// <see cref="ErrorCode.KeyTextInvalid"/>: as for <see cref="Parse(ReadOnlySpan{char})"/>.
+    /// </exception>
     public static unsafe OneTimeKey FromSecureString(SecureString text)
     {
         ArgumentNullException.ThrowIfNull(text);

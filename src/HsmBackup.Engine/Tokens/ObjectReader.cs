@@ -20,20 +20,20 @@ public sealed class ObjectReader
     private const int LargestValue = 2 * 1024 * 1024;
 
     private readonly Pkcs11Session _session;
-    private readonly KeyEncryptionKey? _kek;
+    private readonly KeyEncryptionKey _kek;
     private readonly Quirks _quirks;
+    private readonly bool _forComparison;
 
     /// <summary>A reader that captures keys under a KEK.</summary>
-    public ObjectReader(TokenConnection connection, KeyEncryptionKey kek)
-        : this(connection.Session, kek, kek.Capabilities.Quirks)
+    /// <param name="connection">The token.</param>
+    /// <param name="kek">The KEK in it.</param>
+    /// <param name="forComparison">True where keys are only compared with a backup and not kept: no pains are taken to keep odd lengths.</param>
+    public ObjectReader(TokenConnection connection, KeyEncryptionKey kek, bool forComparison = false)
     {
-    }
-
-    internal ObjectReader(Pkcs11Session session, KeyEncryptionKey? kek, Quirks quirks)
-    {
-        _session = session;
+        _session = connection.Session;
         _kek = kek;
-        _quirks = quirks;
+        _quirks = kek.Capabilities.Quirks;
+        _forComparison = forComparison;
     }
 
     /// <summary>Reads one object with its key.</summary>
@@ -134,11 +134,11 @@ public sealed class ObjectReader
 
     private void CaptureKey(ulong handle, ObjectRecord record)
     {
-        WrapMethod? method = _kek!.MethodFor(record.ObjectClass);
+        WrapMethod? method = _kek.MethodFor(record.ObjectClass);
         string refusal = "the token has no way of wrapping this kind of key";
         if (method is not null)
         {
-            ulong rv = NeedsExactLength(record, method) ? WrapExactly(handle, record, method) : WrapPlainly(handle, record, method);
+            ulong rv = !_forComparison && NeedsExactLength(record, method) ? WrapExactly(handle, record, method) : WrapPlainly(handle, record, method);
             if (rv == Ckr.Ok)
             {
                 return;
@@ -170,7 +170,7 @@ public sealed class ObjectReader
 
     private ulong WrapPlainly(ulong handle, ObjectRecord record, WrapMethod method)
     {
-        ulong rv = _kek!.TryWrap(method, handle, out ReadOnlySpan<byte> wrapped);
+        ulong rv = _kek.TryWrap(method, handle, out ReadOnlySpan<byte> wrapped);
         if (rv == Ckr.Ok)
         {
             record.Material = new KeyMaterial { Form = method.Form, Data = wrapped.ToArray(), Length = LengthOf(record) };
@@ -199,7 +199,7 @@ public sealed class ObjectReader
 
     private ulong WrapExactly(ulong handle, ObjectRecord record, WrapMethod method)
     {
-        if (_kek!.Capabilities.OddLengths is { } odd)
+        if (_kek.Capabilities.OddLengths is { } odd)
         {
             return WrapPlainly(handle, record, odd);
         }
@@ -230,7 +230,7 @@ public sealed class ObjectReader
 
     private (byte[] Salt, byte[] Digest)? DigestOf(ulong handle)
     {
-        if (!_kek!.Capabilities.DigestsKeys)
+        if (!_kek.Capabilities.DigestsKeys)
         {
             return null;
         }

@@ -218,7 +218,8 @@ public sealed class ObjectRecordJson : IDisposable
         _ => "VALUE",
     };
 
-    private static WrapForm ParseForm(string name) => name switch
+    /// <summary>The form of a name.</summary>
+    internal static WrapForm ParseForm(string name) => name switch
     {
         "RFC5649" => WrapForm.Rfc5649,
         "RFC3394" => WrapForm.Rfc3394,

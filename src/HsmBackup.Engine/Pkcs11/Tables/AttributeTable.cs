@@ -1,4 +1,3 @@
-using System.Collections.Frozen;
 using System.Collections.Immutable;
 using System.Runtime.InteropServices;
 
@@ -11,7 +10,7 @@ public static class AttributeTable
     public static ImmutableArray<AttributeInfo> All { get; } = ImmutableCollectionsMarshal.AsImmutableArray(AttributeRows.All());
 
     // After All, which it is made of.
-    private static readonly FrozenDictionary<ulong, AttributeInfo> s_byType = All.ToFrozenDictionary(row => row.Type);
+    private static readonly Dictionary<ulong, AttributeInfo> s_byType = MakeIndex();
 
     /// <summary>Looks an attribute up.</summary>
     /// <param name="type">The code.</param>
@@ -43,4 +42,11 @@ public static class AttributeTable
         Cko.HwFeature => AttributeRole.History,
         _ => AttributeRole.SecretComponent,
     };
+
+    private static Dictionary<ulong, AttributeInfo> MakeIndex()
+    {
+        var index = new Dictionary<ulong, AttributeInfo>(All.Length);
+        foreach (var row in All) index.Add(row.Type, row);
+        return index;
+    }
 }

@@ -1,45 +1,50 @@
 using System.Buffers.Text;
-using System.Collections.Frozen;
 using System.Globalization;
 using System.Text;
 
 namespace HsmBackup.Engine.Pkcs11;
 
 /// <summary>The names of one family of codes, both ways. A code without a name is written as a hexadecimal number.</summary>
+/// <remarks>
+/// Plain dictionaries of reference types, because the runtime has them compiled already. Frozen ones were no faster to look
+/// up in, and the first name that a cmdlet shows had to wait for the compiler three times as long.
+/// </remarks>
 internal sealed class NameTable
 {
     // Longer than any name of the standard.
     private const int LongestName = 96;
 
-    private readonly FrozenDictionary<ulong, CodeName> _byCode;
-    private readonly FrozenDictionary<string, ulong>.AlternateLookup<ReadOnlySpan<char>> _byName;
+    private readonly Dictionary<ulong, CodeName> _byCode = [];
+    private readonly Dictionary<string, CodeName> _byName = new(StringComparer.Ordinal);
 
-    /// <summary>Makes a table.</summary>
-    /// <param name="names">Codes and names; where a code occurs again, its later names are only understood.</param>
-    public NameTable(IReadOnlyCollection<KeyValuePair<ulong, string>> names)
+    /// <summary>Every name, second names included.</summary>
+    public IEnumerable<CodeName> All => _byName.Values;
+
+    /// <summary>Adds a name. Where the code has one already, the new one is only understood, never written.</summary>
+    public NameTable Add(ulong code, string name)
     {
-        var byCode = new Dictionary<ulong, CodeName>(names.Count);
-        foreach (var (code, name) in names) byCode.TryAdd(code, new CodeName(name, Encoding.UTF8.GetBytes(name)));
-        _byCode = byCode.ToFrozenDictionary();
-        _byName = names.ToFrozenDictionary(pair => pair.Value, pair => pair.Key, StringComparer.Ordinal)
-            .GetAlternateLookup<ReadOnlySpan<char>>();
+        var entry = new CodeName(code, name);
+        _byName.Add(name, entry);
+        _byCode.TryAdd(code, entry);
+        return this;
     }
 
-    /// <summary>Reads lines of eight hexadecimal digits, a blank and a name.</summary>
-    public static List<KeyValuePair<ulong, string>> Read(ReadOnlySpan<byte> text, List<KeyValuePair<ulong, string>>? into = null)
+    /// <summary>Adds lines of eight hexadecimal digits, a blank and a name.</summary>
+    public NameTable Add(ReadOnlySpan<byte> lines)
     {
-        into ??= [];
-        foreach (var range in text.Split((byte)'\n'))
+        while (!lines.IsEmpty)
         {
+            var end = lines.IndexOf((byte)'\n');
             // A checkout on Windows may have turned the line ends of the source into CR LF.
-            var line = text[range].TrimEnd((byte)'\r');
+            var line = (end < 0 ? lines : lines[..end]).TrimEnd((byte)'\r');
+            lines = end < 0 ? [] : lines[(end + 1)..];
             if (line.IsEmpty) continue;
-            if (!Utf8Parser.TryParse(line, out uint code, out var digits, 'X') || digits != 8 || line[8] != (byte)' ')
+            if (!Utf8Parser.TryParse(line, out uint code, out var digits, 'X') || digits != 8 || line.Length < 10 || line[8] != ' ')
                 throw new FormatException($"Not a line of a name table: {Encoding.UTF8.GetString(line)}");
-            into.Add(new(code, Encoding.UTF8.GetString(line[9..])));
+            Add(code, Encoding.UTF8.GetString(line[9..]));
         }
 
-        return into;
+        return this;
     }
 
     public string Of(ulong code) =>
@@ -48,10 +53,14 @@ internal sealed class NameTable
     public ReadOnlySpan<byte> Utf8Of(ulong code) =>
         _byCode.TryGetValue(code, out var name) ? name.Utf8 : Encoding.UTF8.GetBytes(Of(code));
 
-    public bool TryParse(ReadOnlySpan<char> text, out ulong code) =>
-        text.StartsWith("0x", StringComparison.OrdinalIgnoreCase)
-            ? ulong.TryParse(text[2..], NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out code)
-            : _byName.TryGetValue(text, out code);
+    public bool TryParse(ReadOnlySpan<char> text, out ulong code)
+    {
+        if (text.StartsWith("0x", StringComparison.OrdinalIgnoreCase))
+            return ulong.TryParse(text[2..], NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out code);
+        var found = _byName.GetAlternateLookup<ReadOnlySpan<char>>().TryGetValue(text, out var name);
+        code = found ? name!.Code : 0;
+        return found;
+    }
 
     public bool TryParse(ReadOnlySpan<byte> utf8, out ulong code)
     {
@@ -60,5 +69,13 @@ internal sealed class NameTable
         return Encoding.UTF8.TryGetChars(utf8, text, out var written) && TryParse(text[..written], out code);
     }
 
-    private readonly record struct CodeName(string Text, byte[] Utf8);
+    /// <summary>A code and one of its names.</summary>
+    internal sealed class CodeName(ulong code, string text)
+    {
+        public ulong Code => code;
+
+        public string Text => text;
+
+        public byte[] Utf8 { get; } = Encoding.UTF8.GetBytes(text);
+    }
 }

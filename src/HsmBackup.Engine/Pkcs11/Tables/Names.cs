@@ -8,12 +8,12 @@ namespace HsmBackup.Engine.Pkcs11;
 public static class Names
 {
     // Made when first asked for: importing the module must not pay for six hundred names.
-    private static readonly Lazy<NameTable> s_returnValues = new(() => new(NameTable.Read(NameText.ReturnValues)));
-    private static readonly Lazy<NameTable> s_classes = new(() => new(NameTable.Read(NameText.Classes)));
-    private static readonly Lazy<NameTable> s_keyTypes = new(() => new(NameTable.Read(NameText.KeyTypes)));
-    private static readonly Lazy<NameTable> s_certificateTypes = new(() => new(NameTable.Read(NameText.CertificateTypes)));
-    private static readonly Lazy<NameTable> s_mechanisms = new(() => new(ReadMechanisms()));
-    private static readonly Lazy<NameTable> s_attributes = new(() => new(ReadAttributes()));
+    private static readonly Lazy<NameTable> s_returnValues = new(() => new NameTable().Add(NameText.ReturnValues));
+    private static readonly Lazy<NameTable> s_classes = new(() => new NameTable().Add(NameText.Classes));
+    private static readonly Lazy<NameTable> s_keyTypes = new(() => new NameTable().Add(NameText.KeyTypes));
+    private static readonly Lazy<NameTable> s_certificateTypes = new(() => new NameTable().Add(NameText.CertificateTypes));
+    private static readonly Lazy<NameTable> s_mechanisms = new(MakeMechanisms);
+    private static readonly Lazy<NameTable> s_attributes = new(MakeAttributes);
 
     /// <summary>The text of a return value, such as CKR_PIN_INCORRECT.</summary>
     /// <param name="code">The code, one of <see cref="Ckr"/> or any other.</param>
@@ -131,20 +131,18 @@ public static class Names
     /// <param name="code">The code.</param>
     public static bool TryParseAttribute(ReadOnlySpan<byte> utf8, out ulong code) => s_attributes.Value.TryParse(utf8, out code);
 
-    private static List<KeyValuePair<ulong, string>> ReadMechanisms()
-    {
-        var names = NameTable.Read(NameText.AsymmetricMechanisms);
-        NameTable.Read(NameText.PostQuantumMechanisms, names);
-        NameTable.Read(NameText.CipherMechanisms, names);
-        NameTable.Read(NameText.DigestMechanisms, names);
-        NameTable.Read(NameText.DerivationMechanisms, names);
-        return NameTable.Read(NameText.NssMechanisms, names);
-    }
+    internal static NameTable MakeMechanisms() => new NameTable()
+        .Add(NameText.AsymmetricMechanisms)
+        .Add(NameText.PostQuantumMechanisms)
+        .Add(NameText.CipherMechanisms)
+        .Add(NameText.DigestMechanisms)
+        .Add(NameText.DerivationMechanisms)
+        .Add(NameText.NssMechanisms);
 
-    private static List<KeyValuePair<ulong, string>> ReadAttributes() =>
-    [
-        .. AttributeTable.All.Select(row => KeyValuePair.Create(row.Type, row.Name)),
-        KeyValuePair.Create(Cka.EcParams, "CKA_ECDSA_PARAMS"),
-        KeyValuePair.Create(Cka.SubprimeBits, "CKA_SUB_PRIME_BITS"),
-    ];
+    internal static NameTable MakeAttributes()
+    {
+        var names = new NameTable();
+        foreach (var row in AttributeTable.All) names.Add(row.Type, row.Name);
+        return names.Add(Cka.EcParams, "CKA_ECDSA_PARAMS").Add(Cka.SubprimeBits, "CKA_SUB_PRIME_BITS");
+    }
 }

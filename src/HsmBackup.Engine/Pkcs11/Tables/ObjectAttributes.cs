@@ -1,5 +1,3 @@
-using System.Collections.Frozen;
-
 namespace HsmBackup.Engine.Pkcs11;
 
 /// <summary>
@@ -11,8 +9,9 @@ public static class ObjectAttributes
     // Stands for every type without a list of its own, and for classes that have no types.
     private const ulong AnyType = ulong.MaxValue;
 
-    private static readonly FrozenDictionary<(ulong Class, ulong Type), ulong[]> s_lists = MakeLists();
-    private static readonly FrozenDictionary<ulong, ulong[]> s_classLists = MakeClassLists();
+    // By class, then by type.
+    private static readonly Dictionary<ulong, Dictionary<ulong, ulong[]>> s_lists = MakeLists();
+    private static readonly Dictionary<ulong, ulong[]> s_classLists = MakeClassLists();
     private static readonly ulong[] s_unknown = [.. Common, .. Storage, .. Key, .. KeyArrays, .. Dates];
 
     /// <summary>What must be known of an object before anything else can be asked.</summary>
@@ -99,10 +98,8 @@ public static class ObjectAttributes
     /// what storage objects and keys have in common.</returns>
     public static ReadOnlySpan<ulong> For(ulong objectClass, ulong keyType, ulong certificateType)
     {
-        var type = objectClass == Cko.Certificate ? certificateType : keyType;
-        return s_lists.TryGetValue((objectClass, type), out var list) || s_lists.TryGetValue((objectClass, AnyType), out list)
-            ? list
-            : s_unknown;
+        if (!s_lists.TryGetValue(objectClass, out var types)) return s_unknown;
+        return types.TryGetValue(objectClass == Cko.Certificate ? certificateType : keyType, out var list) ? list : types[AnyType];
     }
 
     /// <summary>What to ask of an object of which only the class is known: the components of all its types.</summary>
@@ -111,49 +108,70 @@ public static class ObjectAttributes
     public static ReadOnlySpan<ulong> ForClass(ulong objectClass) =>
         s_classLists.TryGetValue(objectClass, out var list) ? list : For(objectClass, AnyType, AnyType);
 
-    private static FrozenDictionary<(ulong Class, ulong Type), ulong[]> MakeLists()
+    private static Dictionary<ulong, Dictionary<ulong, ulong[]>> MakeLists()
     {
-        var lists = new Dictionary<(ulong, ulong), ulong[]>
+        var publicKeys = new Dictionary<ulong, ulong[]> { [AnyType] = ForPublicKey([]) };
+        var privateKeys = new Dictionary<ulong, ulong[]> { [AnyType] = ForPrivateKey([]) };
+        var domains = new Dictionary<ulong, ulong[]> { [AnyType] = ForDomain([]) };
+        foreach (var kind in KeyKinds.All)
         {
-            [(Cko.PublicKey, AnyType)] = ForPublicKey([]),
-            [(Cko.PrivateKey, AnyType)] = ForPrivateKey([]),
-            [(Cko.SecretKey, AnyType)] = ForSecretKey([Cka.ValueLen]),
-            [(Cko.SecretKey, Ckk.Gost28147)] = ForSecretKey([Cka.Gost28147Params]),
-            [(Cko.SecretKey, Ckk.X2Ratchet)] = ForSecretKey(Ratchet),
-            [(Cko.OtpKey, AnyType)] = ForSecretKey(OneTimePassword),
-            [(Cko.Certificate, AnyType)] = ForCertificate([Cka.Value]),
-            [(Cko.Certificate, Ckc.X509)] = ForCertificate(X509),
-            [(Cko.Certificate, Ckc.X509AttrCert)] = ForCertificate(AttributeCertificate),
-            [(Cko.Certificate, Ckc.Wtls)] = ForCertificate(Wtls),
-            [(Cko.DomainParameters, AnyType)] = [.. Common, .. Storage, .. Domain],
+            if (kind.Public.Length > 0) publicKeys.Add(kind.KeyType, ForPublicKey(kind.Public));
+            if (kind.Private.Length > 0) privateKeys.Add(kind.KeyType, ForPrivateKey(kind.Private));
+            if (kind.Domain.Length > 0) domains.Add(kind.KeyType, ForDomain(kind.Domain));
+        }
+
+        var secretKeys = new Dictionary<ulong, ulong[]>
+        {
+            [AnyType] = ForSecretKey([Cka.ValueLen]),
+            [Ckk.Gost28147] = ForSecretKey([Cka.Gost28147Params]),
+            [Ckk.X2Ratchet] = ForSecretKey(Ratchet),
         };
 
         // Keys whose length is fixed by their type have no CKA_VALUE_LEN.
         ReadOnlySpan<ulong> fixedLength = [Ckk.Des, Ckk.Des2, Ckk.Des3, Ckk.Cdmf, Ckk.Skipjack, Ckk.Baton, Ckk.Juniper, Ckk.Seed];
-        foreach (var keyType in fixedLength) lists.Add((Cko.SecretKey, keyType), ForSecretKey([]));
+        foreach (var keyType in fixedLength) secretKeys.Add(keyType, ForSecretKey([]));
 
-        foreach (var kind in KeyKinds.All)
+        var lists = new Dictionary<ulong, Dictionary<ulong, ulong[]>>
         {
-            if (kind.Public.Length > 0) lists.Add((Cko.PublicKey, kind.KeyType), ForPublicKey(kind.Public));
-            if (kind.Private.Length > 0) lists.Add((Cko.PrivateKey, kind.KeyType), ForPrivateKey(kind.Private));
-            if (kind.Domain.Length > 0)
-                lists.Add((Cko.DomainParameters, kind.KeyType), [.. Common, .. Storage, .. Domain, .. kind.Domain]);
-        }
-
-        foreach (var (objectClass, list) in OtherObjects.Lists(Common, Storage)) lists.Add((objectClass, AnyType), list);
-        return lists.ToFrozenDictionary();
+            [Cko.PublicKey] = publicKeys,
+            [Cko.PrivateKey] = privateKeys,
+            [Cko.SecretKey] = secretKeys,
+            [Cko.OtpKey] = new() { [AnyType] = ForSecretKey(OneTimePassword) },
+            [Cko.DomainParameters] = domains,
+            [Cko.Certificate] = new()
+            {
+                [AnyType] = ForCertificate([Cka.Value]),
+                [Ckc.X509] = ForCertificate(X509),
+                [Ckc.X509AttrCert] = ForCertificate(AttributeCertificate),
+                [Ckc.Wtls] = ForCertificate(Wtls),
+            },
+        };
+        foreach (var (objectClass, list) in OtherObjects.Lists(Common, Storage)) lists.Add(objectClass, new() { [AnyType] = list });
+        return lists;
     }
 
-    private static FrozenDictionary<ulong, ulong[]> MakeClassLists() => new Dictionary<ulong, ulong[]>
+    private static Dictionary<ulong, ulong[]> MakeClassLists() => new()
     {
-        [Cko.PublicKey] = ForPublicKey(Union(KeyKinds.All.Select(kind => kind.Public))),
-        [Cko.PrivateKey] = ForPrivateKey(Union(KeyKinds.All.Select(kind => kind.Private))),
+        [Cko.PublicKey] = ForPublicKey(Union(Array.ConvertAll(KeyKinds.All, kind => kind.Public))),
+        [Cko.PrivateKey] = ForPrivateKey(Union(Array.ConvertAll(KeyKinds.All, kind => kind.Private))),
         [Cko.SecretKey] = ForSecretKey([Cka.ValueLen, Cka.Gost28147Params]),
-        [Cko.Certificate] = ForCertificate(Union([X509.ToArray(), AttributeCertificate.ToArray(), Wtls.ToArray()])),
-        [Cko.DomainParameters] = [.. Common, .. Storage, .. Domain, .. Union(KeyKinds.All.Select(kind => kind.Domain))],
-    }.ToFrozenDictionary();
+        [Cko.Certificate] = ForCertificate(Union(X509.ToArray(), AttributeCertificate.ToArray(), Wtls.ToArray())),
+        [Cko.DomainParameters] = ForDomain(Union(Array.ConvertAll(KeyKinds.All, kind => kind.Domain))),
+    };
 
-    private static ulong[] Union(IEnumerable<ulong[]> lists) => [.. lists.SelectMany(list => list).Distinct()];
+    private static ulong[] Union(params ReadOnlySpan<ulong[]> lists)
+    {
+        var union = new List<ulong>();
+        foreach (var list in lists)
+        {
+            foreach (var type in list)
+                if (!union.Contains(type)) union.Add(type);
+        }
+
+        return [.. union];
+    }
+
+    private static ulong[] ForDomain(ReadOnlySpan<ulong> components) => [.. Common, .. Storage, .. Domain, .. components];
 
     private static ulong[] ForPublicKey(ReadOnlySpan<ulong> components) =>
         [.. Common, .. Storage, .. Key, .. PublicKey, .. components, .. KeyArrays, .. PublicKeyArrays, .. Dates];

@@ -1,0 +1,85 @@
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+using HsmBackup.Engine.Pkcs11;
+
+namespace HsmBackup.Engine.Backup;
+
+/// <summary>
+/// What a restore must remember if it is killed: which backup it was restoring, where the safety backup is, and which objects
+/// that no backup can hold were there before it began. One file a token, in the state folder, without secrets.
+/// </summary>
+internal sealed record RestoreJournal(string BackupId, string BackupDigest, string? SafetyBackupPath, IReadOnlyList<string> UnrecoverableBefore)
+{
+    private const int Version = 1;
+
+    /// <summary>The journal of a token; null where no restore was interrupted.</summary>
+    /// <exception cref="HsmBackupException">RestoreInterrupted: there is one, but it cannot be read.</exception>
+    public static RestoreJournal? Load(string folder, TokenInfo token)
+    {
+        string path = PathOf(folder, token);
+        if (!File.Exists(path))
+        {
+            return null;
+        }
+        try
+        {
+            using JsonDocument document = JsonDocument.Parse(File.ReadAllBytes(path));
+            JsonElement root = document.RootElement;
+            if (root.GetProperty("version").GetInt32() != Version)
+            {
+                throw new JsonException("unknown version");
+            }
+            return new RestoreJournal(root.GetProperty("backupId").GetString()!, root.GetProperty("backupDigest").GetString()!,
+                root.GetProperty("safetyBackup").GetString(),
+                [.. root.GetProperty("unrecoverableBefore").EnumerateArray().Select(e => e.GetString()!)]);
+        }
+        catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException or IOException or UnauthorizedAccessException)
+        {
+            throw new HsmBackupException(ErrorCode.RestoreInterrupted, $"The journal '{path}' of an interrupted restore cannot be read.",
+                "Look for the safety backup beside it, then move the journal away and run the restore again.", e) { Target = path };
+        }
+    }
+
+    /// <summary>Writes the journal so that it survives a power cut, before anything of the token is changed.</summary>
+    public void Save(string folder, TokenInfo token)
+    {
+        string path = PathOf(folder, token);
+        string temporary = path + ".new";
+        try
+        {
+            using (FileStream file = StateFolder.CreateFile(temporary))
+            {
+                using var json = new Utf8JsonWriter(file);
+                json.WriteStartObject();
+                json.WriteNumber("version", Version);
+                json.WriteString("backupId", BackupId);
+                json.WriteString("backupDigest", BackupDigest);
+                json.WriteString("safetyBackup", SafetyBackupPath);
+                json.WriteString("token", token.Label);
+                json.WriteStartArray("unrecoverableBefore");
+                foreach (string fingerprint in UnrecoverableBefore)
+                {
+                    json.WriteStringValue(fingerprint);
+                }
+                json.WriteEndArray();
+                json.WriteEndObject();
+                json.Flush();
+                file.Flush(flushToDisk: true);
+            }
+            File.Move(temporary, path, overwrite: true);
+            FolderFlush.Flush(folder);
+        }
+        catch (Exception e) when (FileErrors.Covers(e))
+        {
+            throw FileErrors.From(e, path);
+        }
+    }
+
+    /// <summary>Removes the journal: the restore is finished.</summary>
+    public static void Delete(string folder, TokenInfo token) => File.Delete(PathOf(folder, token));
+
+    // Slots move and serial numbers are not always unique; together with the label they are.
+    private static string PathOf(string folder, TokenInfo token) => Path.Combine(folder, "restore-" + Convert.ToHexStringLower(
+        SHA256.HashData(Encoding.UTF8.GetBytes($"{token.Manufacturer}\n{token.Model}\n{token.SerialNumber}\n{token.Label}")).AsSpan(0, 8)) + ".json");
+}
