@@ -1,6 +1,7 @@
 using System.Management.Automation;
 using HsmBackup.Engine;
 using HsmBackup.Engine.Backup;
+using HsmBackup.Engine.Format;
 using HsmBackup.PowerShell.Binding;
 
 namespace HsmBackup.PowerShell.Commands;
@@ -12,6 +13,9 @@ public sealed class GetHsmBackupCommand : HsmCommand
 {
     private const string PathSet = "Path";
     private const string LiteralPathSet = "LiteralPath";
+
+    // A Turkish "I" must not decide which backup is meant.
+    private const WildcardOptions Anyhow = WildcardOptions.IgnoreCase | WildcardOptions.CultureInvariant;
 
     private readonly List<BackupInfo> _found = [];
 
@@ -52,7 +56,7 @@ public sealed class GetHsmBackupCommand : HsmCommand
         {
             TryItem(path, () => List(Paths.Literal(path)));
         }
-        foreach (string path in Path ?? (LiteralPath is null ? [WildcardPattern.Escape(Paths.Current)] : []))
+        foreach (string path in Path ?? (LiteralPath is null ? [Paths.Current] : []))
         {
             TryItem(path, () => ListMatches(path));
         }
@@ -70,29 +74,32 @@ public sealed class GetHsmBackupCommand : HsmCommand
     private void ListMatches(string path)
     {
         IReadOnlyList<string> matches = Paths.Matches(path);
-        if (matches.Count == 0 && !WildcardPattern.ContainsWildcardCharacters(path))
+        bool isPattern = WildcardPattern.ContainsWildcardCharacters(path);
+        if (matches.Count == 0 && !isPattern)
         {
             throw Errors.NoBackupAt(path);
         }
         foreach (string match in matches)
         {
-            TryItem(match, () => List(match));
+            // A pattern such as * also finds files that never claimed to be backups.
+            if (!isPattern || match.EndsWith(BackupFormat.FileExtension, StringComparison.Ordinal) || Directory.Exists(match))
+            {
+                TryItem(match, () => List(match));
+            }
         }
     }
 
     private void List(string place)
     {
-        IReadOnlyList<BackupInfo> backups = BackupCatalogue.List(place, out IReadOnlyList<HsmBackupException> unreadable);
-        foreach (BackupInfo backup in backups.Where(IsWanted))
+        if (!Directory.Exists(place))
         {
-            if (Latest)
-            {
-                _found.Add(backup);
-            }
-            else
-            {
-                WriteObject(backup);
-            }
+            Write(BackupCatalogue.Read(place));
+            return;
+        }
+        IReadOnlyList<BackupInfo> backups = BackupCatalogue.List(place, out IReadOnlyList<HsmBackupException> unreadable);
+        foreach (BackupInfo backup in backups)
+        {
+            Write(backup);
         }
         foreach (HsmBackupException error in unreadable)
         {
@@ -100,8 +107,22 @@ public sealed class GetHsmBackupCommand : HsmCommand
         }
     }
 
-    private bool IsWanted(BackupInfo backup) => Matches(BackupId, backup.BackupId) && Matches(ClusterName, backup.ClusterName);
+    private void Write(BackupInfo backup)
+    {
+        if (!Matches(BackupId, backup.BackupId) || !Matches(ClusterName, backup.ClusterName))
+        {
+            return;
+        }
+        if (Latest)
+        {
+            _found.Add(backup);
+        }
+        else
+        {
+            WriteObject(backup);
+        }
+    }
 
     private static bool Matches(string[]? patterns, string value) =>
-        patterns is null || Array.Exists(patterns, pattern => WildcardPattern.Get(pattern, WildcardOptions.IgnoreCase | WildcardOptions.CultureInvariant).IsMatch(value));
+        patterns is null || Array.Exists(patterns, pattern => WildcardPattern.Get(pattern, Anyhow).IsMatch(value));
 }

@@ -105,7 +105,8 @@ public sealed class RestoreHsmClusterCommand : TokenCommand
     /// <summary>One question for the whole token, with the counts that it is about.</summary>
     private bool Confirm(RestorePlan plan, TokenAddress token, out bool whatIf)
     {
-        string counts = $"add {plan.Add}, replace {plan.Replace}, remove {plan.Remove} and keep {plan.Keep} objects";
+        string counts = $"add {plan.Add}, replace {plan.Replace}, remove {plan.Remove} and keep {plan.Keep} objects"
+            + (plan.Unrestorable == 0 ? "" : $"; {plan.Unrestorable} objects of the Partial backup cannot be restored");
         bool confirmed = ShouldProcess(
             $"Restore backup {plan.BackupId} to token '{token}': {counts}.",
             $"Restore backup {plan.BackupId} to token '{token}'? This will {counts}.",
@@ -121,6 +122,10 @@ public sealed class RestoreHsmClusterCommand : TokenCommand
         if (result.SafetyBackupPath is not null)
         {
             WriteVerbose($"What the token held before is in '{result.SafetyBackupPath}', which the same one-time key opens.");
+        }
+        foreach (RestoredObject missing in result.Objects.Where(missing => missing.Action == PlanAction.Unrestorable))
+        {
+            WriteWarning($"{missing.Object} is not on the token: the Partial backup does not hold its key.");
         }
         foreach (RestoredObject restored in result.Objects.Where(restored => restored.Differences.Count > 0))
         {
