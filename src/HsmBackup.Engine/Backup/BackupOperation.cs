@@ -126,7 +126,10 @@ public static class BackupOperation
             throw new HsmBackupException(ErrorCode.KeyDestinationRequired, "A key that is sealed for recipients needs a file to stand in.",
                 "Name the file with -KeyPath.");
         }
-        KeyFile.CheckRecipients(request.KeyRecipients);
+        if (request.KeyRecipients.Count > 0)
+        {
+            KeyFile.CheckRecipients(request.KeyRecipients);
+        }
         if (request.KeyPath is not null)
         {
             KeyFile.CheckDestination(request.KeyPath, request.Destination);

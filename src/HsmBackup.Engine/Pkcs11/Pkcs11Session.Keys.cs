@@ -119,6 +119,27 @@ public sealed unsafe partial class Pkcs11Session
         return rv;
     }
 
+    /// <summary>Derives by plain ECDH, without a KDF (CKM_ECDH1_DERIVE, CKD_NULL).</summary>
+    /// <param name="privateKey">The own key.</param>
+    /// <param name="peerPoint">The other side's public point, uncompressed.</param>
+    /// <param name="template">The derived key.</param>
+    /// <param name="handle">Its handle.</param>
+    /// <returns>The CKR value.</returns>
+    public ulong TryDeriveEcdh(ulong privateKey, ReadOnlySpan<byte> peerPoint, AttributeMap template, out ulong handle)
+    {
+        fixed (byte* point = peerPoint)
+        {
+            var parameters = new CK_ECDH1_DERIVE_PARAMS
+            {
+                kdf = new CULong((nuint)Ckd.Null),
+                ulPublicDataLen = new CULong((nuint)peerPoint.Length),
+                pPublicData = point,
+            };
+            byte[] native = new ReadOnlySpan<byte>(&parameters, sizeof(CK_ECDH1_DERIVE_PARAMS)).ToArray();
+            return TryDeriveKey(new Mechanism(Ckm.Ecdh1Derive, native), privateKey, template, out handle);
+        }
+    }
+
     private static CK_MECHANISM ToNative(Mechanism mechanism, byte* parameter) => new()
     {
         mechanism = new CULong((nuint)mechanism.Type),

@@ -140,7 +140,8 @@ public sealed class LayoutTests
         };
         foreach (var number in Enum.GetValues<TokenInfoNumber>())
         {
-            var field = number == TokenInfoNumber.Flags ? "flags" : "ul" + number.ToString().Replace("Length", "Len", StringComparison.Ordinal);
+            var field = "ul" + number.ToString().Replace("Length", "Len", StringComparison.Ordinal);
+            if (number == TokenInfoNumber.Flags) field = "flags";
             expected.Add($"offsetof(CK_TOKEN_INFO, {field})", TokenInfoLayout.OffsetOf(number, ulongSize));
         }
 
@@ -150,7 +151,9 @@ public sealed class LayoutTests
     private static Dictionary<string, int> Functions(CHeader header, int ulongSize, bool packed)
     {
         var expected = new Dictionary<string, int>();
-        foreach (var (list, major, minor) in new[] { ("CK_FUNCTION_LIST", 2, 40), ("CK_FUNCTION_LIST_3_0", 3, 0), ("CK_FUNCTION_LIST_3_2", 3, 2) })
+        (string, int, int)[] lists =
+            [("CK_FUNCTION_LIST", 2, 40), ("CK_FUNCTION_LIST_3_0", 3, 0), ("CK_FUNCTION_LIST_3_2", 3, 2)];
+        foreach (var (list, major, minor) in lists)
         {
             if (!header.Declares(list)) continue;
             var count = FunctionListLayout.CountOf(major, minor);

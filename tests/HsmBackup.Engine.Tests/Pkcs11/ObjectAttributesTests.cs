@@ -53,8 +53,8 @@ public sealed class ObjectAttributesTests
             // The state of a double ratchet is asked only of keys that are known to be one.
             foreach (var keyType in s_keyTypes.Where(keyType => keyType != Ckk.X2Ratchet))
                 Assert.Subset(ofClass.ToHashSet(), ObjectAttributes.For(objectClass, keyType, Ckc.X509).ToArray().ToHashSet());
-            foreach (var certificateType in s_certificateTypes)
-                Assert.Subset(ofClass.ToHashSet(), ObjectAttributes.For(objectClass, Ckk.Aes, certificateType).ToArray().ToHashSet());
+            foreach (var type in s_certificateTypes)
+                Assert.Subset(ofClass.ToHashSet(), ObjectAttributes.For(objectClass, Ckk.Aes, type).ToArray().ToHashSet());
         }
     }
 

@@ -2,7 +2,7 @@ namespace HsmBackup.Engine.Pkcs11;
 
 #pragma warning disable CS1591 // The names are those of the standard, which is where they are explained.
 
-/// <summary>CKF_: flags. The same bit means different things in different structures; the groups say where each belongs.</summary>
+/// <summary>CKF_: flags. One bit means different things in different structures; the groups say where each belongs.</summary>
 public static class Ckf
 {
     // CK_SLOT_INFO.

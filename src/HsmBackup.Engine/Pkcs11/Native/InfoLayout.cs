@@ -27,7 +27,7 @@ internal static class InfoLayout
     public const int ManufacturerIdLength = 32;
     public const int LibraryDescriptionLength = 32;
 
-    public static int OffsetOfFlags(int ulongSize, bool packed) => packed ? 34 : RoundUp(34, ulongSize);
+    public static int OffsetOfFlags(int ulongSize, bool packed) => RoundUp(34, packed ? 1 : ulongSize);
 
     public static int OffsetOfLibraryDescription(int ulongSize, bool packed) => OffsetOfFlags(ulongSize, packed) + ulongSize;
 
@@ -36,7 +36,7 @@ internal static class InfoLayout
 
     /// <summary>The size of the structure as a C compiler sees it.</summary>
     public static int SizeOf(int ulongSize, bool packed) =>
-        packed ? OffsetOfLibraryVersion(ulongSize, packed) + 2 : RoundUp(OffsetOfLibraryVersion(ulongSize, packed) + 2, ulongSize);
+        RoundUp(OffsetOfLibraryVersion(ulongSize, packed) + 2, packed ? 1 : ulongSize);
 
     /// <summary>The next multiple of an alignment.</summary>
     internal static int RoundUp(int value, int alignment) => (value + alignment - 1) / alignment * alignment;
@@ -60,7 +60,7 @@ internal static class SlotInfoLayout
 
     /// <summary>The size of the structure as a C compiler sees it.</summary>
     public static int SizeOf(int ulongSize, bool packed) =>
-        packed ? Flags + ulongSize + 4 : InfoLayout.RoundUp(Flags + ulongSize + 4, ulongSize);
+        InfoLayout.RoundUp(OffsetOfFirmwareVersion(ulongSize) + 2, packed ? 1 : ulongSize);
 }
 
 /// <summary>The CK_ULONG fields of CK_TOKEN_INFO, in their order.</summary>
@@ -106,11 +106,8 @@ internal static class TokenInfoLayout
     public static int OffsetOfUtcTime(int ulongSize) => OffsetOfHardwareVersion(ulongSize) + 4;
 
     /// <summary>The size of the structure as a C compiler sees it.</summary>
-    public static int SizeOf(int ulongSize, bool packed)
-    {
-        var end = OffsetOfUtcTime(ulongSize) + UtcTimeLength;
-        return packed ? end : InfoLayout.RoundUp(end, ulongSize);
-    }
+    public static int SizeOf(int ulongSize, bool packed) =>
+        InfoLayout.RoundUp(OffsetOfUtcTime(ulongSize) + UtcTimeLength, packed ? 1 : ulongSize);
 }
 
 /// <summary>Where the function pointers stand in CK_FUNCTION_LIST: after the two bytes of its version.</summary>

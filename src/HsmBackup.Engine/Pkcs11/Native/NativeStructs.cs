@@ -84,6 +84,16 @@ internal struct CK_RSA_PKCS_PSS_PARAMS
 }
 
 [StructLayout(LayoutKind.Sequential, Pack = 1)]
+internal unsafe struct CK_ECDH1_DERIVE_PARAMS
+{
+    public CULong kdf;
+    public CULong ulSharedDataLen;
+    public byte* pSharedData;
+    public CULong ulPublicDataLen;
+    public byte* pPublicData;
+}
+
+[StructLayout(LayoutKind.Sequential, Pack = 1)]
 internal unsafe struct CK_GCM_PARAMS
 {
     public byte* pIv;

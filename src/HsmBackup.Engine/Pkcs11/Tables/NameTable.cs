@@ -39,7 +39,8 @@ internal sealed class NameTable
             var line = (end < 0 ? lines : lines[..end]).TrimEnd((byte)'\r');
             lines = end < 0 ? [] : lines[(end + 1)..];
             if (line.IsEmpty) continue;
-            if (!Utf8Parser.TryParse(line, out uint code, out var digits, 'X') || digits != 8 || line.Length < 10 || line[8] != ' ')
+            if (line.Length < 10 || line[8] != ' '
+                || !Utf8Parser.TryParse(line[..8], out uint code, out var digits, 'X') || digits != 8)
                 throw new FormatException($"Not a line of a name table: {Encoding.UTF8.GetString(line)}");
             Add(code, Encoding.UTF8.GetString(line[9..]));
         }

@@ -1,6 +1,6 @@
 namespace HsmBackup.Engine.Pkcs11;
 
-/// <summary>The names of codes as they stand in files and messages, one a line. Where a code has two names, the last one is only understood, never written.</summary>
+/// <summary>The names of codes as they stand in files and messages, one a line; the first name of a code is written.</summary>
 internal static partial class NameText
 {
     internal static ReadOnlySpan<byte> ReturnValues =>

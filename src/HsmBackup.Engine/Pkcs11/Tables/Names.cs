@@ -24,7 +24,8 @@ public static class Names
     /// <param name="text">A name, or 0x and hexadecimal digits.</param>
     /// <param name="code">The code.</param>
     /// <returns>False when the text is neither.</returns>
-    public static bool TryParseReturnValue(ReadOnlySpan<char> text, out ulong code) => s_returnValues.Value.TryParse(text, out code);
+    public static bool TryParseReturnValue(ReadOnlySpan<char> text, out ulong code) =>
+        s_returnValues.Value.TryParse(text, out code);
 
     /// <summary>The text of an object class, such as CKO_SECRET_KEY.</summary>
     /// <param name="code">The code, one of <see cref="Cko"/> or any other.</param>
@@ -40,12 +41,14 @@ public static class Names
     /// <param name="text">A name, or 0x and hexadecimal digits.</param>
     /// <param name="code">The code.</param>
     /// <returns>False when the text is neither.</returns>
-    public static bool TryParseClass(ReadOnlySpan<char> text, out ulong code) => s_classes.Value.TryParse(text, out code);
+    public static bool TryParseClass(ReadOnlySpan<char> text, out ulong code) =>
+        s_classes.Value.TryParse(text, out code);
 
     /// <inheritdoc cref="TryParseClass(ReadOnlySpan{char}, out ulong)"/>
     /// <param name="utf8">A name, or 0x and hexadecimal digits, in UTF-8.</param>
     /// <param name="code">The code.</param>
-    public static bool TryParseClass(ReadOnlySpan<byte> utf8, out ulong code) => s_classes.Value.TryParse(utf8, out code);
+    public static bool TryParseClass(ReadOnlySpan<byte> utf8, out ulong code) =>
+        s_classes.Value.TryParse(utf8, out code);
 
     /// <summary>The text of a key type, such as CKK_AES.</summary>
     /// <param name="code">The code, one of <see cref="Ckk"/> or any other.</param>
@@ -61,12 +64,14 @@ public static class Names
     /// <param name="text">A name, or 0x and hexadecimal digits.</param>
     /// <param name="code">The code.</param>
     /// <returns>False when the text is neither.</returns>
-    public static bool TryParseKeyType(ReadOnlySpan<char> text, out ulong code) => s_keyTypes.Value.TryParse(text, out code);
+    public static bool TryParseKeyType(ReadOnlySpan<char> text, out ulong code) =>
+        s_keyTypes.Value.TryParse(text, out code);
 
     /// <inheritdoc cref="TryParseKeyType(ReadOnlySpan{char}, out ulong)"/>
     /// <param name="utf8">A name, or 0x and hexadecimal digits, in UTF-8.</param>
     /// <param name="code">The code.</param>
-    public static bool TryParseKeyType(ReadOnlySpan<byte> utf8, out ulong code) => s_keyTypes.Value.TryParse(utf8, out code);
+    public static bool TryParseKeyType(ReadOnlySpan<byte> utf8, out ulong code) =>
+        s_keyTypes.Value.TryParse(utf8, out code);
 
     /// <summary>The text of a certificate type, such as CKC_X_509.</summary>
     /// <param name="code">The code, one of <see cref="Ckc"/> or any other.</param>
@@ -82,12 +87,14 @@ public static class Names
     /// <param name="text">A name, or 0x and hexadecimal digits.</param>
     /// <param name="code">The code.</param>
     /// <returns>False when the text is neither.</returns>
-    public static bool TryParseCertificateType(ReadOnlySpan<char> text, out ulong code) => s_certificateTypes.Value.TryParse(text, out code);
+    public static bool TryParseCertificateType(ReadOnlySpan<char> text, out ulong code) =>
+        s_certificateTypes.Value.TryParse(text, out code);
 
     /// <inheritdoc cref="TryParseCertificateType(ReadOnlySpan{char}, out ulong)"/>
     /// <param name="utf8">A name, or 0x and hexadecimal digits, in UTF-8.</param>
     /// <param name="code">The code.</param>
-    public static bool TryParseCertificateType(ReadOnlySpan<byte> utf8, out ulong code) => s_certificateTypes.Value.TryParse(utf8, out code);
+    public static bool TryParseCertificateType(ReadOnlySpan<byte> utf8, out ulong code) =>
+        s_certificateTypes.Value.TryParse(utf8, out code);
 
     /// <summary>The text of a mechanism, such as CKM_AES_KEY_WRAP_PAD.</summary>
     /// <param name="code">The code, one of <see cref="Ckm"/> or any other.</param>
@@ -103,12 +110,14 @@ public static class Names
     /// <param name="text">A name, or 0x and hexadecimal digits.</param>
     /// <param name="code">The code.</param>
     /// <returns>False when the text is neither.</returns>
-    public static bool TryParseMechanism(ReadOnlySpan<char> text, out ulong code) => s_mechanisms.Value.TryParse(text, out code);
+    public static bool TryParseMechanism(ReadOnlySpan<char> text, out ulong code) =>
+        s_mechanisms.Value.TryParse(text, out code);
 
     /// <inheritdoc cref="TryParseMechanism(ReadOnlySpan{char}, out ulong)"/>
     /// <param name="utf8">A name, or 0x and hexadecimal digits, in UTF-8.</param>
     /// <param name="code">The code.</param>
-    public static bool TryParseMechanism(ReadOnlySpan<byte> utf8, out ulong code) => s_mechanisms.Value.TryParse(utf8, out code);
+    public static bool TryParseMechanism(ReadOnlySpan<byte> utf8, out ulong code) =>
+        s_mechanisms.Value.TryParse(utf8, out code);
 
     /// <summary>The text of an attribute, such as CKA_LABEL.</summary>
     /// <param name="code">The code, one of <see cref="Cka"/> or any other.</param>
@@ -124,12 +133,14 @@ public static class Names
     /// <param name="text">A name, or 0x and hexadecimal digits.</param>
     /// <param name="code">The code.</param>
     /// <returns>False when the text is neither.</returns>
-    public static bool TryParseAttribute(ReadOnlySpan<char> text, out ulong code) => s_attributes.Value.TryParse(text, out code);
+    public static bool TryParseAttribute(ReadOnlySpan<char> text, out ulong code) =>
+        s_attributes.Value.TryParse(text, out code);
 
     /// <inheritdoc cref="TryParseAttribute(ReadOnlySpan{char}, out ulong)"/>
     /// <param name="utf8">A name, or 0x and hexadecimal digits, in UTF-8.</param>
     /// <param name="code">The code.</param>
-    public static bool TryParseAttribute(ReadOnlySpan<byte> utf8, out ulong code) => s_attributes.Value.TryParse(utf8, out code);
+    public static bool TryParseAttribute(ReadOnlySpan<byte> utf8, out ulong code) =>
+        s_attributes.Value.TryParse(utf8, out code);
 
     internal static NameTable MakeMechanisms() => new NameTable()
         .Add(NameText.AsymmetricMechanisms)

@@ -25,8 +25,8 @@ public static class ObjectAttributes
     private static ReadOnlySpan<ulong> Key =>
         [Cka.KeyType, Cka.Id, Cka.Derive, Cka.Local, Cka.KeyGenMechanism, Cka.ObjectValidationFlags];
 
-    // Arrays and dates are asked last. SoftHSM gives up on a whole call at the start date of a private object
-    // (CKR_GENERAL_ERROR) and leaves what comes after it untouched; p11-kit's remote protocol does so at arrays.
+    // Arrays and dates are asked last. SoftHSM gives up on a call at the start date of a private object (CKR_GENERAL_ERROR)
+    // and leaves what comes after it untouched; p11-kit's remote protocol fails at arrays. What is lost is then a tail.
     private static ReadOnlySpan<ulong> KeyArrays => [Cka.AllowedMechanisms];
 
     private static ReadOnlySpan<ulong> Dates => [Cka.StartDate, Cka.EndDate];
@@ -99,7 +99,8 @@ public static class ObjectAttributes
     public static ReadOnlySpan<ulong> For(ulong objectClass, ulong keyType, ulong certificateType)
     {
         if (!s_lists.TryGetValue(objectClass, out var types)) return s_unknown;
-        return types.TryGetValue(objectClass == Cko.Certificate ? certificateType : keyType, out var list) ? list : types[AnyType];
+        var type = objectClass == Cko.Certificate ? certificateType : keyType;
+        return types.TryGetValue(type, out var list) ? list : types[AnyType];
     }
 
     /// <summary>What to ask of an object of which only the class is known: the components of all its types.</summary>
@@ -146,7 +147,8 @@ public static class ObjectAttributes
                 [Ckc.Wtls] = ForCertificate(Wtls),
             },
         };
-        foreach (var (objectClass, list) in OtherObjects.Lists(Common, Storage)) lists.Add(objectClass, new() { [AnyType] = list });
+        foreach (var (objectClass, list) in OtherObjects.Lists(Common, Storage))
+            lists.Add(objectClass, new() { [AnyType] = list });
         return lists;
     }
 
