@@ -35,6 +35,12 @@ public sealed class RestoreOperation : IDisposable
             RestorePlanner.Plan(snapshot.Backup, snapshot.Token), journal is not null);
     }
 
+    /// <summary>Handles of what was added, by the object's place in the backup.</summary>
+    internal Dictionary<int, ulong> Handles { get; } = [];
+
+    /// <summary>The token.</summary>
+    internal TokenConnection Connection => _connection;
+
     /// <summary>What <see cref="Execute"/> is going to do.</summary>
     public RestorePlan Plan { get; }
 
@@ -108,6 +114,16 @@ public sealed class RestoreOperation : IDisposable
         RestoreResult result = Finish(added, safety, watch, progress, cancellationToken);
         RestoreJournal.Delete(_stateFolder, _connection.Token);
         return result;
+    }
+
+    /// <summary>Removes what was added; a trial on a scratch token is over.</summary>
+    internal void RemoveWhatWasAdded()
+    {
+        foreach (ulong handle in Handles.Values)
+        {
+            _connection.Session.TryDestroyObject(handle);
+        }
+        Handles.Clear();
     }
 
     /// <inheritdoc/>
@@ -205,13 +221,14 @@ public sealed class RestoreOperation : IDisposable
                 ulong handle = writer.Add(record, known);
                 known.Add(handle);
                 added.Add((step, handle, []));
+                Handles[record.Index] = handle;
                 if (record.Material is not null && !proof.Prove(handle, record, out string? detail))
                 {
                     throw new HsmBackupException(ErrorCode.RestoreFailed, $"{step.Item.Object} was restored, and is not the key of the backup: {detail}.",
                         "The token does not restore this key faithfully. Keep the backup, and restore into a token of the kind it was made of.");
                 }
                 ObjectRecord back = reader.ReadAttributes(handle);
-                added[^1].Differences.AddRange(ObjectComparison.Differences(WithoutKey(record), back));
+                added[^1].Differences.AddRange(ObjectComparison.Differences(record, back));
             }
         }
         catch (Exception e) when (e is Pkcs11Exception or HsmBackupException or OperationCanceledException)
@@ -344,14 +361,6 @@ public sealed class RestoreOperation : IDisposable
             return false;
         }
     }
-
-    private static ObjectRecord WithoutKey(ObjectRecord record) => new()
-    {
-        Index = record.Index,
-        Verdict = record.Verdict,
-        Attributes = record.Attributes,
-        Unavailable = record.Unavailable,
-    };
 
     private static HsmBackupException Refused(PlanStep step, Pkcs11Exception e, string state) => new(ErrorCode.RestoreFailed,
         $"The token refused {step.Item.Object}: {e.Function} returned {Names.OfReturnValue(e.ReturnValue)}. {state}",

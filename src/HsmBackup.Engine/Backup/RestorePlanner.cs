@@ -1,3 +1,5 @@
+using HsmBackup.Engine.Tokens;
+
 namespace HsmBackup.Engine.Backup;
 
 /// <summary>An object of the backup or the token as the planner sees it.</summary>
@@ -12,6 +14,12 @@ internal sealed record PlanObject(
 {
     /// <summary>False where the token will not let it be removed (CKA_DESTROYABLE).</summary>
     public bool IsDestroyable { get; init; } = true;
+
+    /// <summary>What stands for its key in a comparison; empty where there is none.</summary>
+    public string KeyDigest { get; init; } = "";
+
+    /// <summary>The object itself, without its key, where it was asked to be kept.</summary>
+    public ObjectRecord? Record { get; init; }
 }
 
 /// <summary>A plan item with what is needed to carry it out.</summary>

@@ -9,9 +9,12 @@ internal sealed class TokenSnapshot
     private static readonly HashSet<ulong> Dates = [Cka.StartDate, Cka.EndDate];
 
     private readonly Dictionary<ulong, HashSet<ulong>> _untold = [];
+    private readonly Dictionary<string, List<KeyMaterial>> _digests = new(StringComparer.Ordinal);
+    private readonly bool _keepRecords;
 
-    private TokenSnapshot(OpenedBackup backup, Quirks quirks, CancellationToken cancellationToken)
+    private TokenSnapshot(OpenedBackup backup, Quirks quirks, bool keepRecords, CancellationToken cancellationToken)
     {
+        _keepRecords = keepRecords;
         var source = new List<PlanObject>();
         foreach (ObjectRecord record in backup.Records(cancellationToken))
         {
@@ -27,7 +30,13 @@ internal sealed class TokenSnapshot
         }
         foreach (ObjectRecord record in backup.Records(cancellationToken))
         {
-            source.Add(ToPlanObject(record, 0));
+            PlanObject planned = ToPlanObject(record, 0, ObjectComparison.KeyDigest(record));
+            source.Add(planned);
+            if (record.Material is { Digest: not null } material)
+            {
+                _digests.TryAdd(planned.KeyDigest, []);
+                _digests[planned.KeyDigest].Add(material);
+            }
         }
         Backup = source;
     }
@@ -40,9 +49,9 @@ internal sealed class TokenSnapshot
 
     /// <summary>Reads both.</summary>
     public static TokenSnapshot Take(OpenedBackup backup, TokenConnection connection, KeyEncryptionKey kek,
-        Action<int, int>? progress, CancellationToken cancellationToken)
+        Action<int, int>? progress, CancellationToken cancellationToken, bool keepRecords = false)
     {
-        var snapshot = new TokenSnapshot(backup, kek.Capabilities.Quirks, cancellationToken);
+        var snapshot = new TokenSnapshot(backup, kek.Capabilities.Quirks, keepRecords, cancellationToken);
         snapshot.Refresh(connection, kek, progress, cancellationToken);
         return snapshot;
     }
@@ -51,6 +60,7 @@ internal sealed class TokenSnapshot
     public void Refresh(TokenConnection connection, KeyEncryptionKey kek, Action<int, int>? progress, CancellationToken cancellationToken)
     {
         var reader = new ObjectReader(connection, kek, forComparison: true);
+        var proof = new KeyProof(connection, kek);
         List<ulong> handles = connection.Session.FindTokenObjects();
         connection.CheckPresent();
         var objects = new List<PlanObject>(handles.Count);
@@ -59,7 +69,13 @@ internal sealed class TokenSnapshot
             cancellationToken.ThrowIfCancellationRequested();
             ObjectRecord record = reader.Capture(handle);
             record.Index = -1;
-            objects.Add(ToPlanObject(record, handle));
+            string keyDigest = ObjectComparison.KeyDigest(record);
+            if (_digests.TryGetValue(keyDigest, out List<KeyMaterial>? lengths) && !lengths.Exists(m => proof.ProveLength(handle, m, out _)))
+            {
+                // The same but for zero bytes at its end, which the wrapping does not tell.
+                keyDigest += "-other-length";
+            }
+            objects.Add(ToPlanObject(record, handle, keyDigest));
             record.Material?.ZeroValues();
             progress?.Invoke(objects.Count, handles.Count);
         }
@@ -73,13 +89,16 @@ internal sealed class TokenSnapshot
         Token = [.. Token.Select(o => o.IsWhole || before.Contains(o.Fingerprint) ? o : o with { IsDebris = true })];
     }
 
-    private PlanObject ToPlanObject(ObjectRecord record, ulong handle)
+    private PlanObject ToPlanObject(ObjectRecord record, ulong handle, string keyDigest)
     {
         _untold.TryGetValue(record.ObjectClass, out HashSet<ulong>? untold);
         bool whole = record.Verdict is Verdict.Captured or Verdict.Inexact && (!record.HasSecret || record.Material is not null);
-        return new PlanObject(ObjectSummary.Of(record), ObjectComparison.Identity(record), ObjectComparison.Fingerprint(record, untold), handle, whole)
+        return new PlanObject(ObjectSummary.Of(record), ObjectComparison.Identity(record),
+            ObjectComparison.Fingerprint(record, keyDigest, untold), handle, whole)
         {
             IsDestroyable = record.Attributes.Boolean(Cka.Destroyable) != false,
+            KeyDigest = keyDigest,
+            Record = _keepRecords ? record : null,
         };
     }
 

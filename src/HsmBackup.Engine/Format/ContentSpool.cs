@@ -94,7 +94,7 @@ public sealed class ContentSpool : IDisposable
         }
         catch (Exception e) when (e is IOException or AuthenticationTagMismatchException)
         {
-            throw FormatErrors.Unwritable(_folder, e);
+            throw FileErrors.From(e, _folder);
         }
         return block;
     }
@@ -136,9 +136,9 @@ public sealed class ContentSpool : IDisposable
             _file.Write(block);
             _file.Write(tag);
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (Exception e) when (FileErrors.Covers(e))
         {
-            throw IsDiskFull(e) ? FormatErrors.DiskFull(_folder, e) : FormatErrors.Unwritable(_folder, e);
+            throw FileErrors.From(e, _folder);
         }
         _spilledLengths.Add(_used);
         _used = 0;
@@ -175,9 +175,4 @@ public sealed class ContentSpool : IDisposable
         BinaryPrimitives.WriteInt32BigEndian(nonce.AsSpan(8), block);
         return nonce;
     }
-
-    // ENOSPC and EDQUOT of Linux and macOS, ERROR_HANDLE_DISK_FULL and ERROR_DISK_FULL of Windows.
-    private static bool IsDiskFull(Exception e) => OperatingSystem.IsWindows()
-        ? (e.HResult & 0xFFFF) is 0x27 or 0x70
-        : e.HResult is 28 or 122 or 69;
 }

@@ -8,15 +8,18 @@ internal static class FormatErrors
 
     public static HsmBackupException NotFound(string path, Exception? cause = null) =>
         new(ErrorCode.BackupNotFound, $"There is no readable backup at '{path}'.",
-            "Check the path and the permissions.", cause) { Target = path };
+            "Check the path and the permissions.", cause)
+        { Target = path };
 
     public static HsmBackupException NotABackup(string? path) =>
         new(ErrorCode.NotABackup, $"{Name(path)} is not a backup: it does not begin with the line 'hsm-backup/1'.",
-            "Name a file that ends in .hsmbackup. A backup that was damaged at its beginning shows the same.") { Target = path };
+            "Name a file that ends in .hsmbackup. A backup that was damaged at its beginning shows the same.")
+        { Target = path };
 
     public static HsmBackupException UnsupportedVersion(string? path) =>
         new(ErrorCode.UnsupportedVersion, $"{Name(path)} has a format version that this program does not know.",
-            "Use a newer version of HsmBackup.") { Target = path };
+            "Use a newer version of HsmBackup.")
+        { Target = path };
 
     public static HsmBackupException HeaderInvalid(string? path, string fault, Exception? cause = null) =>
         new(ErrorCode.HeaderInvalid, $"The header of {Name(path, middle: true)} is malformed: {fault}.", UseAnotherCopy, cause)
@@ -41,14 +44,6 @@ internal static class FormatErrors
     public static HsmBackupException NoAttachment(string? path, string name) =>
         new(ErrorCode.InvalidArgument, $"{Name(path)} has no attachment '{name}'.", "Choose one of its attachments.")
         { Target = name };
-
-    public static HsmBackupException Unwritable(string folder, Exception cause) =>
-        new(ErrorCode.DestinationUnwritable, $"'{folder}' cannot be written: {cause.Message}",
-            "Check that the folder exists and that you may write to it.", cause) { Target = folder };
-
-    public static HsmBackupException DiskFull(string folder, Exception cause) =>
-        new(ErrorCode.DiskFull, $"There is no room left in '{folder}'.", "Free some space, or choose another folder.", cause)
-        { Target = folder };
 
     private static string Name(string? path, bool middle = false) =>
         path is not null ? $"'{path}'" : middle ? "the file" : "The file";

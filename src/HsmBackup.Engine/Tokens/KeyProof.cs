@@ -54,7 +54,10 @@ public sealed class KeyProof
     /// Where wrapping pads with zero bytes, equal bytes do not mean equal length; the salted digest of the value does. A token
     /// without C_DigestKey keeps the proof of the value only, which the detail says.
     /// </summary>
-    private bool ProveLength(ulong handle, KeyMaterial material, out string? detail)
+    /// <param name="handle">The key on the token.</param>
+    /// <param name="material">The key in the backup.</param>
+    /// <param name="detail">What was seen, where it is no proof.</param>
+    internal bool ProveLength(ulong handle, KeyMaterial material, out string? detail)
     {
         detail = null;
         if (material.Form != WrapForm.RsaOaep)

@@ -10,10 +10,11 @@ namespace HsmBackup.Engine.Tokens;
 /// </summary>
 internal static class ObjectComparison
 {
-    /// <summary>A digest that is equal for equal objects, keys included, if both were captured under the same KEK.</summary>
+    /// <summary>A digest that is equal for equal objects.</summary>
     /// <param name="record">The object.</param>
+    /// <param name="keyDigest">What stands for its key; see <see cref="KeyDigest"/>.</param>
     /// <param name="ignoring">Attributes that the other side cannot tell.</param>
-    public static string Fingerprint(ObjectRecord record, IReadOnlySet<ulong>? ignoring = null)
+    public static string Fingerprint(ObjectRecord record, string keyDigest, IReadOnlySet<ulong>? ignoring = null)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         foreach (TokenAttribute attribute in Comparable(record).OrderBy(a => a.Type))
@@ -23,13 +24,21 @@ internal static class ObjectComparison
                 Append(hash, attribute);
             }
         }
-        if (record.Material is { } material)
+        return Convert.ToHexStringLower(hash.GetHashAndReset()) + keyDigest;
+    }
+
+    /// <summary>A digest that is equal for equal keys that were captured under the same KEK; empty where there is no key.</summary>
+    public static string KeyDigest(ObjectRecord record)
+    {
+        if (record.Material is not { } material)
         {
-            AppendBytes(hash, KeyBytes(material));
-            foreach (TokenAttribute value in material.Values?.OrderBy(v => v.Type) ?? Enumerable.Empty<TokenAttribute>())
-            {
-                Append(hash, value);
-            }
+            return "";
+        }
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        AppendBytes(hash, KeyBytes(material));
+        foreach (TokenAttribute value in material.Values?.OrderBy(v => v.Type) ?? Enumerable.Empty<TokenAttribute>())
+        {
+            Append(hash, value);
         }
         return Convert.ToHexStringLower(hash.GetHashAndReset());
     }
@@ -48,7 +57,7 @@ internal static class ObjectComparison
     /// <summary>The key as the KEK wraps it: the same bytes for the same key, whatever else was stored to keep its length.</summary>
     public static byte[] KeyBytes(KeyMaterial material) => material.Check ?? material.Data;
 
-    /// <summary>What is different, in words: one line for each attribute, and one for the key.</summary>
+    /// <summary>What is different, in words, one line for each attribute. Keys are compared elsewhere.</summary>
     public static List<string> Differences(ObjectRecord expected, ObjectRecord actual)
     {
         List<string> differences = [];
@@ -64,20 +73,8 @@ internal static class ObjectComparison
                 differences.Add($"{Names.OfAttribute(type)}: expected {Show(a)}, found {Show(b)}");
             }
         }
-        if (expected.Material is { } wantKey && actual.Material is { } haveKey && !SameKey(wantKey, haveKey))
-        {
-            differences.Add("the key is another one");
-        }
-        else if (expected.Material is not null && actual.Material is null)
-        {
-            differences.Add($"the key cannot be compared: {actual.Reason}");
-        }
         return differences;
     }
-
-    private static bool SameKey(KeyMaterial a, KeyMaterial b) => a.Values is { } values
-        ? b.Values is { } others && values.SameAs(others)
-        : CryptographicOperations.FixedTimeEquals(KeyBytes(a), KeyBytes(b));
 
     private static IEnumerable<TokenAttribute> Comparable(ObjectRecord record)
     {

@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using System.Text;
 using HsmBackup.Engine.Format;
 using HsmBackup.Engine.Protection;
+using HsmBackup.Engine.Tests.Protection;
 
 namespace HsmBackup.Engine.Tests.Format;
 
@@ -28,7 +29,7 @@ internal static class GoldenFile
             """{"object":3,"class":"CKO_PRIVATE_KEY","verdict":"NotExtractable","reason":"CKA_EXTRACTABLE is false.","attributes":{"CKA_KEY_TYPE":"CKK_EC","CKA_TOKEN":true,"CKA_LABEL":"root","CKA_EXTRACTABLE":false}}""",
         ];
         using TestFolder folder = new();
-        using ContentSpool spool = new(folder.Path, Sample.Id);
+        using ContentSpool spool = new(folder.Root, Sample.Id);
         foreach (string line in lines) spool.Add(Encoding.UTF8.GetBytes(line));
         using MemoryStream file = new();
         BackupHeader header = Sample.Header(3, 1) with

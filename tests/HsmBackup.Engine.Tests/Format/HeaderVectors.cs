@@ -22,7 +22,8 @@ internal static class HeaderVectors
         yield return Magic("magic-version-2", ErrorCode.UnsupportedVersion, "the magic line names version 2", "hsm-backup/2\n");
         yield return Magic("magic-version-10", ErrorCode.UnsupportedVersion, "the magic line names version 10", "hsm-backup/10\n");
         yield return Header("header-version-2", "the header names version 2", ("\"formatVersion\":1", "\"formatVersion\":2"))
-            with { Keyless = ErrorCode.UnsupportedVersion, WithKey = ErrorCode.UnsupportedVersion };
+            with
+        { Keyless = ErrorCode.UnsupportedVersion, WithKey = ErrorCode.UnsupportedVersion };
         yield return Header("header-no-version", "formatVersion is missing", ("\"formatVersion\":1,", ""));
         yield return Header("header-duplicate", "objects stands there twice", ("\"objects\":2", "\"objects\":2,\"objects\":2"));
         yield return Header("header-duplicate-escaped", "objects stands there twice, once as an escape",

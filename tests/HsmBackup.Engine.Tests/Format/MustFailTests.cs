@@ -1,5 +1,6 @@
 using HsmBackup.Engine.Format;
 using HsmBackup.Engine.Protection;
+using HsmBackup.Engine.Tests.Protection;
 using Xunit;
 
 namespace HsmBackup.Engine.Tests.Format;
@@ -21,7 +22,7 @@ public sealed class MustFailTests
         else BackupFile.CheckIntegrity(path);
         Assert.Equal(vector.WithKey, Sample.CodeOf(() =>
         {
-            using OneTimeKey key = Sample.Key();
+            using OneTimeKey key = TestKey.Counting;
             using BackupContent content = BackupContent.Open(path, key);
         }));
     }

@@ -1,6 +1,7 @@
 using System.Text;
 using HsmBackup.Engine.Format;
 using HsmBackup.Engine.Protection;
+using HsmBackup.Engine.Tests.Protection;
 using Xunit;
 
 namespace HsmBackup.Engine.Tests.Format;
@@ -12,27 +13,10 @@ internal static class Sample
 
     public static readonly byte[] Manifest = """{"tool":"HsmBackup 0.1.0","token":{"label":"payments-1"}}"""u8.ToArray();
 
-    /// <summary>The one-time key of every vector: the bytes 00 01 02 ... 1f.</summary>
-    public static OneTimeKey Key() => KeyOf([.. Enumerable.Range(0, 32).Select(i => (byte)i)]);
-
-    public static string KeyText()
-    {
-        using OneTimeKey key = Key();
-        char[] text = new char[OneTimeKey.TextLength];
-        key.CopyText(text);
-        return new string(text);
-    }
-
-    public static OneTimeKey KeyOf(byte[] bytes)
-    {
-        char[] text = new char[OneTimeKey.TextLength];
-        Bech32m.Encode(OneTimeKey.Prefix, bytes, text, out _);
-        return OneTimeKey.Parse(text);
-    }
-
+    /// <summary>The keys of every vector and of whatever the tests write.</summary>
     public static BackupKeys Keys(BackupId? id = null)
     {
-        using OneTimeKey key = Key();
+        using OneTimeKey key = TestKey.Counting;
         return BackupKeys.Derive(key, (id ?? Id).ToString());
     }
 
@@ -71,14 +55,14 @@ internal static class Sample
     {
         using TestFolder folder = new();
         using BackupKeys keys = Keys();
-        using ContentSpool spool = new(folder.Path, Id);
+        using ContentSpool spool = new(folder.Root, Id);
         foreach (byte[] line in lines) spool.Add(line);
         return BackupFileWriter.Write(output, header ?? Header(lines.Count), keys, Manifest, spool, attachments, signer);
     }
 
     public static BackupContent Open(byte[] file)
     {
-        using OneTimeKey key = Key();
+        using OneTimeKey key = TestKey.Counting;
         return BackupContent.Open(new MemoryStream(file), key);
     }
 
