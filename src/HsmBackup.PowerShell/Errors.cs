@@ -42,7 +42,7 @@ internal static class Errors
             .Select(check => check.Detail is null ? check.Name : $"{check.Name}: {check.Detail}"));
         return From(new HsmBackupException(result.Error ?? ErrorCode.TestFailed,
             $"The backup '{result.Path}' did not pass its test at level {result.Level}. {(checks.Length > 0 ? checks : result.Summary)}",
-            "Do not rely on this backup: make a new one and test it. The result's Checks say what was seen.")
+            NextStep(result))
         { Target = result.Path });
     }
 
@@ -54,6 +54,14 @@ internal static class Errors
     /// <summary>Makes an error about arguments that do not fit together.</summary>
     public static HsmBackupException InvalidArgument(string message, string recommendedAction, object? target = null) =>
         new(ErrorCode.InvalidArgument, message, recommendedAction) { Target = target };
+
+    private static string NextStep(TestResult result) => result switch
+    {
+        { Error: ErrorCode.BackupNotFound or ErrorCode.NotABackup or ErrorCode.KeyMismatch } => "Check the path and the key, then test again.",
+        { Level: TestLevel.Live, Error: ErrorCode.TestFailed }
+            => "Token and backup differ. Find out which of them is right before you restore the one or replace the other; Compare-HsmBackup says more.",
+        _ => "Do not rely on this backup: make a new one and test it. The result's Checks say what was seen.",
+    };
 
     private static HsmBackupException TokenRefused(Pkcs11Exception error) => new(
         ErrorCode.TokenError,

@@ -81,7 +81,7 @@ public sealed class TestHsmBackupCommand : TokenCommand
     {
         foreach (string path in LiteralPath ?? [])
         {
-            TestItem(path, Paths.Literal);
+            TestItem(path);
         }
         foreach (string path in Path ?? [])
         {
@@ -91,21 +91,24 @@ public sealed class TestHsmBackupCommand : TokenCommand
 
     private void TestMatches(string path)
     {
-        IReadOnlyList<string> matches = [];
-        // A pattern that matches nothing is an error here: a script must not take "nothing tested" for "all is well".
-        if (!TryItem(path, () => matches = Paths.Matches(path) is { Count: > 0 } found ? found : throw Errors.NoBackupAt(path)))
+        IReadOnlyList<string> matches = [path];
+        // A pattern that matches nothing is an error here: a script must not take "nothing tested" for "all is well". A path that
+        // does not exist is a test that fails.
+        if (WildcardPattern.ContainsWildcardCharacters(path)
+            && !TryItem(path, () => matches = Paths.Matches(path) is { Count: > 0 } found ? found : throw Errors.NoBackupAt(path)))
         {
             TellQuietly(false);
+            return;
         }
         foreach (string match in matches)
         {
-            TestItem(match, found => found);
+            TestItem(match);
         }
     }
 
-    private void TestItem(string path, Func<string, string> resolve)
+    private void TestItem(string path)
     {
-        if (!TryItem(path, () => Test(resolve(path))))
+        if (!TryItem(path, () => Test(Paths.Literal(path))))
         {
             TellQuietly(false);
         }
