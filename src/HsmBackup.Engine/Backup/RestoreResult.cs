@@ -5,7 +5,11 @@ namespace HsmBackup.Engine.Backup;
 /// <param name="Action">What was done with it.</param>
 /// <param name="Proof">Passed where the token's object was proven to be the backup's; Skipped where the backup has no key to compare with.</param>
 /// <param name="Differences">What the token made different in spite of being told.</param>
-public sealed record RestoredObject(ObjectSummary Object, PlanAction Action, CheckOutcome Proof, IReadOnlyList<string> Differences);
+public sealed record RestoredObject(ObjectSummary Object, PlanAction Action, CheckOutcome Proof, IReadOnlyList<string> Differences)
+{
+    /// <inheritdoc/>
+    public override string ToString() => $"{Action}: {Object}" + (Differences.Count == 0 ? "" : $" ({string.Join("; ", Differences)})");
+}
 
 /// <summary>A finished restore.</summary>
 public sealed class RestoreResult
