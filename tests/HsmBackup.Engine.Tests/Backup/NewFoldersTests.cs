@@ -1,4 +1,5 @@
 using HsmBackup.Engine.Backup;
+using Xunit;
 
 namespace HsmBackup.Engine.Tests.Backup;
 
