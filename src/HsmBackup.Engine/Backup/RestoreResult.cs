@@ -50,7 +50,7 @@ public sealed class RestoreResult
     /// <summary>True where this finished an interrupted restore.</summary>
     public required bool Resumed { get; init; }
 
-    /// <summary>How long it took.</summary>
+    /// <summary>How long it took, from opening the file to the last comparison; the time for the confirmation is not in it.</summary>
     public required TimeSpan Elapsed { get; init; }
 
     private int Count(PlanAction action) => Objects.Count(o => o.Action == action);
