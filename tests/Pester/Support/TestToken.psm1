@@ -86,10 +86,11 @@ function Invoke-Pkcs11Tool {
         @('--module', $Token.Library, '--token-label', $Token.Label, '--login', '--pin', $pin) + $ArgumentList)
 }
 
-# What pkcs11-tool lists, in an order of its own: the labels and ids of all objects.
+# What pkcs11-tool lists, in an order of its own: the labels and ids of all objects. Handles change, and SoftHSM forgets
+# CKA_VALUE_LEN of a key that was unwrapped.
 function Get-TestObject($Token) {
     Invoke-Pkcs11Tool -Token $Token --list-objects |
-        Where-Object { $_ -match '^\S.* Object|^  (label|ID):' } | ForEach-Object Trim
+        Where-Object { $_ -match '^\S.* [Oo]bject|^  (label|ID):' } | ForEach-Object { $_.Trim() -replace '(?<=^Data object) \d+$' -replace ' length \d+$' }
 }
 
 # Fills a token with one object of each kind, all of which can be backed up. `Folder` gets the files that they were made of.
