@@ -68,7 +68,7 @@ internal sealed record RestoreJournal(string BackupId, string BackupDigest, stri
                 file.Flush(flushToDisk: true);
             }
             File.Move(temporary, path, overwrite: true);
-            FolderFlush.Flush(folder);
+            _ = FolderFlush.TryFlush(folder);
         }
         catch (Exception e) when (FileErrors.Covers(e))
         {

@@ -19,6 +19,7 @@ public sealed class RestoreOperation : IDisposable
     private readonly string _stateFolder;
     private readonly RestoreJournal? _journal;
     private readonly string _activity;
+    private TimeSpan _preparation;
 
     private RestoreOperation(RestoreRequest request, OpenedBackup backup, TokenConnection connection, KeyEncryptionKey kek,
         TokenSnapshot snapshot, string stateFolder, RestoreJournal? journal)
@@ -48,6 +49,7 @@ public sealed class RestoreOperation : IDisposable
     /// <exception cref="HsmBackupException">Of the file, the key and the token; BackupIncomplete, TokenMismatch, WouldDestroyUnrecoverable, RestoreFailed.</exception>
     public static RestoreOperation Prepare(RestoreRequest request, IProgress<OperationProgress>? progress, CancellationToken cancellationToken)
     {
+        var watch = Stopwatch.StartNew();
         string activity = ActivityOf(request);
         progress?.Report(new OperationProgress(activity, "Authenticating the backup", 0, 0));
         string stateFolder = StateFolder.Locate(request.StateFolder);
@@ -74,6 +76,7 @@ public sealed class RestoreOperation : IDisposable
             }
             var operation = new RestoreOperation(request, backup, connection, kek, snapshot, stateFolder, journal);
             operation.CheckPlan();
+            operation._preparation = watch.Elapsed;
             return operation;
         }
         catch
@@ -307,7 +310,7 @@ public sealed class RestoreOperation : IDisposable
             Objects = objects,
             SafetyBackupPath = safety,
             Resumed = Plan.Resumes,
-            Elapsed = watch.Elapsed,
+            Elapsed = _preparation + watch.Elapsed,
         };
     }
 
