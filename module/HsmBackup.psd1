@@ -1,0 +1,33 @@
+@{
+    RootModule           = 'HsmBackup.PowerShell.dll'
+    ModuleVersion        = '0.1.0'
+    GUID                 = 'c7d28d85-9bbb-436f-9920-f662a3d46313'
+    Author               = 'the HsmBackup maintainers'
+    CompanyName          = 'the HsmBackup maintainers'
+    Copyright            = 'Copyright (c) 2026 the HsmBackup maintainers. MIT License.'
+    Description          = 'Backs up PKCS#11 HSM partitions whole, proves that each backup can be restored, and restores them.'
+
+    # 7.6 is the first version on .NET 10, which the module is compiled for.
+    PowerShellVersion    = '7.6'
+    CompatiblePSEditions = @('Core')
+    FormatsToProcess     = @('HsmBackup.Format.ps1xml')
+
+    # Named one by one, so that PowerShell knows them without loading the module.
+    CmdletsToExport      = @(
+        'Compare-HsmBackup'
+        'Get-HsmBackup'
+        'New-HsmBackup'
+        'Restore-HsmCluster'
+        'Test-HsmBackup'
+    )
+    FunctionsToExport    = @()
+    AliasesToExport      = @()
+    VariablesToExport    = @()
+
+    PrivateData          = @{
+        PSData = @{
+            Tags    = @('HSM', 'PKCS11', 'Backup', 'Restore', 'DisasterRecovery', 'Cryptography', 'Key', 'Linux', 'MacOS', 'Windows')
+            License = 'MIT'
+        }
+    }
+}

@@ -1,0 +1,102 @@
+using System.Buffers;
+using System.Reflection;
+using System.Text.Json;
+using HsmBackup.Engine.Pkcs11;
+using HsmBackup.Engine.Tokens;
+
+namespace HsmBackup.Engine.Backup;
+
+/// <summary>What a backup says once about all its objects (docs/format.md, "Manifest").</summary>
+/// <param name="TokenLabel">Label of the token.</param>
+/// <param name="TokenSerial">Serial number of the token.</param>
+/// <param name="TokenManufacturer">Manufacturer of the token.</param>
+/// <param name="TokenModel">Model of the token.</param>
+/// <param name="FirmwareVersion">Its firmware.</param>
+/// <param name="Library">Description and version of the PKCS#11 library.</param>
+/// <param name="Tool">The program that made the backup, with its version.</param>
+/// <param name="Iv">The IV of keys in the form CBC-PAD.</param>
+/// <param name="TransportKeys">RSA keys for the form RSA-OAEP by modulus length in bits, wrapped under the KEK.</param>
+/// <param name="TransportForm">The form in which they are wrapped.</param>
+public sealed record BackupManifest(
+    string TokenLabel, string TokenSerial, string TokenManufacturer, string TokenModel, string FirmwareVersion, string Library,
+    string Tool, byte[] Iv, IReadOnlyDictionary<int, byte[]> TransportKeys, WrapForm TransportForm)
+{
+    /// <summary>The manifest of a token that was just read.</summary>
+    internal static BackupManifest Of(TokenConnection connection, KeyEncryptionKey kek)
+    {
+        LibraryInfo library = connection.Library.GetInfo();
+        TokenInfo token = connection.Token;
+        return new BackupManifest(token.Label, token.SerialNumber, token.Manufacturer, token.Model, token.FirmwareVersion,
+            $"{library.Description} {library.Version}, PKCS#11 {library.CryptokiVersion}", ThisTool, kek.Iv.ToArray(),
+            kek.TransportKeys, kek.Capabilities.PrivateKeys?.Form ?? WrapForm.Rfc5649);
+    }
+
+    private static string ThisTool =>
+        "HsmBackup " + (typeof(BackupManifest).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+')[0] ?? "");
+
+    /// <summary>As one JSON object.</summary>
+    internal byte[] ToJson()
+    {
+        var buffer = new ArrayBufferWriter<byte>();
+        using (var json = new Utf8JsonWriter(buffer))
+        {
+            json.WriteStartObject();
+            json.WriteString("tool", Tool);
+            json.WriteStartObject("token");
+            json.WriteString("label", TokenLabel);
+            json.WriteString("serial", TokenSerial);
+            json.WriteString("manufacturer", TokenManufacturer);
+            json.WriteString("model", TokenModel);
+            json.WriteString("firmware", FirmwareVersion);
+            json.WriteEndObject();
+            json.WriteString("library", Library);
+            json.WriteBase64String("iv", Iv);
+            if (TransportKeys.Count > 0)
+            {
+                json.WriteStartArray("transportKeys");
+                foreach ((int bits, byte[] wrapped) in TransportKeys)
+                {
+                    json.WriteStartObject();
+                    json.WriteNumber("bits", bits);
+                    json.WriteString("form", ObjectRecordJson.FormName(TransportForm));
+                    json.WriteBase64String("data", wrapped);
+                    json.WriteEndObject();
+                }
+                json.WriteEndArray();
+            }
+            json.WriteEndObject();
+        }
+        return buffer.WrittenSpan.ToArray();
+    }
+
+    /// <summary>Reads it back.</summary>
+    /// <exception cref="HsmBackupException">AuthenticationFailed: it is not what this version writes.</exception>
+    internal static BackupManifest Parse(ReadOnlyMemory<byte> json)
+    {
+        try
+        {
+            using JsonDocument document = JsonDocument.Parse(json);
+            JsonElement root = document.RootElement;
+            JsonElement token = root.GetProperty("token");
+            var transport = new Dictionary<int, byte[]>();
+            WrapForm form = WrapForm.Rfc5649;
+            if (root.TryGetProperty("transportKeys", out JsonElement keys))
+            {
+                foreach (JsonElement key in keys.EnumerateArray())
+                {
+                    form = ObjectRecordJson.ParseForm(key.GetProperty("form").GetString()!);
+                    transport.Add(key.GetProperty("bits").GetInt32(), key.GetProperty("data").GetBytesFromBase64());
+                }
+            }
+            return new BackupManifest(Text(token, "label"), Text(token, "serial"), Text(token, "manufacturer"), Text(token, "model"),
+                Text(token, "firmware"), Text(root, "library"), Text(root, "tool"), root.GetProperty("iv").GetBytesFromBase64(), transport, form);
+        }
+        catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException or FormatException or ArgumentException)
+        {
+            throw new HsmBackupException(ErrorCode.AuthenticationFailed, "The manifest of the backup is not of format version 1.",
+                "The backup was made by a program that does not follow the format. Use another backup, and keep this one for analysis.", e);
+        }
+    }
+
+    private static string Text(JsonElement parent, string name) => parent.GetProperty(name).GetString() ?? "";
+}

@@ -1,0 +1,193 @@
+using System.Diagnostics;
+using System.Security.Cryptography;
+using System.Text;
+using HsmBackup.Engine.Format;
+using HsmBackup.Engine.Pkcs11;
+using HsmBackup.Engine.Protection;
+using HsmBackup.Engine.Tokens;
+
+namespace HsmBackup.Engine.Backup;
+
+/// <summary>Backs up a whole token into one file.</summary>
+public static class BackupOperation
+{
+    /// <summary>Makes the backup.</summary>
+    /// <param name="request">What, where to, and where the key goes.</param>
+    /// <param name="progress">Told how far it is, on the calling thread.</param>
+    /// <param name="cancellationToken">Stops it; nothing is left behind.</param>
+    /// <exception cref="HsmBackupException">Of the token, the destination or the key file; BackupIncomplete where objects are
+    /// missed and that was not accepted, with the <see cref="VerdictList"/> as its result.</exception>
+    public static BackupResult Run(BackupRequest request, IProgress<OperationProgress>? progress, CancellationToken cancellationToken)
+    {
+        var watch = Stopwatch.StartNew();
+        using var folders = new NewFolders();
+        CheckKeyDestination(request, folders);
+        string activity = $"Backing up {request.Token}";
+        progress?.Report(new OperationProgress(activity, "Opening the token", 0, 0));
+
+        using TokenConnection connection = TokenConnection.Open(request.Token, request.Pin, readWrite: false, cancellationToken);
+        var key = OneTimeKey.Generate();
+        try
+        {
+            BackupResult result = Run(request, connection, folders, key, activity, progress, watch, cancellationToken);
+            folders.Keep();
+            if (result.Key is null)
+            {
+                key.Dispose();
+            }
+            return result;
+        }
+        catch
+        {
+            key.Dispose();
+            throw;
+        }
+    }
+
+    private static BackupResult Run(BackupRequest request, TokenConnection connection, NewFolders folders, OneTimeKey key, string activity,
+        IProgress<OperationProgress>? progress, Stopwatch watch, CancellationToken cancellationToken)
+    {
+        BackupId id = BackupId.New(ClusterNameOf(connection.Token), request.Clock);
+        folders.Make(request.Destination, forOwner: false);
+        using BackupPublication publication = BackupPublication.Begin(request.Destination, id);
+        PreviousBackup? previous = FindPrevious(request.Destination, ClusterIdOf(connection.Token));
+        (BackupFileSummary summary, VerdictList verdicts) = Capture(connection, key, id, publication, previous, request.AllowPartial,
+            (done, total) => progress?.Report(new OperationProgress(activity, "Capturing objects", done, total)), cancellationToken);
+
+        // The key first: a backup whose key went nowhere is worthless, a key whose backup never came is merely useless.
+        WriteKey(request, key, id);
+        try
+        {
+            publication.Publish();
+        }
+        catch when (request.KeyPath is not null)
+        {
+            File.Delete(request.KeyPath);
+            throw;
+        }
+        return new BackupResult
+        {
+            Id = id,
+            Path = publication.FinalPath,
+            Mode = BackupMode.OneTimeKey,
+            ClusterName = ClusterNameOf(connection.Token),
+            TokenLabel = connection.Token.Label,
+            Verdicts = verdicts,
+            KeyPath = request.KeyPath,
+            Key = request.KeyRecipients.Count > 0 ? null : key,
+            Capabilities = connection.Capabilities,
+            Digest = summary.Digest,
+            Elapsed = watch.Elapsed,
+        };
+    }
+
+    /// <summary>Captures an open token and writes the file under its temporary name; also for the safety backup of a restore.</summary>
+    internal static (BackupFileSummary Summary, VerdictList Verdicts) Capture(TokenConnection connection, OneTimeKey key, BackupId id,
+        BackupPublication publication, PreviousBackup? previous, bool allowPartial, Action<int, int>? progress, CancellationToken cancellationToken)
+    {
+        using BackupKeys keys = BackupKeys.Derive(key, id.ToString());
+        using KeyEncryptionKey kek = KeyEncryptionKey.Import(connection, keys.Kek);
+        using var spool = new ContentSpool(Path.GetDirectoryName(publication.FinalPath)!, id);
+        VerdictList verdicts = TokenCapture.Run(connection, kek, spool, progress, cancellationToken);
+        if (!allowPartial)
+        {
+            CheckComplete(connection.Token, verdicts);
+        }
+        var header = new BackupHeader
+        {
+            Id = id,
+            ClusterId = ClusterIdOf(connection.Token),
+            ClusterName = ClusterNameOf(connection.Token),
+            Mode = BackupMode.OneTimeKey,
+            KeyCheck = keys.Check,
+            Verdicts = verdicts.ToCounts(),
+            RetentionClass = RetentionClass.Online,
+            Previous = previous,
+        };
+        byte[] manifest = BackupManifest.Of(connection, kek).ToJson();
+        return (publication.Write(header, keys, manifest, spool, cancellationToken), verdicts);
+    }
+
+    /// <summary>
+    /// A lone token is a cluster of one, known by what stays when the device is replaced: who made it and its label, not its serial
+    /// number.
+    /// </summary>
+    internal static string ClusterIdOf(TokenInfo token) => "token-" + Convert.ToHexStringLower(
+        SHA256.HashData(Encoding.UTF8.GetBytes($"{token.Manufacturer}\n{token.Model}\n{token.Label}")).AsSpan(0, 8));
+
+    /// <summary>The label, without what a header may not hold; the serial number where there is no label.</summary>
+    internal static string ClusterNameOf(TokenInfo token)
+    {
+        string name = string.Concat(token.Label.EnumerateRunes().Select(r => Rune.IsLetterOrDigit(r) || r.IsAscii && !Rune.IsControl(r) ? r.ToString() : "_"));
+        return string.IsNullOrWhiteSpace(name) ? $"token {token.SerialNumber}".Trim() : name;
+    }
+
+    private static void CheckKeyDestination(BackupRequest request, NewFolders folders)
+    {
+        if (request.KeyRecipients.Count > 0 && request.KeyPath is null)
+        {
+            throw new HsmBackupException(ErrorCode.KeyDestinationRequired, "A key that is sealed for recipients needs a file to stand in.",
+                "Name the file with -KeyPath.");
+        }
+        if (request.KeyRecipients.Count > 0)
+        {
+            KeyFile.CheckRecipients(request.KeyRecipients);
+        }
+        if (request.KeyPath is not null)
+        {
+            if (Path.GetDirectoryName(Path.GetFullPath(request.KeyPath)) is { } folder)
+            {
+                folders.Make(folder, forOwner: true);
+            }
+            KeyFile.CheckDestination(request.KeyPath, request.Destination);
+        }
+    }
+
+    private static void WriteKey(BackupRequest request, OneTimeKey key, BackupId id)
+    {
+        if (request.KeyPath is null)
+        {
+            return;
+        }
+        if (request.KeyRecipients.Count > 0)
+        {
+            KeyFile.WriteSealed(request.KeyPath, request.Destination, key, id.ToString(), request.KeyRecipients);
+        }
+        else
+        {
+            KeyFile.Write(request.KeyPath, request.Destination, key, id.ToString());
+        }
+    }
+
+    private static void CheckComplete(TokenInfo token, VerdictList verdicts)
+    {
+        if (verdicts.Count == 0)
+        {
+            throw new HsmBackupException(ErrorCode.BackupIncomplete, $"The token '{token.Label}' shows no objects; there is nothing to back up.",
+                "Check that this is the right token and that its storage is there. If it is meant to be empty, use -AllowPartial.")
+            {
+                Target = token.Label,
+                Result = verdicts,
+            };
+        }
+        List<ObjectSummary> missed = [.. verdicts.Where(v => v.Verdict != Verdict.Captured)];
+        if (missed.Count > 0)
+        {
+            string first = string.Join("; ", missed.Take(5).Select(m => $"{m}: {m.Verdict}, {m.Reason}"));
+            throw new HsmBackupException(ErrorCode.BackupIncomplete,
+                $"{missed.Count} of {verdicts.Count} objects of token '{token.Label}' cannot be backed up whole, so no backup was written. "
+                + first + (missed.Count > 5 ? $"; and {missed.Count - 5} more." : "."),
+                "Make other provision for these objects, then accept a partial backup with -AllowPartial; it will say Partial everywhere.")
+            {
+                Target = token.Label,
+                Result = verdicts,
+            };
+        }
+    }
+
+    private static PreviousBackup? FindPrevious(string folder, string clusterId)
+    {
+        BackupInfo? newest = BackupCatalogue.List(folder, out _).Where(b => b.ClusterId == clusterId).MaxBy(b => b.BackupId, StringComparer.Ordinal);
+        return newest is not null && BackupId.TryParse(newest.BackupId, out BackupId? id) ? new PreviousBackup(id, newest.ReadDigest()) : null;
+    }
+}

@@ -1,0 +1,117 @@
+using System.Security.Cryptography;
+using HsmBackup.Engine.Format;
+using HsmBackup.Engine.Protection;
+
+namespace HsmBackup.Engine.Backup;
+
+/// <summary>
+/// Writes a backup under a temporary name, flushes it to the disk, reads it back, and only then gives it the name of a backup.
+/// Whatever happens on the way, no half file ever looks like a backup.
+/// </summary>
+internal sealed class BackupPublication : IDisposable
+{
+    private const string TemporarySuffix = ".partial";
+
+    private readonly string _temporary;
+    private readonly FileStream _file;
+
+    private BackupPublication(string folder, BackupId id)
+    {
+        FinalPath = Path.Combine(folder, id.FileName);
+        _temporary = Path.Combine(folder, "." + id.FileName + TemporarySuffix);
+        var options = new FileStreamOptions
+        {
+            Mode = FileMode.CreateNew,
+            Access = FileAccess.ReadWrite,
+            Share = FileShare.None,
+            BufferSize = 128 * 1024,
+        };
+        if (!OperatingSystem.IsWindows())
+        {
+            options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+        }
+        _file = new FileStream(_temporary, options);
+    }
+
+    /// <summary>The name that the backup gets.</summary>
+    public string FinalPath { get; }
+
+    /// <summary>Makes sure of a folder that can be written, before any work is done, and removes what killed runs have left in it.</summary>
+    /// <exception cref="HsmBackupException">DestinationUnwritable, DiskFull.</exception>
+    public static BackupPublication Begin(string folder, BackupId id)
+    {
+        try
+        {
+            Directory.CreateDirectory(folder);
+            RemoveLeftovers(folder);
+            return new BackupPublication(folder, id);
+        }
+        catch (Exception e) when (FileErrors.Covers(e))
+        {
+            throw FileErrors.From(e, folder);
+        }
+    }
+
+    /// <summary>Writes the file and checks what the disk has of it. It still has its temporary name.</summary>
+    public BackupFileSummary Write(
+        BackupHeader header, BackupKeys keys, ReadOnlySpan<byte> manifest, ContentSpool objects, CancellationToken cancellationToken)
+    {
+        try
+        {
+            BackupFileSummary written = BackupFileWriter.Write(_file, header, keys, manifest, objects, cancellationToken: cancellationToken);
+            _file.Flush(flushToDisk: true);
+            _file.Position = 0;
+            BackupFileSummary read = BackupFile.CheckIntegrity(_file, cancellationToken);
+            if (!CryptographicOperations.FixedTimeEquals(Convert.FromHexString(read.Digest), Convert.FromHexString(written.Digest)))
+            {
+                throw new HsmBackupException(ErrorCode.IntegrityFailed, $"The file system gave back other bytes than were written to '{_temporary}'.",
+                    "Do not trust this volume; name another destination.") { Target = _temporary };
+            }
+            return written;
+        }
+        catch (Exception e) when (FileErrors.Covers(e))
+        {
+            throw FileErrors.From(e, _temporary);
+        }
+    }
+
+    /// <summary>Gives the file its name.</summary>
+    public void Publish()
+    {
+        try
+        {
+            File.Move(_temporary, FinalPath, overwrite: false);
+            _ = FolderFlush.TryFlush(Path.GetDirectoryName(FinalPath)!);
+        }
+        catch (Exception e) when (FileErrors.Covers(e))
+        {
+            throw FileErrors.From(e, FinalPath);
+        }
+    }
+
+    public void Dispose()
+    {
+        _file.Dispose();
+        // After Publish there is nothing under this name any more.
+        File.Delete(_temporary);
+    }
+
+    private static void RemoveLeftovers(string folder)
+    {
+        foreach (string path in Directory.EnumerateFiles(folder, ".*" + BackupFormat.FileExtension + TemporarySuffix))
+        {
+            try
+            {
+                // A running backup holds its file locked; what can be opened alone belongs to nobody any more.
+                using (new FileStream(path, FileMode.Open, FileAccess.ReadWrite, FileShare.None))
+                {
+                    File.Delete(path);
+                }
+            }
+            catch (Exception e) when (FileErrors.Covers(e))
+            {
+                continue;
+            }
+        }
+    }
+}

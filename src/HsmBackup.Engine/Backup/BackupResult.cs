@@ -1,0 +1,54 @@
+using HsmBackup.Engine.Format;
+using HsmBackup.Engine.Pkcs11;
+using HsmBackup.Engine.Protection;
+
+namespace HsmBackup.Engine.Backup;
+
+/// <summary>A backup that was made.</summary>
+public sealed class BackupResult
+{
+    /// <summary>The backup's id.</summary>
+    public required BackupId Id { get; init; }
+
+    /// <summary>The file.</summary>
+    public required string Path { get; init; }
+
+    /// <summary>When, in UTC.</summary>
+    public DateTimeOffset Created => Id.Created;
+
+    /// <summary>Who can open it.</summary>
+    public required BackupMode Mode { get; init; }
+
+    /// <summary>The cluster's name; of a lone token its label.</summary>
+    public required string ClusterName { get; init; }
+
+    /// <summary>The token's label.</summary>
+    public required string TokenLabel { get; init; }
+
+    /// <summary>How many objects the token has.</summary>
+    public int Objects => Verdicts.Count;
+
+    /// <summary>How many of them are in the backup whole.</summary>
+    public int Captured => Verdicts.Captured;
+
+    /// <summary>True where that is all of them.</summary>
+    public bool Complete => Captured == Objects;
+
+    /// <summary>Every object with its verdict.</summary>
+    public required VerdictList Verdicts { get; init; }
+
+    /// <summary>The key file; null where there is none.</summary>
+    public string? KeyPath { get; init; }
+
+    /// <summary>The one-time key, owned by the caller; null where it was sealed for recipients.</summary>
+    public OneTimeKey? Key { get; init; }
+
+    /// <summary>What the token was seen to do.</summary>
+    public required TokenCapabilities Capabilities { get; init; }
+
+    /// <summary>SHA-256 of the file up to its trailing 32 bytes, which are this digest.</summary>
+    public required string Digest { get; init; }
+
+    /// <summary>How long it took.</summary>
+    public required TimeSpan Elapsed { get; init; }
+}

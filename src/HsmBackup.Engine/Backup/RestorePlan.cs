@@ -1,0 +1,80 @@
+namespace HsmBackup.Engine.Backup;
+
+/// <summary>What a restore does with an object.</summary>
+public enum PlanAction
+{
+    /// <summary>It is in the backup and not on the token.</summary>
+    Add,
+
+    /// <summary>It is on the token as it is in the backup, key included.</summary>
+    Keep,
+
+    /// <summary>It is on the token with another key or other attributes: the backup's is added and proven, then the token's removed.</summary>
+    Replace,
+
+    /// <summary>It is on the token and not in the backup.</summary>
+    Remove,
+
+    /// <summary>The backup lists it without its key, and the token does not have it: it cannot be restored.</summary>
+    Unrestorable,
+}
+
+/// <summary>One line of a plan.</summary>
+/// <param name="Action">What is done.</param>
+/// <param name="Object">With which object.</param>
+/// <param name="Reason">Why.</param>
+public sealed record PlanItem(PlanAction Action, ObjectSummary Object, string Reason)
+{
+    /// <inheritdoc/>
+    public override string ToString() => $"{Action}: {Object} ({Reason})";
+}
+
+/// <summary>What a restore is going to do, before it does anything.</summary>
+public sealed class RestorePlan
+{
+    internal RestorePlan(string backupId, string tokenLabel, IReadOnlyList<PlanStep> steps, bool resumes)
+    {
+        BackupId = backupId;
+        TokenLabel = tokenLabel;
+        Steps = steps;
+        Items = [.. steps.Select(s => s.Item)];
+        Resumes = resumes;
+    }
+
+    /// <summary>The backup.</summary>
+    public string BackupId { get; }
+
+    /// <summary>The token.</summary>
+    public string TokenLabel { get; }
+
+    /// <summary>Every object of the backup and of the token, once.</summary>
+    public IReadOnlyList<PlanItem> Items { get; }
+
+    /// <summary>How many objects are added.</summary>
+    public int Add => Count(PlanAction.Add);
+
+    /// <summary>How many stay.</summary>
+    public int Keep => Count(PlanAction.Keep);
+
+    /// <summary>How many are replaced.</summary>
+    public int Replace => Count(PlanAction.Replace);
+
+    /// <summary>How many are removed.</summary>
+    public int Remove => Count(PlanAction.Remove);
+
+    /// <summary>How many cannot be restored.</summary>
+    public int Unrestorable => Count(PlanAction.Unrestorable);
+
+    /// <summary>True where the token holds what the backup holds.</summary>
+    public bool ChangesNothing => Add + Replace + Remove == 0;
+
+    /// <summary>True where a restore of this backup was interrupted on this token, and this one finishes it.</summary>
+    public bool Resumes { get; }
+
+    /// <summary>True where objects of the token will go, so that a safety backup is made of it first.</summary>
+    public bool NeedsSafetyBackup => Replace + Remove > 0;
+
+    internal IReadOnlyList<PlanStep> Steps { get; }
+
+    private int Count(PlanAction action) => Items.Count(i => i.Action == action);
+}

@@ -1,0 +1,126 @@
+using HsmBackup.Engine.Pkcs11;
+using HsmBackup.Engine.Protection;
+using HsmBackup.Engine.Tokens;
+
+namespace HsmBackup.Engine.Backup;
+
+/// <summary>
+/// Level Restore: the backup is restored to a blank scratch token, every object is proven there, and every key is used. What was
+/// restored is removed again.
+/// </summary>
+internal static class RestoreTest
+{
+    public static void Run(
+        TestRequest request, OpenedBackup backup, TestChecks checks, IProgress<OperationProgress>? progress, CancellationToken cancellationToken)
+    {
+        using ScratchToken? own = request.ScratchToken is null ? ScratchToken.Create(backup.Manifest.TokenLabel) : null;
+        TokenAddress target = request.ScratchToken ?? own!.Address;
+        Pin? pin = request.ScratchToken is null ? own!.Pin : request.ScratchPin;
+        string state = Directory.CreateTempSubdirectory("hsmbackup-test-").FullName;
+        try
+        {
+            using RestoreOperation restore = RestoreOperation.Prepare(new RestoreRequest
+            {
+                Path = request.Path,
+                Key = request.Key!,
+                Token = target,
+                Pin = pin,
+                AllowPartial = true,
+                AllowOtherToken = true,
+                StateFolder = state,
+            }, progress, cancellationToken);
+            Run(restore, backup, pin, checks, progress, cancellationToken);
+        }
+        finally
+        {
+            Directory.Delete(state, recursive: true);
+        }
+    }
+
+    private static void Run(RestoreOperation restore, OpenedBackup backup, Pin? pin, TestChecks checks,
+        IProgress<OperationProgress>? progress, CancellationToken cancellationToken)
+    {
+        if (restore.Plan.Keep + restore.Plan.Replace + restore.Plan.Remove > 0)
+        {
+            throw new HsmBackupException(ErrorCode.TestNotPossible,
+                $"The scratch token '{restore.Plan.TokenLabel}' is not blank. Nothing was touched.",
+                "Name a token without objects, or none, and a throw-away SoftHSM token is made.") { Target = restore.Plan.TokenLabel };
+        }
+        try
+        {
+            RestoreResult? result = null;
+            checks.Run("Restore to a scratch token", () =>
+            {
+                result = restore.Execute(progress, cancellationToken);
+                return $"{result.Proven} objects restored and proven";
+            });
+            foreach (RestoredObject restored in result?.Objects ?? [])
+            {
+                Judge(restored, checks);
+            }
+            if (result is not null)
+            {
+                UseKeys(restore, backup, pin, checks, progress, cancellationToken);
+            }
+        }
+        finally
+        {
+            restore.RemoveWhatWasAdded();
+        }
+    }
+
+    private static void Judge(RestoredObject restored, TestChecks checks)
+    {
+        string name = $"{restored.Object} restored";
+        if (restored.Action == PlanAction.Unrestorable)
+        {
+            checks.Add(name, CheckOutcome.Skipped, null, null, $"the backup has no key of it: {restored.Object.Verdict}");
+        }
+        else if (restored.Differences.Count > 0)
+        {
+            checks.Add(name, CheckOutcome.Failed, "as in the backup", "different", string.Join("; ", restored.Differences));
+        }
+        else
+        {
+            checks.Add(name, restored.Proof, "as in the backup", restored.Proof == CheckOutcome.Passed ? "as in the backup" : "not proven", null);
+        }
+    }
+
+    private static void UseKeys(RestoreOperation restore, OpenedBackup backup, Pin? pin, TestChecks checks,
+        IProgress<OperationProgress>? progress, CancellationToken cancellationToken)
+    {
+        var use = new UseProof(restore.Connection, pin);
+        Dictionary<string, ulong> publicKeys = PublicKeys(restore, backup, cancellationToken);
+        foreach (ObjectRecord record in backup.Records(cancellationToken))
+        {
+            if (!record.HasSecret || !restore.Handles.TryGetValue(record.Index, out ulong handle))
+            {
+                continue;
+            }
+            progress?.Report(new OperationProgress($"Testing {backup.Header.Id}", "Using every key", record.Index, backup.Header.Objects));
+            using SecretBuffer? value = HostUnwrap.Open(
+                record, backup.Keys.Kek, backup.Manifest.Iv, backup.Manifest.TransportKeys, backup.Manifest.TransportForm);
+            publicKeys.TryGetValue(record.KeyType + "/" + record.Id, out ulong publicKey);
+            UseOutcome outcome = use.Use(handle, record, value, publicKey);
+            checks.Add($"{record} used", outcome.Used switch
+            {
+                true => CheckOutcome.Passed,
+                false => CheckOutcome.Failed,
+                null => CheckOutcome.Skipped,
+            }, "it works", outcome.Used == true ? "it works" : null, outcome.Detail);
+        }
+    }
+
+    private static Dictionary<string, ulong> PublicKeys(RestoreOperation restore, OpenedBackup backup, CancellationToken cancellationToken)
+    {
+        var keys = new Dictionary<string, ulong>(StringComparer.Ordinal);
+        foreach (ObjectRecord record in backup.Records(cancellationToken))
+        {
+            if (record.ObjectClass == Cko.PublicKey && restore.Handles.TryGetValue(record.Index, out ulong handle))
+            {
+                keys.TryAdd(record.KeyType + "/" + record.Id, handle);
+            }
+        }
+        return keys;
+    }
+}

@@ -1,0 +1,95 @@
+namespace HsmBackup.Engine.Backup;
+
+/// <summary>How a check ended. Only Passed is passed.</summary>
+public enum CheckOutcome
+{
+    /// <summary>What was expected was seen.</summary>
+    Passed,
+
+    /// <summary>Something else was seen.</summary>
+    Failed,
+
+    /// <summary>It does not apply, for the reason given.</summary>
+    Skipped,
+
+    /// <summary>It could not be tried, because something before it failed.</summary>
+    NotRun,
+}
+
+/// <summary>One check of a test.</summary>
+/// <param name="Name">What was checked.</param>
+/// <param name="Outcome">How it ended.</param>
+/// <param name="Expected">What was expected.</param>
+/// <param name="Actual">What was seen.</param>
+/// <param name="Detail">More.</param>
+public sealed record BackupCheck(string Name, CheckOutcome Outcome, string? Expected, string? Actual, string? Detail)
+{
+    /// <inheritdoc/>
+    public override string ToString() => $"{Outcome,-7} {Name}" + (Detail is null ? "" : $": {Detail}");
+}
+
+/// <summary>How deep a test goes. Each level includes those before it.</summary>
+public enum TestLevel
+{
+    /// <summary>The public header can be read.</summary>
+    Header,
+
+    /// <summary>The file is undamaged. Needs no key; finds accidents, not attackers.</summary>
+    Integrity,
+
+    /// <summary>The file is authentic and complete, and all of it can be opened. Needs the one-time key.</summary>
+    Content,
+
+    /// <summary>Every object of the live token is proven equal to the backup.</summary>
+    Live,
+
+    /// <summary>The backup was restored to a scratch token, and every key used there.</summary>
+    Restore,
+}
+
+/// <summary>The outcome of a test.</summary>
+public sealed class TestResult
+{
+    /// <summary>The backup's id; null where not even the header could be read.</summary>
+    public string? BackupId { get; init; }
+
+    /// <summary>The file.</summary>
+    public required string Path { get; init; }
+
+    /// <summary>The level that was asked for.</summary>
+    public required TestLevel Level { get; init; }
+
+    /// <summary>True where there was at least one check and every one that applies passed.</summary>
+    public bool Passed => Checks.Any(c => c.Outcome == CheckOutcome.Passed)
+        && Checks.All(c => c.Outcome is CheckOutcome.Passed or CheckOutcome.Skipped);
+
+    /// <summary>False for a Partial backup: it passes or fails for what it holds, and still misses objects. Null where unknown.</summary>
+    public bool? Complete { get; init; }
+
+    /// <summary>All checks.</summary>
+    public required IReadOnlyList<BackupCheck> Checks { get; init; }
+
+    /// <summary>When, in UTC.</summary>
+    public required DateTimeOffset Tested { get; init; }
+
+    /// <summary>How long it took.</summary>
+    public required TimeSpan Elapsed { get; init; }
+
+    /// <summary>The error behind a failed test, where there is one in particular.</summary>
+    public ErrorCode? Error { get; init; }
+
+    /// <summary>The result in one line.</summary>
+    public string Summary
+    {
+        get
+        {
+            string partial = Complete == false ? " Partial backup." : "";
+            if (Passed)
+            {
+                return $"Passed at level {Level}: {Checks.Count(c => c.Outcome == CheckOutcome.Passed)} checks.{partial}";
+            }
+            BackupCheck? first = Checks.FirstOrDefault(c => c.Outcome == CheckOutcome.Failed);
+            return $"Failed at level {Level}: {first?.Name ?? "nothing was checked"}{(first?.Detail is null ? "" : ": " + first.Detail)}{partial}";
+        }
+    }
+}

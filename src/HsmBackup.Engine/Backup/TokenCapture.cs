@@ -1,0 +1,40 @@
+using HsmBackup.Engine.Format;
+using HsmBackup.Engine.Tokens;
+
+namespace HsmBackup.Engine.Backup;
+
+/// <summary>Reads a whole token into the lines of a backup.</summary>
+internal static class TokenCapture
+{
+    /// <summary>
+    /// Captures every object that the token shows, and looks again until nothing new turns up: what was made meanwhile belongs to
+    /// the backup too. The token must be there before and after, because some show an empty list when they are not.
+    /// </summary>
+    public static VerdictList Run(
+        TokenConnection connection, KeyEncryptionKey kek, ContentSpool spool, Action<int, int>? progress, CancellationToken cancellationToken)
+    {
+        var reader = new ObjectReader(connection, kek);
+        var verdicts = new VerdictList();
+        var seen = new HashSet<ulong>();
+        using var json = new ObjectRecordJson();
+        List<ulong> handles = connection.Session.FindTokenObjects();
+        connection.CheckPresent();
+        while (handles.Count > 0)
+        {
+            foreach (ulong handle in handles)
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                seen.Add(handle);
+                ObjectRecord record = reader.Capture(handle);
+                record.Index = verdicts.Count;
+                spool.Add(json.Write(record));
+                record.Material?.ZeroValues();
+                verdicts.Add(ObjectSummary.Of(record));
+                progress?.Invoke(verdicts.Count, seen.Count + handles.Count);
+            }
+            handles = [.. connection.Session.FindTokenObjects().Where(h => !seen.Contains(h))];
+        }
+        connection.CheckPresent();
+        return verdicts;
+    }
+}

@@ -1,0 +1,179 @@
+using System.Runtime.InteropServices;
+using System.Text;
+using HsmBackup.Engine.Pkcs11.Native;
+
+namespace HsmBackup.Engine.Pkcs11;
+
+/// <summary>
+/// The one owner of a PKCS#11 library in this process. C_Initialize and C_Finalize act on the whole process (PKCS#11 5.4),
+/// so everybody who uses a library shares its owner; the last to leave finalises it, so that the next to come sees tokens
+/// which other programs have made meanwhile.
+/// </summary>
+internal sealed class LibraryOwner
+{
+    // Process-wide on purpose: a library loaded twice is the same library, and initialising it twice is an error.
+    private static readonly Dictionary<string, LibraryOwner> Owners = new(StringComparer.Ordinal);
+    private static readonly Lock Gate = new();
+
+    private readonly Dictionary<ulong, SemaphoreSlim> _tokens = [];
+    private readonly nint _module;
+    private readonly FunctionTable _functions;
+    private readonly string _path;
+    private LibraryLocation? _startedWith;
+    private bool _finalizeAtEnd;
+    private int _users;
+
+    private LibraryOwner(string path, nint module, FunctionTable functions)
+    {
+        _path = path;
+        _module = module;
+        _functions = functions;
+    }
+
+    /// <summary>The functions of the library; a test may put another table in its place.</summary>
+    public FunctionTable Functions => Substitute ?? _functions;
+
+    /// <summary>A table for fault injection; see <see cref="FunctionTable.With"/>.</summary>
+    internal FunctionTable? Substitute { get; set; }
+
+    /// <summary>Loads and starts the library, or joins those who use it already.</summary>
+    public static LibraryOwner Acquire(LibraryLocation location)
+    {
+        string path = Resolve(location.Path);
+        lock (Gate)
+        {
+            if (!Owners.TryGetValue(path, out LibraryOwner? owner))
+            {
+                owner = Load(path, location);
+                Owners.Add(path, owner);
+            }
+            if (owner._users == 0)
+            {
+                owner.Start(location);
+            }
+            else if (!SameStart(owner._startedWith!, location))
+            {
+                throw new HsmBackupException(ErrorCode.Busy,
+                    $"The PKCS#11 library '{path}' is in use in this process with another environment or other parameters.",
+                    "Wait for the other operation, or give this one a copy of the library file of its own.") { Target = path };
+            }
+            owner._users++;
+            return owner;
+        }
+    }
+
+    /// <summary>Leaves the library; the last to leave finalises it. The file stays loaded: some libraries do not survive dlclose.</summary>
+    public unsafe void Release()
+    {
+        lock (Gate)
+        {
+            if (--_users == 0 && _finalizeAtEnd)
+            {
+                _ = ((delegate* unmanaged[Cdecl]<void*, CULong>)Functions.Call(FunctionIndex.C_Finalize))(null);
+            }
+        }
+    }
+
+    /// <summary>
+    /// One operation at a time on a token: login is per process and token (PKCS#11 5.6), so a second operation would inherit
+    /// the first one's login without its own PIN ever being looked at.
+    /// </summary>
+    public SemaphoreSlim GateOf(ulong slot)
+    {
+        lock (_tokens)
+        {
+            if (!_tokens.TryGetValue(slot, out SemaphoreSlim? gate))
+            {
+                gate = new SemaphoreSlim(1, 1);
+                _tokens.Add(slot, gate);
+            }
+            return gate;
+        }
+    }
+
+    private static string Resolve(string path)
+    {
+        if (string.IsNullOrWhiteSpace(path))
+        {
+            throw new HsmBackupException(ErrorCode.LibraryNotFound, "No PKCS#11 library was named.",
+                "Give the path of the library, for example /usr/lib/softhsm/libsofthsm2.so.");
+        }
+        string full = Path.GetFullPath(path);
+        if (!File.Exists(full))
+        {
+            throw new HsmBackupException(ErrorCode.LibraryNotFound, $"There is no PKCS#11 library at '{full}'.",
+                "Check the path. HSM vendors document it; Tab completes -Library with the libraries found on this system.")
+            {
+                Target = full,
+            };
+        }
+        return File.ResolveLinkTarget(full, returnFinalTarget: true)?.FullName ?? full;
+    }
+
+    private static LibraryOwner Load(string path, LibraryLocation location)
+    {
+        // Some libraries read their configuration when they are loaded, not when they are initialised.
+        NativeEnvironment.Apply(location.Environment);
+        try
+        {
+            nint module = NativeLibrary.Load(path);
+            return new LibraryOwner(path, module, FunctionTable.Load(module));
+        }
+        catch (Exception e) when (e is DllNotFoundException or BadImageFormatException or EntryPointNotFoundException or Pkcs11Exception)
+        {
+            string reason = e is EntryPointNotFoundException ? "it exports neither C_GetInterface nor C_GetFunctionList" : FirstLine(e.Message);
+            throw new HsmBackupException(ErrorCode.LibraryLoadFailed, $"'{path}' is not a PKCS#11 library that can be used here: {reason}.",
+                "Check that the file is the vendor's PKCS#11 library for this processor, and that the libraries it needs are installed.", e)
+            {
+                Target = path,
+            };
+        }
+    }
+
+    private static string FirstLine(string text) => text.Split('\n')[0].TrimEnd('.', '\r', ' ');
+
+    private static bool SameStart(LibraryLocation a, LibraryLocation b) =>
+        a.Parameters == b.Parameters
+        && (b.Environment ?? new Dictionary<string, string>()).All(v =>
+            a.Environment is not null && a.Environment.TryGetValue(v.Key, out string? value) && value == v.Value);
+
+    private unsafe void Start(LibraryLocation location)
+    {
+        NativeEnvironment.Apply(location.Environment);
+        ulong rv = Initialize(location.Parameters, Ckf.OsLockingOk);
+        if (rv is Ckr.CantLock or Ckr.NeedToCreateThreads)
+        {
+            // A library that cannot lock is still safe here: one thread at a time uses a token.
+            rv = Initialize(location.Parameters, 0);
+        }
+        if (rv != Ckr.Ok && rv != Ckr.CryptokiAlreadyInitialized)
+        {
+            throw new HsmBackupException(ErrorCode.LibraryLoadFailed,
+                $"The PKCS#11 library '{_path}' did not start: C_Initialize returned {Names.OfReturnValue(rv)}.",
+                "Check the library's own configuration: its environment variables (-LibraryEnvironment), its configuration file, "
+                + "and that its token folder or device can be reached by this user.", new Pkcs11Exception("C_Initialize", rv))
+            {
+                Target = _path,
+            };
+        }
+        // Where somebody else in this process has started the library, it is theirs to finalise.
+        _finalizeAtEnd = rv == Ckr.Ok;
+        _startedWith = location;
+    }
+
+    private unsafe ulong Initialize(string? parameters, ulong flags)
+    {
+        var initialize = (delegate* unmanaged[Cdecl]<void*, CULong>)Functions.Call(FunctionIndex.C_Initialize);
+        if (parameters is null)
+        {
+            var args = new CK_C_INITIALIZE_ARGS { flags = new CULong((nuint)flags) };
+            return initialize(&args).Value;
+        }
+        byte[] text = Encoding.UTF8.GetBytes(parameters + "\0");
+        fixed (byte* p = text)
+        {
+            var args = new CK_NSS_C_INITIALIZE_ARGS { flags = new CULong((nuint)flags), LibraryParameters = p };
+            return initialize(&args).Value;
+        }
+    }
+}

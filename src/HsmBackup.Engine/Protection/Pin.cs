@@ -1,0 +1,49 @@
+using System.Runtime.InteropServices;
+using System.Security;
+using System.Text;
+
+namespace HsmBackup.Engine.Protection;
+
+/// <summary>A token PIN as UTF-8 (PKCS#11, 5.6), pinned and zeroed.</summary>
+public sealed class Pin : IDisposable
+{
+    private readonly SecretBuffer _buffer;
+    private readonly int _length;
+
+    private Pin(SecretBuffer buffer, int length)
+    {
+        _buffer = buffer;
+        _length = length;
+    }
+
+    /// <summary>The bytes that go to C_Login.</summary>
+    public ReadOnlySpan<byte> Bytes => _buffer.Span[.._length];
+
+    /// <summary>Takes the PIN from a SecureString without making a string of it.</summary>
+    public static unsafe Pin FromSecureString(SecureString text)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        nint plain = Marshal.SecureStringToGlobalAllocUnicode(text);
+        try
+        {
+            return FromChars(new ReadOnlySpan<char>((void*)plain, text.Length));
+        }
+        finally
+        {
+            Marshal.ZeroFreeGlobalAllocUnicode(plain);
+        }
+    }
+
+    /// <summary>Takes the PIN from characters that the caller zeroes.</summary>
+    public static Pin FromChars(ReadOnlySpan<char> text)
+    {
+        var buffer = new SecretBuffer(Math.Max(1, Encoding.UTF8.GetMaxByteCount(text.Length)));
+        return new Pin(buffer, Encoding.UTF8.GetBytes(text, buffer.Span));
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _buffer.Dispose();
+
+    /// <inheritdoc/>
+    public override string ToString() => "(PIN)";
+}

@@ -1,0 +1,135 @@
+using System.Buffers.Binary;
+using System.Security.Cryptography;
+using HsmBackup.Engine.Pkcs11;
+
+namespace HsmBackup.Engine.Tokens;
+
+/// <summary>
+/// When two objects are the same object. What counts is what a restore can bring back: identity, settings, public parts and the
+/// key. What a token writes by itself (CKA_LOCAL, CKA_UNIQUE_ID, check values) is different in every life of an object.
+/// </summary>
+internal static class ObjectComparison
+{
+    /// <summary>A digest that is equal for equal objects.</summary>
+    /// <param name="record">The object.</param>
+    /// <param name="keyDigest">What stands for its key; see <see cref="KeyDigest"/>.</param>
+    /// <param name="ignoring">Attributes that the other side cannot tell.</param>
+    public static string Fingerprint(ObjectRecord record, string keyDigest, IReadOnlySet<ulong>? ignoring = null)
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        foreach (TokenAttribute attribute in Comparable(record).OrderBy(a => a.Type))
+        {
+            if (ignoring is null || !ignoring.Contains(attribute.Type))
+            {
+                Append(hash, attribute);
+            }
+        }
+        return Convert.ToHexStringLower(hash.GetHashAndReset()) + keyDigest;
+    }
+
+    /// <summary>A digest that is equal for equal keys that were captured under the same KEK; empty where there is no key.</summary>
+    public static string KeyDigest(ObjectRecord record)
+    {
+        if (record.Material is not { } material)
+        {
+            return "";
+        }
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        AppendBytes(hash, KeyBytes(material));
+        foreach (TokenAttribute value in material.Values?.OrderBy(v => v.Type) ?? Enumerable.Empty<TokenAttribute>())
+        {
+            Append(hash, value);
+        }
+        return Convert.ToHexStringLower(hash.GetHashAndReset());
+    }
+
+    /// <summary>Class, key type, id and label: what a person takes for the same object, whatever its key.</summary>
+    public static string Identity(ObjectRecord record)
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        foreach (ulong type in (ulong[])[Cka.Class, Cka.KeyType, Cka.CertificateType, Cka.Id, Cka.Label])
+        {
+            AppendBytes(hash, record.Attributes.Bytes(type) ?? []);
+        }
+        return Convert.ToHexStringLower(hash.GetHashAndReset());
+    }
+
+    /// <summary>The key as the KEK wraps it: the same bytes for the same key, whatever else was stored to keep its length.</summary>
+    public static byte[] KeyBytes(KeyMaterial material) => material.Check ?? material.Data;
+
+    /// <summary>What is different, in words, one line for each attribute. Keys are compared elsewhere.</summary>
+    public static List<string> Differences(ObjectRecord expected, ObjectRecord actual)
+    {
+        List<string> differences = [];
+        List<TokenAttribute> want = [.. Comparable(expected)];
+        List<TokenAttribute> have = [.. Comparable(actual)];
+        var unreadable = new HashSet<ulong>(expected.Unavailable.Concat(actual.Unavailable).Select(u => u.Type));
+        foreach (ulong type in want.Concat(have).Select(a => a.Type).Distinct().Where(t => !unreadable.Contains(t)))
+        {
+            TokenAttribute? a = want.Exists(x => x.Type == type) ? want.Find(x => x.Type == type) : null;
+            TokenAttribute? b = have.Exists(x => x.Type == type) ? have.Find(x => x.Type == type) : null;
+            if (a is null || b is null || !a.Value.SameAs(b.Value))
+            {
+                differences.Add($"{Names.OfAttribute(type)}: expected {Show(a)}, found {Show(b)}");
+            }
+        }
+        return differences;
+    }
+
+    private static IEnumerable<TokenAttribute> Comparable(ObjectRecord record)
+    {
+        foreach (TokenAttribute attribute in record.Attributes)
+        {
+            bool counts = AttributeTable.RoleOf(attribute.Type, record.ObjectClass)
+                is AttributeRole.Identity or AttributeRole.Setting or AttributeRole.PublicComponent or AttributeRole.Content;
+            if (counts && !ObjectTemplate.IsAssumed(attribute))
+            {
+                yield return AttributeTable.KindOf(attribute.Type) == AttributeKind.MechanismList ? Sorted(attribute) : attribute;
+            }
+        }
+    }
+
+    /// <summary>A list of mechanisms is a set; SoftHSM gives it back in an order of its own.</summary>
+    private static TokenAttribute Sorted(TokenAttribute list)
+    {
+        ulong[] codes = [.. list.Value.Chunk(8).Where(c => c.Length == 8).Select(c => BinaryPrimitives.ReadUInt64LittleEndian(c)).Order()];
+        return new AttributeMap().Set(list.Type, codes)[0];
+    }
+
+    private static void Append(IncrementalHash hash, TokenAttribute attribute)
+    {
+        Span<byte> number = stackalloc byte[8];
+        BinaryPrimitives.WriteUInt64LittleEndian(number, attribute.Type);
+        hash.AppendData(number);
+        AppendBytes(hash, attribute.Value);
+        foreach (TokenAttribute inner in attribute.Template?.OrderBy(a => a.Type) ?? Enumerable.Empty<TokenAttribute>())
+        {
+            Append(hash, inner);
+        }
+    }
+
+    private static void AppendBytes(IncrementalHash hash, ReadOnlySpan<byte> bytes)
+    {
+        Span<byte> number = stackalloc byte[8];
+        BinaryPrimitives.WriteUInt64LittleEndian(number, (ulong)bytes.Length);
+        hash.AppendData(number);
+        hash.AppendData(bytes);
+    }
+
+    private static string Show(TokenAttribute? attribute)
+    {
+        if (attribute is not { } a)
+        {
+            return "nothing";
+        }
+        return AttributeTable.KindOf(a.Type) switch
+        {
+            AttributeKind.Boolean when a.Value is [byte b] => b != 0 ? "true" : "false",
+            AttributeKind.Text or AttributeKind.Date => $"'{System.Text.Encoding.UTF8.GetString(a.Value)}'",
+            AttributeKind.Template => $"a template of {a.Template?.Count ?? 0} attributes",
+            // The value of a data object may be a secret of its owner.
+            _ when a.Type == Cka.Value => $"{a.Value.Length} bytes",
+            _ => a.Value.Length <= 32 ? Convert.ToHexStringLower(a.Value) : $"{a.Value.Length} bytes",
+        };
+    }
+}

@@ -1,0 +1,302 @@
+using System.Collections.Immutable;
+using System.Security.Cryptography;
+using HsmBackup.Engine.Pkcs11;
+
+namespace HsmBackup.Engine.Tokens;
+
+/// <summary>
+/// Reads what a token holds, object by object: two attribute reads and, for a key, one wrapping. Whatever happens to an object,
+/// it ends in a record with a verdict.
+/// </summary>
+public sealed class ObjectReader
+{
+    // Every attribute that the usual kinds of object have, so that one read serves without knowing the class beforehand. A token
+    // answers quickly that it does not know one; looking the class up first would cost a call for each object.
+    private static readonly ImmutableArray<ulong> Usual = CollectUsual();
+    private static readonly ImmutableArray<ulong> UsualWithoutDates = Usual.RemoveRange([Cka.StartDate, Cka.EndDate]);
+    private static readonly ImmutableArray<ulong> Dates = [Cka.StartDate, Cka.EndDate];
+
+    // A line of the backup file may not be longer; base64 and the other attributes need their room.
+    private const int LargestValue = 2 * 1024 * 1024;
+
+    private readonly Pkcs11Session _session;
+    private readonly KeyEncryptionKey _kek;
+    private readonly Quirks _quirks;
+    private readonly bool _forComparison;
+
+    /// <summary>A reader that captures keys under a KEK.</summary>
+    /// <param name="connection">The token.</param>
+    /// <param name="kek">The KEK in it.</param>
+    /// <param name="forComparison">True where keys are only compared with a backup and not kept: no pains are taken to keep odd lengths.</param>
+    public ObjectReader(TokenConnection connection, KeyEncryptionKey kek, bool forComparison = false)
+    {
+        _session = connection.Session;
+        _kek = kek;
+        _quirks = kek.Capabilities.Quirks;
+        _forComparison = forComparison;
+    }
+
+    /// <summary>Reads one object with its key.</summary>
+    public ObjectRecord Capture(ulong handle)
+    {
+        ObjectRecord record = ReadAttributes(handle);
+        if (record.Verdict != Verdict.Unreadable && record.HasSecret)
+        {
+            CaptureKey(handle, record);
+        }
+        return record;
+    }
+
+    /// <summary>Reads one object without its key.</summary>
+    public ObjectRecord ReadAttributes(ulong handle)
+    {
+        AttributeReading reading;
+        bool separateDates = _quirks.HasFlag(Quirks.PrivateDatesUnreadable);
+        try
+        {
+            reading = _session.ReadAttributes(handle, (separateDates ? UsualWithoutDates : Usual).AsSpan(), IsSecret);
+            ReadUnusual(handle, reading);
+            if (separateDates && reading.Attributes.Contains(Cka.KeyType))
+            {
+                ReadDates(handle, reading);
+            }
+        }
+        catch (Pkcs11Exception e) when (!IsTokenGone(e.ReturnValue))
+        {
+            return new ObjectRecord { Verdict = Verdict.Unreadable, Reason = $"{e.Function} returned {Names.OfReturnValue(e.ReturnValue)}" };
+        }
+
+        var record = new ObjectRecord { Attributes = reading.Attributes, Unavailable = reading.Failed, Verdict = Verdict.Captured };
+        if (!reading.Attributes.Contains(Cka.Class))
+        {
+            record.Verdict = Verdict.Unreadable;
+            record.Reason = "the token does not tell its class";
+        }
+        else if (reading.Attributes.FirstOrDefault(a => a.Value.Length > LargestValue) is { Type: not 0 } large)
+        {
+            record.Attributes.Remove(large.Type);
+            record.Verdict = Verdict.Unreadable;
+            record.Reason = $"{Names.OfAttribute(large.Type)} has {large.Value.Length} bytes, more than the {LargestValue} that a backup takes";
+        }
+        else if (reading.Failed.FirstOrDefault(f => AttributeTable.RoleOf(f.Type, record.ObjectClass) == AttributeRole.PublicComponent) is { Type: not 0 } lost)
+        {
+            record.Verdict = Verdict.Unreadable;
+            record.Reason = $"reading {Names.OfAttribute(lost.Type)} returned {Names.OfReturnValue(lost.ReturnValue)}";
+        }
+        return record;
+    }
+
+    private static bool IsSecret(AttributeMap known, ulong type) =>
+        AttributeTable.RoleOf(type, known.Number(Cka.Class) ?? Cko.SecretKey) == AttributeRole.SecretComponent;
+
+    /// <summary>Attributes that only the rarer kinds of object have.</summary>
+    private void ReadUnusual(ulong handle, AttributeReading reading)
+    {
+        if (reading.Attributes.Number(Cka.Class) is not { } objectClass)
+        {
+            return;
+        }
+        ulong keyType = reading.Attributes.Number(Cka.KeyType) ?? ulong.MaxValue;
+        ulong certificateType = reading.Attributes.Number(Cka.CertificateType) ?? ulong.MaxValue;
+        List<ulong>? missing = null;
+        foreach (ulong type in ObjectAttributes.For(objectClass, keyType, certificateType))
+        {
+            if (!Usual.Contains(type))
+            {
+                (missing ??= []).Add(type);
+            }
+        }
+        if (missing is not null)
+        {
+            AttributeReading more = _session.ReadAttributes(handle, [Cka.Class, .. missing], IsSecret);
+            foreach (TokenAttribute attribute in more.Attributes)
+            {
+                reading.Attributes.Set(attribute);
+            }
+            reading.Failed.AddRange(more.Failed);
+        }
+    }
+
+    private void ReadDates(ulong handle, AttributeReading reading)
+    {
+        if (reading.Attributes.Boolean(Cka.Private) == true)
+        {
+            reading.Failed.AddRange([(Cka.StartDate, Ckr.GeneralError), (Cka.EndDate, Ckr.GeneralError)]);
+            return;
+        }
+        AttributeReading dates = _session.ReadAttributes(handle, Dates.AsSpan());
+        foreach (TokenAttribute attribute in dates.Attributes)
+        {
+            reading.Attributes.Set(attribute);
+        }
+        reading.Failed.AddRange(dates.Failed);
+    }
+
+    private void CaptureKey(ulong handle, ObjectRecord record)
+    {
+        WrapMethod? method = _kek.MethodFor(record.ObjectClass);
+        string refusal = "the token has no way of wrapping this kind of key";
+        if (method is not null)
+        {
+            ulong rv = !_forComparison && NeedsExactLength(record, method) ? WrapExactly(handle, record, method) : WrapPlainly(handle, record, method);
+            if (rv == Ckr.Ok)
+            {
+                return;
+            }
+            if (IsTokenGone(rv))
+            {
+                throw new Pkcs11Exception("C_WrapKey", rv);
+            }
+            refusal = $"C_WrapKey returned {Names.OfReturnValue(rv)}";
+            if (rv == Ckr.KeyUnextractable || record.Attributes.Boolean(Cka.Extractable) == false)
+            {
+                record.Verdict = Verdict.NotExtractable;
+                record.Reason = $"the key may not leave the token (CKA_EXTRACTABLE is false; {refusal})";
+                return;
+            }
+        }
+        else if (record.Attributes.Boolean(Cka.Extractable) == false)
+        {
+            record.Verdict = Verdict.NotExtractable;
+            record.Reason = "the key may not leave the token (CKA_EXTRACTABLE is false)";
+            return;
+        }
+        if (!TryReadByValue(handle, record))
+        {
+            record.Verdict = Verdict.NotWrappable;
+            record.Reason = refusal;
+        }
+    }
+
+    private ulong WrapPlainly(ulong handle, ObjectRecord record, WrapMethod method)
+    {
+        ulong rv = _kek.TryWrap(method, handle, out ReadOnlySpan<byte> wrapped);
+        if (rv == Ckr.Ok)
+        {
+            record.Material = new KeyMaterial { Form = method.Form, Data = wrapped.ToArray(), Length = LengthOf(record) };
+        }
+        return rv;
+    }
+
+    /// <summary>
+    /// A secret key whose length the method would round. AES and DES keys have lengths that are multiples of 8; for any other type a
+    /// length that is unknown counts as odd.
+    /// </summary>
+    private static bool NeedsExactLength(ObjectRecord record, WrapMethod method)
+    {
+        if (method.ExactLengths || record.ObjectClass == Cko.PrivateKey)
+        {
+            return false;
+        }
+        return LengthOf(record) is { } length
+            ? length % 8 != 0
+            : record.KeyType is not (Ckk.Aes or Ckk.Des or Ckk.Des2 or Ckk.Des3);
+    }
+
+    /// <summary>CKA_VALUE_LEN; SoftHSM says 0 for keys that were unwrapped, which is no length.</summary>
+    private static int? LengthOf(ObjectRecord record) =>
+        record.Attributes.Number(Cka.ValueLen) is > 0 and < int.MaxValue and { } length ? (int)length : null;
+
+    private ulong WrapExactly(ulong handle, ObjectRecord record, WrapMethod method)
+    {
+        if (_kek.Capabilities.OddLengths is { } odd)
+        {
+            return WrapPlainly(handle, record, odd);
+        }
+        ulong rv = _kek.TryWrap(method, handle, out ReadOnlySpan<byte> rounded);
+        byte[]? check = rv == Ckr.Ok ? rounded.ToArray() : null;
+        if (_kek.TryWrapExactly(handle, LengthOf(record), out ulong hash, out byte[] wrapped))
+        {
+            record.Material = new KeyMaterial
+            {
+                Form = WrapForm.RsaOaep,
+                OaepHash = hash,
+                Data = wrapped,
+                Length = LengthOf(record),
+                Check = check,
+                Digest = DigestOf(handle),
+            };
+            return Ckr.Ok;
+        }
+        if (rv == Ckr.Ok)
+        {
+            record.Material = new KeyMaterial { Form = method.Form, Data = check!, Length = LengthOf(record) };
+            record.Verdict = Verdict.Inexact;
+            string length = LengthOf(record) is { } known ? $"its {known} bytes" : "its length";
+            record.Reason = $"{Names.OfMechanism(method.Mechanism)} of this token rounds {length} up to a multiple of 8 with zero bytes, and no exact way was found";
+        }
+        return rv;
+    }
+
+    private (byte[] Salt, byte[] Digest)? DigestOf(ulong handle)
+    {
+        if (!_kek.Capabilities.DigestsKeys)
+        {
+            return null;
+        }
+        byte[] salt = RandomNumberGenerator.GetBytes(16);
+        return _session.TryDigestKey(new Mechanism(Ckm.Sha256), salt, handle, out byte[] digest) == Ckr.Ok ? (salt, digest) : null;
+    }
+
+    /// <summary>
+    /// A key that the token will not wrap but shows (CKA_SENSITIVE false, CKA_EXTRACTABLE true: Ed25519 on SoftHSM) is taken as its
+    /// values, which stand in the sealed segments like everything else.
+    /// </summary>
+    private bool TryReadByValue(ulong handle, ObjectRecord record)
+    {
+        if (record.Attributes.Boolean(Cka.Sensitive) != false || record.Attributes.Boolean(Cka.Extractable) != true)
+        {
+            return false;
+        }
+        ReadOnlySpan<ulong> secrets = SecretAttributes.For(record.ObjectClass, record.KeyType ?? ulong.MaxValue);
+        AttributeReading reading;
+        try
+        {
+            reading = _session.ReadAttributes(handle, secrets);
+        }
+        catch (Pkcs11Exception e) when (!IsTokenGone(e.ReturnValue))
+        {
+            return false;
+        }
+        if (reading.Attributes.All(a => a.Value.Length == 0) || reading.Failed.Count > 0)
+        {
+            return false;
+        }
+        record.Material = new KeyMaterial { Form = WrapForm.Value, Values = reading.Attributes, Length = LengthOf(record) };
+        return true;
+    }
+
+    /// <summary>Answers after which no object of the token can be trusted to be read: the operation must stop, not blame the object.</summary>
+    private static bool IsTokenGone(ulong rv) => rv is Ckr.DeviceRemoved or Ckr.TokenNotPresent or Ckr.SessionClosed
+        or Ckr.SessionHandleInvalid or Ckr.CryptokiNotInitialized or Ckr.UserNotLoggedIn;
+
+    private static ImmutableArray<ulong> CollectUsual()
+    {
+        var seen = new HashSet<ulong>();
+        (ulong Class, ulong KeyType)[] kinds =
+        [
+            (Cko.Data, ulong.MaxValue), (Cko.Certificate, ulong.MaxValue),
+            (Cko.PublicKey, Ckk.Rsa), (Cko.PublicKey, Ckk.Ec), (Cko.PublicKey, Ckk.Dsa), (Cko.PublicKey, Ckk.Dh),
+            (Cko.PrivateKey, Ckk.Rsa), (Cko.PrivateKey, Ckk.Ec), (Cko.PrivateKey, Ckk.Dsa), (Cko.PrivateKey, Ckk.Dh),
+            (Cko.SecretKey, Ckk.Aes),
+        ];
+        var types = ImmutableArray.CreateBuilder<ulong>();
+        // First, because the others are judged by them while they come in.
+        foreach (ulong type in (ulong[])[Cka.Class, Cka.KeyType, Cka.CertificateType, Cka.Private])
+        {
+            seen.Add(type);
+            types.Add(type);
+        }
+        foreach ((ulong objectClass, ulong keyType) in kinds)
+        {
+            foreach (ulong type in ObjectAttributes.For(objectClass, keyType, Ckc.X509))
+            {
+                if (seen.Add(type))
+                {
+                    types.Add(type);
+                }
+            }
+        }
+        return types.ToImmutable();
+    }
+}

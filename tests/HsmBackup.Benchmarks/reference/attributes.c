@@ -1,0 +1,114 @@
+#include "bench.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What is used where no file names other lists. SoftHSM wants CKA_MODIFIABLE last in a template. */
+static const char builtin[] =
+    /* Everything that a key may have; no dates, which SoftHSM cannot read on private objects. */
+    "read * * 0 100 1 2 3 102 101 103 104 105 106 107 108 109 10a 10b 10c 120 121 122 "
+    "161 162 163 164 165 166 171 172 180 181 202 210 170\n"
+    "unwrap 4 * 0 100 1 2 3 102 103 162 104 105 106 107 108 10a 10c 210 171 172 170\n"
+    "unwrap 3 * 0 100 1 2 3 102 101 103 162 105 107 108 109 10c 202 210 171 172 170\n"
+    "create 2 * 0 100 1 2 3 102 101 104 106 10a 10b 10c 120 122 180 181 171 172 170\n";
+
+static struct attribute_list *lists;
+static size_t list_count;
+
+static CK_ULONG code(const char *word)
+{
+    if (strcmp(word, "*") == 0) {
+        return CK_UNAVAILABLE_INFORMATION;
+    }
+    char *end;
+    CK_ULONG value = strtoul(word, &end, 16);
+    if (*end != '\0') {
+        fail("an attribute list holds something that is no hexadecimal number", CKR_OK);
+    }
+    return value;
+}
+
+static bool parse_use(const char *word, enum use *use)
+{
+    static const char *const names[] = {[USE_READ] = "read", [USE_UNWRAP] = "unwrap", [USE_CREATE] = "create"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (strcmp(word, names[i]) == 0) {
+            *use = (enum use)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+static void parse_line(char *line)
+{
+    char *rest = NULL;
+    char *word = strtok_r(line, " \t\r\n", &rest);
+    if (word == NULL || *word == '#') {
+        return;
+    }
+    struct attribute_list list = {0};
+    const char *class = strtok_r(NULL, " \t\r\n", &rest), *key_type = strtok_r(NULL, " \t\r\n", &rest);
+    if (!parse_use(word, &list.use) || class == NULL || key_type == NULL) {
+        fail("an attribute list must begin with read, unwrap or create, a class and a key type", CKR_OK);
+    }
+    list.class = code(class);
+    list.key_type = code(key_type);
+    while ((word = strtok_r(NULL, " \t\r\n", &rest)) != NULL) {
+        if (list.count == MAX_ATTRIBUTES) {
+            fail("an attribute list is too long", CKR_OK);
+        }
+        list.types[list.count++] = code(word);
+    }
+    lists = realloc(lists, (list_count + 1) * sizeof *lists);
+    if (lists == NULL) {
+        fail("out of memory", CKR_OK);
+    }
+    lists[list_count++] = list;
+}
+
+void load_lists(const char *path)
+{
+    FILE *file = path ? fopen(path, "r") : fmemopen((void *)builtin, sizeof builtin - 1, "r");
+    if (file == NULL) {
+        fail("the file of attribute lists cannot be read", CKR_OK);
+    }
+    char *line = NULL;
+    size_t capacity = 0;
+    while (getline(&line, &capacity, file) != -1) {
+        parse_line(line);
+    }
+    free(line);
+    fclose(file);
+    if (next_list(USE_READ, NULL) == NULL) {
+        fail("no list says what to read", CKR_OK);
+    }
+}
+
+const struct attribute_list *next_list(enum use use, const struct attribute_list *previous)
+{
+    for (size_t i = previous ? (size_t)(previous - lists) + 1 : 0; i < list_count; i++) {
+        if (lists[i].use == use) {
+            return &lists[i];
+        }
+    }
+    return NULL;
+}
+
+static bool covers(CK_ULONG listed, CK_ULONG value)
+{
+    return listed == CK_UNAVAILABLE_INFORMATION || listed == value;
+}
+
+/* The first list that fits. */
+const struct attribute_list *list_for(enum use use, CK_ULONG class, CK_ULONG key_type)
+{
+    const struct attribute_list *list = NULL;
+    while ((list = next_list(use, list)) != NULL) {
+        if (covers(list->class, class) && covers(list->key_type, key_type)) {
+            return list;
+        }
+    }
+    fail("no list fits an object that was found", CKR_OK);
+}

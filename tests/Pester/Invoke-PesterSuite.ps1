@@ -1,0 +1,41 @@
+#Requires -Version 7.6
+#Requires -Modules @{ ModuleName = 'Pester'; ModuleVersion = '5.0' }
+
+<#
+.SYNOPSIS
+    Runs the Pester tests in this process, against the module that the build put into out/HsmBackup.
+.EXAMPLE
+    pwsh -NoProfile -File tests/Pester/Invoke-PesterSuite.ps1 -Path tests/Pester/New-HsmBackup.Tests.ps1
+#>
+[CmdletBinding()]
+param(
+    [Parameter(HelpMessage = 'Test files or folders; all of them where this is not given.')]
+    [string[]] $Path = $PSScriptRoot,
+
+    [Parameter(HelpMessage = 'The JUnit file to write.')]
+    [string] $ResultPath,
+
+    [Parameter(HelpMessage = 'The culture that this process must have been started in.')]
+    [string] $Culture
+)
+
+Set-StrictMode -Version 3.0
+$ErrorActionPreference = 'Stop'
+
+# A run that was meant to be Turkish and was not proves nothing.
+if ($Culture -and [cultureinfo]::CurrentCulture.Name -ne $Culture) {
+    throw "The culture here is '$([cultureinfo]::CurrentCulture.Name)', not '$Culture'. Is ICU installed?"
+}
+
+$configuration = New-PesterConfiguration -Hashtable @{
+    Run        = @{ Path = $Path; PassThru = $true }
+    Output     = @{ Verbosity = 'Normal'; RenderMode = 'Plaintext' }
+    TestResult = @{ Enabled = [bool]$ResultPath; OutputFormat = 'JUnitXml' }
+}
+if ($ResultPath) {
+    $configuration.TestResult.OutputPath = $ResultPath
+}
+$run = Invoke-Pester -Configuration $configuration
+if ($run.Result -ne 'Passed') {
+    exit 1
+}
