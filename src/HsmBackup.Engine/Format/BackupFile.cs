@@ -23,11 +23,14 @@ public static class BackupFile
 
     /// <summary>
     /// Checks the structure of a file and the digest that it ends with. That finds every accidental damage; what somebody
-    /// has changed on purpose is found by <see cref="BackupContent.Open(string, Protection.OneTimeKey, CancellationToken)"/>.
+    /// has changed on purpose is found by
+    /// <see cref="BackupContent.Open(string, Protection.OneTimeKey, CancellationToken)"/>.
     /// </summary>
     /// <param name="path">The file.</param>
     /// <param name="cancellationToken">Looked at before each segment.</param>
-    /// <exception cref="HsmBackupException">BackupNotFound, NotABackup, UnsupportedVersion, HeaderInvalid, IntegrityFailed.</exception>
+    /// <exception cref="HsmBackupException">
+    /// BackupNotFound, NotABackup, UnsupportedVersion, HeaderInvalid, IntegrityFailed.
+    /// </exception>
     public static BackupFileSummary CheckIntegrity(string path, CancellationToken cancellationToken = default)
     {
         using FileStream file = Open(path);
@@ -59,9 +62,10 @@ public static class BackupFile
     internal static FileStream Open(string path)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
+        FileStream file;
         try
         {
-            return new FileStream(path, new FileStreamOptions
+            file = new FileStream(path, new FileStreamOptions
             {
                 Access = FileAccess.Read,
                 // Nobody may change what is being authenticated, where the system can keep them from it.
@@ -75,5 +79,9 @@ public static class BackupFile
         {
             throw FormatErrors.NotFound(path, e);
         }
+        if (file.CanSeek) return file;
+        // A pipe or a terminal: nothing that could be read twice.
+        file.Dispose();
+        throw FormatErrors.NotABackup(path);
     }
 }
