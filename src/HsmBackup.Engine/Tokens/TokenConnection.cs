@@ -13,6 +13,7 @@ public sealed class TokenConnection : IDisposable
     private readonly SemaphoreSlim _gate;
     private TokenCapabilities? _capabilities;
     private bool _loggedIn;
+    private bool _disposed;
 
     private TokenConnection(Pkcs11Library library, TokenAddress address, TokenInfo token, Pkcs11Session session, SemaphoreSlim gate)
     {
@@ -33,7 +34,8 @@ public sealed class TokenConnection : IDisposable
     public Pkcs11Session Session { get; }
 
     /// <summary>What the token was seen to do; probed when first asked for.</summary>
-    public TokenCapabilities Capabilities => _capabilities ??= CapabilityProbe.Run(Session, _library.GetInfo());
+    public TokenCapabilities Capabilities => _capabilities ??= CapabilityProbe.Run(Session, _library.GetInfo())
+        .Switch(Address.Library.QuirksOn, Address.Library.QuirksOff);
 
     /// <summary>The library.</summary>
     public Pkcs11Library Library => _library;
@@ -94,6 +96,11 @@ public sealed class TokenConnection : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
+        if (_disposed)
+        {
+            return;
+        }
+        _disposed = true;
         try
         {
             if (_loggedIn)
