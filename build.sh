@@ -141,12 +141,15 @@ without_powershell() {
             ;;
         test) run_tests ;;
         drill)
-            dotnet run -c Release --project examples/EngineDrill </dev/null
+            build_project examples/EngineDrill
+            dotnet examples/EngineDrill/bin/Release/net10.0/EngineDrill.dll </dev/null
             echo 'No PowerShell 7.6 on this machine: the drill was run by the engine; the cmdlets were not run.'
             ;;
         bench)
             tests/HsmBackup.Benchmarks/reference/build.sh out/bench/pkcs11bench
-            dotnet run -c Release --project tests/HsmBackup.Benchmarks -- --reference out/bench/pkcs11bench </dev/null
+            build_project tests/HsmBackup.Benchmarks
+            dotnet tests/HsmBackup.Benchmarks/bin/Release/net10.0/HsmBackup.Benchmarks.dll \
+                --reference out/bench/pkcs11bench </dev/null
             ;;
         *) fail "\"$1\" needs PowerShell 7.6 or newer, and there is none on this machine." ;;
     esac
@@ -157,6 +160,10 @@ build() {
     dotnet build HsmBackup.sln -c Release -p:ContinuousIntegrationBuild=true -warnaserror --disable-build-servers \
         -v:minimal --nologo </dev/null
     assemble_module
+}
+
+build_project() {
+    dotnet build "$1" -c Release -warnaserror --disable-build-servers -v:quiet --nologo </dev/null
 }
 
 # The module comes to its place by renaming, so that nobody imports a half-made one.

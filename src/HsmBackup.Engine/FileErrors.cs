@@ -4,7 +4,7 @@ namespace HsmBackup.Engine;
 /// The one place where a failure of the file system becomes an error of this product, so that a full disk has the same
 /// name whoever meets it. It is for files that are written; what cannot be read is named by who reads it.
 /// </summary>
-internal static class FileErrors
+public static class FileErrors
 {
     // Windows: HRESULTs of ERROR_DISK_FULL, ERROR_HANDLE_DISK_FULL, ERROR_DISK_QUOTA_EXCEEDED.
     private const int WindowsDiskFull = unchecked((int)0x80070070);

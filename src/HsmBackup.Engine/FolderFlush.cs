@@ -12,21 +12,24 @@ internal static partial class FolderFlush
 
     /// <summary>Flushes the names in a folder to disk, as far as the system has a way to.</summary>
     /// <remarks>
-    /// Failures are not reported: some network and FUSE file systems refuse this call on a folder and have no need of
-    /// it, and the file itself has been flushed by then. Windows has no such call; NTFS keeps names in its journal.
+    /// A refusal is no error for a caller: some network and FUSE file systems do not know this call for a folder, and the
+    /// file itself has been flushed by then. Windows has no such call; NTFS keeps names in its journal.
     /// </remarks>
-    public static void Flush(string folder)
+    /// <returns>Whether the system did it.</returns>
+    public static bool TryFlush(string folder)
     {
         if (OperatingSystem.IsWindows())
         {
-            return;
+            return false;
         }
         int descriptor = Open(folder, ReadOnly);
-        if (descriptor >= 0)
+        if (descriptor < 0)
         {
-            _ = FSync(descriptor);
-            _ = Close(descriptor);
+            return false;
         }
+        bool flushed = FSync(descriptor) == 0;
+        _ = Close(descriptor);
+        return flushed;
     }
 
     [LibraryImport("libc", EntryPoint = "open", StringMarshalling = StringMarshalling.Utf8)]

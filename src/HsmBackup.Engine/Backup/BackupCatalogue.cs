@@ -32,6 +32,9 @@ public sealed record BackupInfo
     /// <summary>True where that is all of them; otherwise the backup is Partial.</summary>
     public required bool Complete { get; init; }
 
+    /// <summary>"Complete" or "Partial".</summary>
+    public string State => Complete ? "Complete" : "Partial";
+
     /// <summary>How many objects have each verdict.</summary>
     public required VerdictCounts Verdicts { get; init; }
 

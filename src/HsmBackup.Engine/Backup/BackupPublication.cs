@@ -81,7 +81,7 @@ internal sealed class BackupPublication : IDisposable
         try
         {
             File.Move(_temporary, FinalPath, overwrite: false);
-            FolderFlush.Flush(Path.GetDirectoryName(FinalPath)!);
+            _ = FolderFlush.TryFlush(Path.GetDirectoryName(FinalPath)!);
         }
         catch (Exception e) when (FileErrors.Covers(e))
         {

@@ -5,7 +5,11 @@ namespace HsmBackup.Engine.Backup;
 /// <param name="Action">What was done with it.</param>
 /// <param name="Proof">Passed where the token's object was proven to be the backup's; Skipped where the backup has no key to compare with.</param>
 /// <param name="Differences">What the token made different in spite of being told.</param>
-public sealed record RestoredObject(ObjectSummary Object, PlanAction Action, CheckOutcome Proof, IReadOnlyList<string> Differences);
+public sealed record RestoredObject(ObjectSummary Object, PlanAction Action, CheckOutcome Proof, IReadOnlyList<string> Differences)
+{
+    /// <inheritdoc/>
+    public override string ToString() => $"{Action}: {Object}" + (Differences.Count == 0 ? "" : $" ({string.Join("; ", Differences)})");
+}
 
 /// <summary>A finished restore.</summary>
 public sealed class RestoreResult
@@ -41,12 +45,15 @@ public sealed class RestoreResult
     public required IReadOnlyList<RestoredObject> Objects { get; init; }
 
     /// <summary>The safety backup of what the token held before; null where nothing was removed. Its key is the one given for the restore.</summary>
-    public string? SafetyBackupPath { get; init; }
+    public string? SafetyBackupPath => SafetyBackups.Count > 0 ? SafetyBackups[0] : null;
+
+    /// <summary>All safety backups, oldest first: an interrupted restore makes another each time it is taken up again.</summary>
+    public required IReadOnlyList<string> SafetyBackups { get; init; }
 
     /// <summary>True where this finished an interrupted restore.</summary>
     public required bool Resumed { get; init; }
 
-    /// <summary>How long it took.</summary>
+    /// <summary>How long it took, from opening the file to the last comparison; the time for the confirmation is not in it.</summary>
     public required TimeSpan Elapsed { get; init; }
 
     private int Count(PlanAction action) => Objects.Count(o => o.Action == action);

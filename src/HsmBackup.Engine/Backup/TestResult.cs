@@ -22,7 +22,11 @@ public enum CheckOutcome
 /// <param name="Expected">What was expected.</param>
 /// <param name="Actual">What was seen.</param>
 /// <param name="Detail">More.</param>
-public sealed record BackupCheck(string Name, CheckOutcome Outcome, string? Expected, string? Actual, string? Detail);
+public sealed record BackupCheck(string Name, CheckOutcome Outcome, string? Expected, string? Actual, string? Detail)
+{
+    /// <inheritdoc/>
+    public override string ToString() => $"{Outcome,-7} {Name}" + (Detail is null ? "" : $": {Detail}");
+}
 
 /// <summary>How deep a test goes. Each level includes those before it.</summary>
 public enum TestLevel

@@ -146,6 +146,8 @@ internal sealed unsafe class AttributeReader : IDisposable
             }
             Add(reading, pending[i].Type, array[i].pValue, checked((int)length));
         }
+        // The memory is kept for the next object, and this one may have shown its key.
+        new Span<byte>(_memory + header, checked((int)(next - _memory) - header)).Clear();
         return Ckr.Ok;
     }
 
@@ -228,7 +230,10 @@ internal sealed unsafe class AttributeReader : IDisposable
         var native = new ReadOnlySpan<byte>(value, length);
         if (!AttributeTable.IsNumeric(type) || length % sizeof(CULong) != 0 || (sizeof(CULong) == 8 && BitConverter.IsLittleEndian))
         {
-            return native.ToArray();
+            bool secret = AttributeTable.Find(type)?.Role == AttributeRole.SecretComponent;
+            byte[] bytes = GC.AllocateUninitializedArray<byte>(length, pinned: secret);
+            native.CopyTo(bytes);
+            return bytes;
         }
         var canonical = new byte[length / sizeof(CULong) * 8];
         for (int i = 0; i < length / sizeof(CULong); i++)

@@ -80,6 +80,10 @@ public sealed unsafe partial class Pkcs11Session
             _functions.Call(FunctionIndex.C_SetAttributeValue))(Native, new CULong((nuint)handle), native.Pointer, native.Count).Value;
     }
 
+    /// <summary>Attributes of an object (C_GetAttributeValue). What it does not have, or does not show, is not in the result.</summary>
+    /// <exception cref="Pkcs11Exception">The object cannot be read at all.</exception>
+    public AttributeMap GetAttributes(ulong handle, params ReadOnlySpan<ulong> types) => ReadAttributes(handle, types).Attributes;
+
     /// <summary>Reads attributes of an object; see <see cref="AttributeReader.Read"/>.</summary>
     internal AttributeReading ReadAttributes(ulong handle, ReadOnlySpan<ulong> types, Func<AttributeMap, ulong, bool>? skip = null) =>
         _reader.Read(handle, types, skip);

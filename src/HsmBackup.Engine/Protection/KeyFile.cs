@@ -27,7 +27,9 @@ public static class KeyFile
 
     /// <summary>Refuses certificates that cannot receive a key, before any work is done.</summary>
     /// <param name="recipients">The certificates; at least one.</param>
-    /// <exception cref="HsmBackupException"><see cref="ErrorCode.KeyRecipientInvalid"/>: the message says which and why.</exception>
+    /// <exception cref="HsmBackupException">
+    /// <see cref="ErrorCode.KeyRecipientInvalid"/>: the message says which certificate and why.
+    /// </exception>
     public static void CheckRecipients(IReadOnlyList<X509Certificate2> recipients) => KeyRecipients.Check(recipients);
 
     /// <summary>

@@ -52,7 +52,7 @@ internal static class KeyFileDestination
                     stream.Write(content);
                     stream.Flush(flushToDisk: true);
                 }
-                FolderFlush.Flush(Path.GetDirectoryName(full)!);
+                _ = FolderFlush.TryFlush(Path.GetDirectoryName(full)!);
             }
             catch
             {

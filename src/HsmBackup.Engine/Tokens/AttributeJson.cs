@@ -1,4 +1,7 @@
+using System.Buffers;
 using System.Buffers.Binary;
+using System.Buffers.Text;
+using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using System.Text.Unicode;
@@ -23,8 +26,10 @@ internal static class AttributeJson
     }
 
     /// <summary>Reads the attributes of an object; the reader stands on its opening brace and ends on its closing one.</summary>
+    /// <param name="json">The reader.</param>
+    /// <param name="secret">True where the values are those of a key: they are then kept in pinned memory, for the caller to zero.</param>
     /// <exception cref="JsonException">The JSON is not of this form.</exception>
-    public static AttributeMap Read(ref Utf8JsonReader json)
+    public static AttributeMap Read(ref Utf8JsonReader json, bool secret = false)
     {
         var attributes = new AttributeMap();
         Expect(json.TokenType == JsonTokenType.StartObject, "an object of attributes");
@@ -33,7 +38,7 @@ internal static class AttributeJson
             Expect(Names.TryParseAttribute(json.ValueSpan, out ulong type), "the name of an attribute");
             Expect(!attributes.Contains(type), "each attribute once");
             json.Read();
-            attributes.Set(ReadValue(ref json, type));
+            attributes.Set(secret ? ReadSecret(ref json, type) : ReadValue(ref json, type));
         }
         return attributes;
     }
@@ -121,6 +126,22 @@ internal static class AttributeJson
             default:
                 throw new JsonException($"{Names.OfAttribute(type)} has a value of another kind.");
         }
+    }
+
+    /// <summary>A secret is always bytes. It is decoded where it stays, without the copies that a reader would make of it.</summary>
+    private static TokenAttribute ReadSecret(ref Utf8JsonReader json, ulong type)
+    {
+        Expect(json.TokenType == JsonTokenType.String && !json.HasValueSequence && !json.ValueIsEscaped, "base64");
+        byte[] value = GC.AllocateUninitializedArray<byte>(Base64.GetMaxDecodedFromUtf8Length(json.ValueSpan.Length), pinned: true);
+        Expect(Base64.DecodeFromUtf8(json.ValueSpan, value, out _, out int length) == OperationStatus.Done, "base64");
+        if (length == value.Length)
+        {
+            return new TokenAttribute(type, value);
+        }
+        byte[] exact = GC.AllocateUninitializedArray<byte>(length, pinned: true);
+        value.AsSpan(0, length).CopyTo(exact);
+        CryptographicOperations.ZeroMemory(value);
+        return new TokenAttribute(type, exact);
     }
 
     private static void WriteName(Utf8JsonWriter json, AttributeKind kind, ulong code) => json.WriteStringValue(kind switch

@@ -1,14 +1,15 @@
-using System.Buffers;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using HsmBackup.Engine.Pkcs11;
+using HsmBackup.Engine.Protection;
 
 namespace HsmBackup.Engine.Tokens;
 
 /// <summary>Object records as lines of a backup's sealed content (docs/format.md, "Objects").</summary>
 public sealed class ObjectRecordJson : IDisposable
 {
-    private readonly ArrayBufferWriter<byte> _buffer = new(4096);
+    // Records of readable keys pass through here.
+    private readonly SecretBufferWriter _buffer = new(4096);
     private readonly Utf8JsonWriter _json;
 
     /// <summary>A writer that is used for many records.</summary>
@@ -23,7 +24,7 @@ public sealed class ObjectRecordJson : IDisposable
     /// <summary>The line of a record, without its end; valid until the next call.</summary>
     public ReadOnlySpan<byte> Write(ObjectRecord record)
     {
-        _buffer.ResetWrittenCount();
+        _buffer.Reset();
         _json.Reset();
         _json.WriteStartObject();
         _json.WriteNumber("object"u8, record.Index);
@@ -54,7 +55,7 @@ public sealed class ObjectRecordJson : IDisposable
         }
         _json.WriteEndObject();
         _json.Flush();
-        return _buffer.WrittenSpan;
+        return _buffer.Written;
     }
 
     /// <summary>Reads a record.</summary>
@@ -76,9 +77,8 @@ public sealed class ObjectRecordJson : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        // Records of readable keys pass through here.
-        _buffer.Clear();
         _json.Dispose();
+        _buffer.Dispose();
     }
 
     private static ObjectRecord Read(ref Utf8JsonReader json)
@@ -180,7 +180,7 @@ public sealed class ObjectRecordJson : IDisposable
                 case "check": check = json.GetBytesFromBase64(); break;
                 case "salt": salt = json.GetBytesFromBase64(); break;
                 case "digest": digest = json.GetBytesFromBase64(); break;
-                case "values": values = AttributeJson.Read(ref json); break;
+                case "values": values = AttributeJson.Read(ref json, secret: true); break;
                 default: throw new JsonException($"Unknown member '{name}' of key material.");
             }
         }

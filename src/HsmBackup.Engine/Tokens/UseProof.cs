@@ -139,7 +139,8 @@ internal sealed class UseProof
         {
             return new UseOutcome(null, "its value cannot be opened on the host to compare with");
         }
-        byte[] secret = value.Span.ToArray();
+        byte[] secret = GC.AllocateUninitializedArray<byte>(value.Length, pinned: true);
+        value.Span.CopyTo(secret);
         try
         {
             return UseSecret(handle, record, secret);

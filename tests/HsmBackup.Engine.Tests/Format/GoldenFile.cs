@@ -7,7 +7,8 @@ using HsmBackup.Engine.Tests.Protection;
 namespace HsmBackup.Engine.Tests.Format;
 
 /// <summary>
-/// How <c>Vectors/golden.hsmbackup</c> was made. Its keys and nonces were random, so it is kept and not made again.
+/// How <c>Vectors/golden.hsmbackup</c> and <c>golden-forms.hsmbackup</c> were made. Their keys and nonces were random, so
+/// they are kept and not made again.
 /// </summary>
 internal static class GoldenFile
 {
@@ -28,15 +29,53 @@ internal static class GoldenFile
             $$$"""{"object":2,"class":"CKO_SECRET_KEY","verdict":"Captured","attributes":{"CKA_KEY_TYPE":"CKK_AES","CKA_TOKEN":true,"CKA_LABEL":"Schlüssel","CKA_ID":"","CKA_ENCRYPT":true,"CKA_ALLOWED_MECHANISMS":["CKM_AES_GCM"]},"material":{"form":"RFC5649","length":32,"data":"{{{Wrap(keys, aes)}}}"}}""",
             """{"object":3,"class":"CKO_PRIVATE_KEY","verdict":"NotExtractable","reason":"CKA_EXTRACTABLE is false.","attributes":{"CKA_KEY_TYPE":"CKK_EC","CKA_TOKEN":true,"CKA_LABEL":"root","CKA_EXTRACTABLE":false}}""",
         ];
+        return Write(Manifest, Sample.Header(3, 1) with
+        {
+            Previous = new PreviousBackup(Sample.Parse("20261120T225300Z-payments-99887766"), new string('5', 64)),
+        }, lines);
+    }
+
+    /// <summary>A secret key of each form of material; the last is a private key with zero bytes behind it.</summary>
+    public static byte[] MakeForms()
+    {
+        using BackupKeys keys = Sample.Keys();
+        using RSA transport = RSA.Create(2048);
+        using ECDsa ec = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        byte[] transportKey = transport.ExportPkcs8PrivateKey();
+        string manifest = $$$"""{"tool":"HsmBackup 0.1.0","transportKey":{"form":"RFC5649","length":{{{transportKey.Length}}},"data":"{{{Wrap(keys, transportKey)}}}"}}""";
+
+        byte[] rfc3394 = new byte[40];
+        KeyWrap.Wrap3394(keys.Kek.Span, SecretOf(0), rfc3394);
+        byte[] iv = RandomNumberGenerator.GetBytes(16);
+        using Aes aes = Aes.Create();
+        aes.SetKey(keys.Kek.Span);
+        byte[] privateKey = ec.ExportPkcs8PrivateKey();
+        string[] lines =
+        [
+            Secret(0, $$"""{"form":"RFC3394","length":32,"data":"{{Base64(rfc3394)}}"}"""),
+            Secret(1, $$"""{"form":"CBC-PAD","iv":"{{Base64(iv)}}","length":32,"data":"{{Base64(aes.EncryptCbc(SecretOf(1), iv))}}"}"""),
+            Secret(2, $$"""{"form":"RSA-OAEP","hash":"SHA-256","length":32,"data":"{{Base64(transport.Encrypt(SecretOf(2), RSAEncryptionPadding.OaepSHA256))}}","check":"{{Wrap(keys, SecretOf(2))}}"}"""),
+            Secret(3, $$"""{"form":"RFC5649","length":32,"data":"{{Wrap(keys, SecretOf(3))}}"}"""),
+            $$$"""{"object":4,"class":"CKO_PRIVATE_KEY","verdict":"Captured","attributes":{"CKA_KEY_TYPE":"CKK_EC","CKA_LABEL":"ec"},"material":{"form":"RFC5649","length":{{{privateKey.Length}}},"data":"{{{Wrap(keys, [.. privateKey, 0, 0, 0, 0, 0, 0])}}}"}}""",
+            $$$"""{"object":5,"class":"CKO_PUBLIC_KEY","verdict":"Captured","attributes":{"CKA_KEY_TYPE":"CKK_EC","CKA_LABEL":"ec","CKA_PUBLIC_KEY_INFO":"{{{Base64(ec.ExportSubjectPublicKeyInfo())}}}"},"material":{"form":"VALUE"}}""",
+        ];
+        return Write(Encoding.UTF8.GetBytes(manifest), Sample.Header(6), lines);
+    }
+
+    /// <summary>The secret key that stands in <c>golden-forms.hsmbackup</c> under a number.</summary>
+    public static byte[] SecretOf(int number) => SHA256.HashData(Encoding.UTF8.GetBytes($"golden-forms {number}"));
+
+    private static string Secret(int number, string material) =>
+        $$$"""{"object":{{{number}}},"class":"CKO_SECRET_KEY","verdict":"Captured","attributes":{"CKA_KEY_TYPE":"CKK_AES"},"material":{{{material}}}}""";
+
+    private static byte[] Write(byte[] manifest, BackupHeader header, string[] lines)
+    {
         using TestFolder folder = new();
+        using BackupKeys keys = Sample.Keys();
         using ContentSpool spool = new(folder.Root, Sample.Id);
         foreach (string line in lines) spool.Add(Encoding.UTF8.GetBytes(line));
         using MemoryStream file = new();
-        BackupHeader header = Sample.Header(3, 1) with
-        {
-            Previous = new PreviousBackup(Sample.Parse("20261120T225300Z-payments-99887766"), new string('5', 64)),
-        };
-        BackupFileWriter.Write(file, header, keys, Manifest, spool);
+        BackupFileWriter.Write(file, header, keys, manifest, spool);
         return file.ToArray();
     }
 

@@ -68,6 +68,8 @@ public sealed class MustFailTests
         File.WriteAllBytes(Path.Combine(folder, "golden-segments.hsmbackup"), ContentVectors.ManySegments("golden").Build());
         string golden = Path.Combine(folder, "golden.hsmbackup");
         if (!File.Exists(golden)) File.WriteAllBytes(golden, GoldenFile.Make());
+        string forms = Path.Combine(folder, "golden-forms.hsmbackup");
+        if (!File.Exists(forms)) File.WriteAllBytes(forms, GoldenFile.MakeForms());
         string index = Path.Combine(folder, "README.md");
         string text = File.Exists(index) ? File.ReadAllText(index) : "";
         int table = text.IndexOf(Vectors.TableStart, StringComparison.Ordinal);

@@ -16,7 +16,8 @@ internal sealed class MountFactAttribute : FactAttribute
 {
     private static readonly bool CanMount = TryMount();
 
-    public MountFactAttribute() => Skip = CanMount ? null : "Mounting a file system takes root on Linux, outside a locked container.";
+    public MountFactAttribute() => Skip =
+        CanMount ? null : "Mounting a file system takes root on Linux, outside a locked container.";
 
     private static bool TryMount()
     {

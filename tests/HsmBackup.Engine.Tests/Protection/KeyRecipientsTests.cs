@@ -20,7 +20,8 @@ public sealed class KeyRecipientsTests
     [Fact]
     public void A_certificate_for_signing_alone_is_refused()
     {
-        using TestCertificate rsa = TestCertificate.Rsa(usage: X509KeyUsageFlags.DigitalSignature | X509KeyUsageFlags.KeyAgreement);
+        using TestCertificate rsa = TestCertificate.Rsa(
+            usage: X509KeyUsageFlags.DigitalSignature | X509KeyUsageFlags.KeyAgreement);
         Refused([rsa.Public], "key encipherment");
         using TestCertificate ec = TestCertificate.Ec(
             ECCurve.NamedCurves.nistP256, X509KeyUsageFlags.DigitalSignature);

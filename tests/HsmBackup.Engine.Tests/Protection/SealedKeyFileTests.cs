@@ -164,7 +164,8 @@ public sealed class SealedKeyFileTests : IDisposable
         Seal(recipient.Public);
         // A key that lives in memory only cannot be stored on every system; one from a PFX can.
         using X509Certificate2 stored = X509CertificateLoader.LoadPkcs12(
-            recipient.WithKey.Export(X509ContentType.Pkcs12), null, X509KeyStorageFlags.Exportable | X509KeyStorageFlags.PersistKeySet);
+            recipient.WithKey.Export(X509ContentType.Pkcs12), null,
+            X509KeyStorageFlags.Exportable | X509KeyStorageFlags.PersistKeySet);
         using X509Store store = new(StoreName.My, StoreLocation.CurrentUser, OpenFlags.ReadWrite);
         store.Add(stored);
         try

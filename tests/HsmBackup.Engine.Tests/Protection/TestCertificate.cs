@@ -38,7 +38,8 @@ internal sealed class TestCertificate : IDisposable
 
     public X509Certificate2 Public { get; }
 
-    public static TestCertificate Rsa(int bits = 2048, X509KeyUsageFlags? usage = null, string name = "CN=R\u00F6dl \"RSA\", O=Test")
+    public static TestCertificate Rsa(
+        int bits = 2048, X509KeyUsageFlags? usage = null, string name = "CN=R\u00F6dl \"RSA\", O=Test")
     {
         RSA key = RSA.Create();
         key.ImportRSAPrivateKey(RsaKeys.GetOrAdd(bits, NewRsaKey), out _);

@@ -1,0 +1,105 @@
+using System.Management.Automation;
+using HsmBackup.Engine;
+using HsmBackup.Engine.Backup;
+using HsmBackup.PowerShell.Binding;
+
+namespace HsmBackup.PowerShell.Commands;
+
+/// <summary>What every cmdlet of the module has: cancellation, progress, paths of the session, and one way to report errors.</summary>
+public abstract class HsmCommand : PSCmdlet, IDisposable
+{
+    // PowerShell 7.6 has Cmdlet.PipelineStopToken; the reference assembly that this is compiled against does not.
+    private readonly CancellationTokenSource _stop = new();
+
+    /// <summary>Is cancelled when the user stops the pipeline.</summary>
+    private protected CancellationToken StopToken => _stop.Token;
+
+    /// <summary>Paths as this session understands them.</summary>
+    private protected SessionPaths Paths => new(SessionState.Path);
+
+    /// <summary>Where one-time keys are taken from.</summary>
+    private protected KeySource Keys => new(Host, Paths);
+
+    /// <summary>Ends the engine's work; called by PowerShell on another thread.</summary>
+    protected sealed override void StopProcessing()
+    {
+        try
+        {
+            _stop.Cancel();
+        }
+        catch (ObjectDisposedException)
+        {
+            // The command has ended in this very moment.
+        }
+    }
+
+    /// <summary>Does the work for one input object; a failure ends the command.</summary>
+    protected sealed override void ProcessRecord()
+    {
+        try
+        {
+            ProcessInput();
+        }
+        catch (Exception error) when (MeansStopped(error))
+        {
+            throw new PipelineStoppedException();
+        }
+        catch (Exception error) when (Errors.TryFrom(error, target: null) is { } record)
+        {
+            ThrowTerminatingError(record);
+        }
+    }
+
+    /// <summary>The cmdlet's own work.</summary>
+    private protected abstract void ProcessInput();
+
+    /// <summary>Does one of several pieces of work: its failure is reported, and the others go on.</summary>
+    /// <returns>False where it failed.</returns>
+    private protected bool TryItem(object target, Action work)
+    {
+        try
+        {
+            work();
+            return true;
+        }
+        catch (Exception error) when (!MeansStopped(error) && Errors.TryFrom(error, target) is { } record)
+        {
+            WriteError(record);
+            return false;
+        }
+    }
+
+    /// <summary>Calls the engine with progress, which is taken off the screen whatever happens.</summary>
+    private protected T WithProgress<T>(Func<IProgress<OperationProgress>, CancellationToken, T> operation)
+    {
+        PipelineProgress progress = new(this);
+        try
+        {
+            return operation(progress, StopToken);
+        }
+        finally
+        {
+            progress.Complete();
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        Dispose(disposing: true);
+        GC.SuppressFinalize(this);
+    }
+
+    /// <summary>Releases what the command holds.</summary>
+    protected virtual void Dispose(bool disposing)
+    {
+        if (disposing)
+        {
+            _stop.Dispose();
+        }
+    }
+
+    // Work that ends because the user stopped the pipeline is no error.
+    private bool MeansStopped(Exception error) =>
+        Stopping && error is OperationCanceledException or HsmBackupException { Code: ErrorCode.Cancelled };
+}

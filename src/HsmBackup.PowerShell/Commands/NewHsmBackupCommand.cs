@@ -1,0 +1,115 @@
+using System.Globalization;
+using System.Management.Automation;
+using System.Security.Cryptography.X509Certificates;
+using HsmBackup.Engine;
+using HsmBackup.Engine.Backup;
+using HsmBackup.Engine.Protection;
+using HsmBackup.Engine.Tokens;
+using HsmBackup.PowerShell.Binding;
+using HsmBackup.PowerShell.Output;
+using TokenPin = HsmBackup.Engine.Protection.Pin;
+
+namespace HsmBackup.PowerShell.Commands;
+
+/// <summary>New-HsmBackup: backs up a whole token into one file.</summary>
+[Cmdlet(VerbsCommon.New, "HsmBackup", SupportsShouldProcess = true, ConfirmImpact = ConfirmImpact.Medium)]
+[OutputType(typeof(CreatedBackup))]
+public sealed class NewHsmBackupCommand : TokenCommand
+{
+    /// <inheritdoc/>
+    [Parameter(Mandatory = true, HelpMessage = LibraryHelp)]
+    [ValidateNotNullOrEmpty]
+    [ArgumentCompleter(typeof(LibraryCompleter))]
+    public override string? Library { get; set; }
+
+    /// <summary>The folder that the backup goes to.</summary>
+    [Parameter(Mandatory = true, Position = 0, HelpMessage = "Folder for the backup. It is created where it does not exist.")]
+    [ValidateNotNullOrEmpty]
+    public string? Destination { get; set; }
+
+    /// <summary>The file that the one-time key is written to.</summary>
+    [Parameter(HelpMessage = "New file for the one-time key, outside the folder of the backup.")]
+    [ValidateNotNullOrEmpty]
+    public string? KeyPath { get; set; }
+
+    /// <summary>Certificates that the key file is sealed for.</summary>
+    [Parameter(HelpMessage = "Certificates, or paths of certificate files, whose owners alone can open the key file.")]
+    [ValidateNotNullOrEmpty]
+    [Certificates]
+    public X509Certificate2[]? KeyRecipient { get; set; }
+
+    /// <summary>The caller takes the key from the output object.</summary>
+    [Parameter(HelpMessage = "The script takes the one-time key from the output object: it is neither shown nor written.")]
+    public SwitchParameter KeyInOutputOnly { get; set; }
+
+    /// <summary>A backup that misses objects is accepted.</summary>
+    [Parameter(HelpMessage = "Accept a backup that misses objects of the token. It says Partial wherever it appears.")]
+    public SwitchParameter AllowPartial { get; set; }
+
+    private bool ShowsKey => KeyPath is null && KeyRecipient is null && !KeyInOutputOnly;
+
+    private protected override void ProcessInput()
+    {
+        CheckKeyDestination();
+        TokenAddress token = Token!;
+        string destination = Paths.Literal(Destination!);
+        string? keyPath = Paths.LiteralOrNull(KeyPath);
+        if (!ShouldProcess(destination, $"Back up token '{token}'"))
+        {
+            return;
+        }
+        using TokenPin? pin = OpenPin(token);
+        BackupRequest request = new()
+        {
+            Token = token,
+            Pin = pin,
+            Destination = destination,
+            KeyPath = keyPath,
+            KeyRecipients = KeyRecipient ?? [],
+            AllowPartial = AllowPartial,
+        };
+        BackupResult result = WithProgress((progress, stop) => BackupOperation.Run(request, progress, stop));
+        using OneTimeKey? key = result.Key;
+        if (key is not null && ShowsKey)
+        {
+            // Before anything that a stopped pipeline could prevent: the backup exists, and this is its only key.
+            KeyDisplay.Show(Host, key, result.Id.ToString());
+        }
+        Tell(result);
+        WriteObject(new CreatedBackup(result, key?.ToSecureString()));
+    }
+
+    /// <summary>Refuses, before anything is done, a backup whose key nobody would get to see.</summary>
+    private void CheckKeyDestination()
+    {
+        if (KeyInOutputOnly && (KeyPath is not null || KeyRecipient is not null))
+        {
+            throw Errors.InvalidArgument("-KeyInOutputOnly excludes -KeyPath and -KeyRecipient.",
+                "Say one way only in which the one-time key is handed over.");
+        }
+        if (KeyRecipient is not null && KeyPath is null)
+        {
+            throw new HsmBackupException(ErrorCode.KeyDestinationRequired, "-KeyRecipient says for whom the key file is sealed, but not where it goes.",
+                "Name a new file with -KeyPath.");
+        }
+        if (ShowsKey && !Attendance.IsAttended(Host))
+        {
+            throw new HsmBackupException(ErrorCode.KeyDestinationRequired,
+                "Nobody attends this session, so the one-time key would be shown to nobody, and the backup could never be opened.",
+                "Give -KeyPath to write the key to a file, with -KeyRecipient to seal that file for a certificate, or "
+                + "-KeyInOutputOnly where the script takes the key from the output object.");
+        }
+    }
+
+    private void Tell(BackupResult result)
+    {
+        WriteVerbose(result.Capabilities.ToString());
+        WriteVerbose(string.Create(CultureInfo.InvariantCulture,
+            $"Backed up {result.Captured} of {result.Objects} objects in {result.Elapsed.TotalSeconds:F2} s."));
+        if (!result.Complete)
+        {
+            WriteWarning($"Backup {result.Id} is Partial: {result.Objects - result.Captured} of {result.Objects} objects of token "
+                + $"'{result.TokenLabel}' are not in it ({result.Verdicts}).");
+        }
+    }
+}

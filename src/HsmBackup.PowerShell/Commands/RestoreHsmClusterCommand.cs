@@ -1,0 +1,135 @@
+using System.Globalization;
+using System.Management.Automation;
+using System.Security;
+using HsmBackup.Engine.Backup;
+using HsmBackup.Engine.Protection;
+using HsmBackup.Engine.Tokens;
+using HsmBackup.PowerShell.Binding;
+using TokenPin = HsmBackup.Engine.Protection.Pin;
+
+namespace HsmBackup.PowerShell.Commands;
+
+/// <summary>Restore-HsmCluster: makes a token hold what a backup holds, no more and no less.</summary>
+[Cmdlet(VerbsData.Restore, "HsmCluster", SupportsShouldProcess = true, ConfirmImpact = ConfirmImpact.High, DefaultParameterSetName = PathSet)]
+[OutputType(typeof(RestoreResult), typeof(RestorePlan))]
+public sealed class RestoreHsmClusterCommand : TokenCommand
+{
+    private const string PathSet = "Path";
+    private const string LiteralPathSet = "LiteralPath";
+
+    /// <summary>The backup.</summary>
+    [Parameter(Mandatory = true, Position = 0, ParameterSetName = PathSet, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true,
+        HelpMessage = "The backup file; a wildcard pattern must match one file only.")]
+    [ValidateNotNullOrEmpty]
+    [SupportsWildcards]
+    public string? Path { get; set; }
+
+    /// <summary>The backup, by a path taken as it is.</summary>
+    [Parameter(Mandatory = true, ParameterSetName = LiteralPathSet, ValueFromPipelineByPropertyName = true,
+        HelpMessage = "The backup file, taken as it is written.")]
+    [Alias("PSPath")]
+    [ValidateNotNullOrEmpty]
+    public string? LiteralPath { get; set; }
+
+    /// <summary>The file that holds the one-time key.</summary>
+    [Parameter(HelpMessage = "File that holds the one-time key of the backup.")]
+    [ValidateNotNullOrEmpty]
+    public string? KeyPath { get; set; }
+
+    /// <summary>The one-time key.</summary>
+    [Parameter(ValueFromPipelineByPropertyName = true, HelpMessage = "The one-time key of the backup; -KeyPath goes before it.")]
+    [Alias("OneTimeKey")]
+    [Secret]
+    public SecureString? Key { get; set; }
+
+    /// <inheritdoc/>
+    [Parameter(Mandatory = true, HelpMessage = LibraryHelp)]
+    [ValidateNotNullOrEmpty]
+    [ArgumentCompleter(typeof(LibraryCompleter))]
+    public override string? Library { get; set; }
+
+    /// <summary>A backup that misses objects is accepted.</summary>
+    [Parameter(HelpMessage = "Accept a Partial backup: the token then lacks what the backup does not hold.")]
+    public SwitchParameter AllowPartial { get; set; }
+
+    /// <summary>A token other than the one that was backed up is accepted.</summary>
+    [Parameter(HelpMessage = "Accept a token with another label than the one that was backed up.")]
+    public SwitchParameter AllowOtherToken { get; set; }
+
+    /// <summary>Objects that no backup can bring back may be removed.</summary>
+    [Parameter(HelpMessage = "Permit the removal of objects that even the safety backup could not bring back.")]
+    public SwitchParameter RemoveUnrecoverable { get; set; }
+
+    /// <summary>The folder of the journal and the safety backup.</summary>
+    [Parameter(HelpMessage = "Folder for the journal and the safety backup; by default HSMBACKUP_HOME or the user's state folder.")]
+    [ValidateNotNullOrEmpty]
+    public string? StatePath { get; set; }
+
+    private protected override void ProcessInput()
+    {
+        string file = LiteralPath is null ? OneMatch(Path!) : Paths.Literal(LiteralPath);
+        TokenAddress token = Token!;
+        using OneTimeKey key = Keys.Require(file, KeyPath, Key, "-KeyPath or -Key");
+        using TokenPin? pin = OpenPin(token);
+        RestoreRequest request = new()
+        {
+            Path = file,
+            Key = key,
+            Token = token,
+            Pin = pin,
+            AllowPartial = AllowPartial,
+            AllowOtherToken = AllowOtherToken,
+            RemoveUnrecoverable = RemoveUnrecoverable,
+            StateFolder = Paths.LiteralOrNull(StatePath),
+        };
+        using RestoreOperation operation = WithProgress((progress, stop) => RestoreOperation.Prepare(request, progress, stop));
+        if (Confirm(operation.Plan, token, out bool whatIf))
+        {
+            RestoreResult result = WithProgress(operation.Execute);
+            Tell(result);
+            WriteObject(result);
+        }
+        else if (whatIf)
+        {
+            WriteObject(operation.Plan);
+        }
+    }
+
+    private string OneMatch(string path) => Paths.Matches(path) switch
+    {
+        [string one] => one,
+        [] => throw Errors.NoBackupAt(path),
+        { Count: int several } => throw Errors.InvalidArgument($"'{path}' matches {several} files.", "Name the one backup to restore.", path),
+    };
+
+    /// <summary>One question for the whole token, with the counts that it is about.</summary>
+    private bool Confirm(RestorePlan plan, TokenAddress token, out bool whatIf)
+    {
+        string counts = $"add {plan.Add}, replace {plan.Replace}, remove {plan.Remove} and keep {plan.Keep} objects"
+            + (plan.Unrestorable == 0 ? "" : $"; {plan.Unrestorable} objects of the Partial backup cannot be restored");
+        bool confirmed = ShouldProcess(
+            $"Restore backup {plan.BackupId} to token '{token}': {counts}.",
+            $"Restore backup {plan.BackupId} to token '{token}'? This will {counts}.",
+            "Restore-HsmCluster",
+            out ShouldProcessReason reason);
+        whatIf = reason == ShouldProcessReason.WhatIf;
+        return confirmed;
+    }
+
+    private void Tell(RestoreResult result)
+    {
+        WriteVerbose(string.Create(CultureInfo.InvariantCulture, $"Restored and proved {result.Proven} objects in {result.Elapsed.TotalSeconds:F2} s."));
+        if (result.SafetyBackupPath is not null)
+        {
+            WriteVerbose($"What the token held before is in '{result.SafetyBackupPath}', which the same one-time key opens.");
+        }
+        foreach (RestoredObject missing in result.Objects.Where(missing => missing.Action == PlanAction.Unrestorable))
+        {
+            WriteWarning($"{missing.Object} is not on the token: the Partial backup does not hold its key.");
+        }
+        foreach (RestoredObject restored in result.Objects.Where(restored => restored.Differences.Count > 0))
+        {
+            WriteWarning($"{restored.Object} differs from the backup: {string.Join("; ", restored.Differences)}");
+        }
+    }
+}
