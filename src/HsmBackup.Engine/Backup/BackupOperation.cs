@@ -20,7 +20,8 @@ public static class BackupOperation
     public static BackupResult Run(BackupRequest request, IProgress<OperationProgress>? progress, CancellationToken cancellationToken)
     {
         var watch = Stopwatch.StartNew();
-        CheckKeyDestination(request);
+        using var folders = new NewFolders();
+        CheckKeyDestination(request, folders);
         string activity = $"Backing up {request.Token}";
         progress?.Report(new OperationProgress(activity, "Opening the token", 0, 0));
 
@@ -28,7 +29,8 @@ public static class BackupOperation
         var key = OneTimeKey.Generate();
         try
         {
-            BackupResult result = Run(request, connection, key, activity, progress, watch, cancellationToken);
+            BackupResult result = Run(request, connection, folders, key, activity, progress, watch, cancellationToken);
+            folders.Keep();
             if (result.Key is null)
             {
                 key.Dispose();
@@ -42,10 +44,11 @@ public static class BackupOperation
         }
     }
 
-    private static BackupResult Run(BackupRequest request, TokenConnection connection, OneTimeKey key, string activity,
+    private static BackupResult Run(BackupRequest request, TokenConnection connection, NewFolders folders, OneTimeKey key, string activity,
         IProgress<OperationProgress>? progress, Stopwatch watch, CancellationToken cancellationToken)
     {
         BackupId id = BackupId.New(ClusterNameOf(connection.Token), request.Clock);
+        folders.Make(request.Destination, forOwner: false);
         using BackupPublication publication = BackupPublication.Begin(request.Destination, id);
         PreviousBackup? previous = FindPrevious(request.Destination, ClusterIdOf(connection.Token));
         (BackupFileSummary summary, VerdictList verdicts) = Capture(connection, key, id, publication, previous, request.AllowPartial,
@@ -119,7 +122,7 @@ public static class BackupOperation
         return string.IsNullOrWhiteSpace(name) ? $"token {token.SerialNumber}".Trim() : name;
     }
 
-    private static void CheckKeyDestination(BackupRequest request)
+    private static void CheckKeyDestination(BackupRequest request, NewFolders folders)
     {
         if (request.KeyRecipients.Count > 0 && request.KeyPath is null)
         {
@@ -132,6 +135,10 @@ public static class BackupOperation
         }
         if (request.KeyPath is not null)
         {
+            if (Path.GetDirectoryName(Path.GetFullPath(request.KeyPath)) is { } folder)
+            {
+                folders.Make(folder, forOwner: true);
+            }
             KeyFile.CheckDestination(request.KeyPath, request.Destination);
         }
     }

@@ -16,7 +16,7 @@ public sealed record BackupRequest
     /// <summary>The folder for the backup; made if it is not there.</summary>
     public required string Destination { get; init; }
 
-    /// <summary>The file for the one-time key; null to hand it to the caller only.</summary>
+    /// <summary>The file for the one-time key, in a folder that is made if it is not there; null to hand it to the caller only.</summary>
     public string? KeyPath { get; init; }
 
     /// <summary>Certificates to seal the key file for. The key is then in the file alone.</summary>

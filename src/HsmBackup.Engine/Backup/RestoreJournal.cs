@@ -6,10 +6,10 @@ using HsmBackup.Engine.Pkcs11;
 namespace HsmBackup.Engine.Backup;
 
 /// <summary>
-/// What a restore must remember if it is killed: which backup it was restoring, where the safety backup is, and which objects
+/// What a restore must remember if it is killed: which backup it was restoring, where the safety backups are, and which objects
 /// that no backup can hold were there before it began. One file a token, in the state folder, without secrets.
 /// </summary>
-internal sealed record RestoreJournal(string BackupId, string BackupDigest, string? SafetyBackupPath, IReadOnlyList<string> UnrecoverableBefore)
+internal sealed record RestoreJournal(string BackupId, string BackupDigest, IReadOnlyList<string> SafetyBackups, IReadOnlyList<string> UnrecoverableBefore)
 {
     private const int Version = 1;
 
@@ -31,8 +31,7 @@ internal sealed record RestoreJournal(string BackupId, string BackupDigest, stri
                 throw new JsonException("unknown version");
             }
             return new RestoreJournal(root.GetProperty("backupId").GetString()!, root.GetProperty("backupDigest").GetString()!,
-                root.GetProperty("safetyBackup").GetString(),
-                [.. root.GetProperty("unrecoverableBefore").EnumerateArray().Select(e => e.GetString()!)]);
+                Strings(root, "safetyBackups"), Strings(root, "unrecoverableBefore"));
         }
         catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException or IOException or UnauthorizedAccessException)
         {
@@ -55,14 +54,9 @@ internal sealed record RestoreJournal(string BackupId, string BackupDigest, stri
                 json.WriteNumber("version", Version);
                 json.WriteString("backupId", BackupId);
                 json.WriteString("backupDigest", BackupDigest);
-                json.WriteString("safetyBackup", SafetyBackupPath);
                 json.WriteString("token", token.Label);
-                json.WriteStartArray("unrecoverableBefore");
-                foreach (string fingerprint in UnrecoverableBefore)
-                {
-                    json.WriteStringValue(fingerprint);
-                }
-                json.WriteEndArray();
+                Write(json, "safetyBackups", SafetyBackups);
+                Write(json, "unrecoverableBefore", UnrecoverableBefore);
                 json.WriteEndObject();
                 json.Flush();
                 file.Flush(flushToDisk: true);
@@ -81,6 +75,18 @@ internal sealed record RestoreJournal(string BackupId, string BackupDigest, stri
 
     /// <summary>One restore at a time on a token, whoever runs it.</summary>
     public static IDisposable Lock(string folder, TokenInfo token) => StateFolder.Lock(Path.ChangeExtension(PathOf(folder, token), ".lock"), $"token '{token.Label}'");
+
+    private static List<string> Strings(JsonElement parent, string name) => [.. parent.GetProperty(name).EnumerateArray().Select(e => e.GetString()!)];
+
+    private static void Write(Utf8JsonWriter json, string name, IReadOnlyList<string> values)
+    {
+        json.WriteStartArray(name);
+        foreach (string value in values)
+        {
+            json.WriteStringValue(value);
+        }
+        json.WriteEndArray();
+    }
 
     // Slots move and serial numbers are not always unique; together with the label they are.
     private static string PathOf(string folder, TokenInfo token) => Path.Combine(folder, "restore-" + Convert.ToHexStringLower(

@@ -96,27 +96,22 @@ public sealed class RestoreOperation : IDisposable
         StateFolder.Create(_stateFolder);
         using IDisposable busy = RestoreJournal.Lock(_stateFolder, _connection.Token);
         var writer = new ObjectWriter(_connection, _kek, _backup.Manifest.TransportKeys);
-        string? safety = _journal?.SafetyBackupPath;
         var added = new List<(PlanStep Step, ulong Handle, List<string> Differences)>();
+        RestoreJournal journal = _journal ?? new RestoreJournal(Plan.BackupId, _backup.Summary.Digest, [],
+            [.. _snapshot.Token.Where(t => !t.IsWhole).Select(t => t.Fingerprint)]);
         if (!Plan.ChangesNothing)
         {
+            CheckUnchanged();
             TryEverything(writer, progress, cancellationToken);
-            if (Plan.NeedsSafetyBackup && !IsUsable(safety, cancellationToken))
+            if (Plan.NeedsSafetyBackup)
             {
-                safety = SaveToken(progress, cancellationToken);
+                // When an interrupted restore is finished, too: somebody may have written to the token in between.
+                journal = journal with { SafetyBackups = [.. journal.SafetyBackups, SaveToken(progress, cancellationToken)] };
             }
-            (_journal is { } started ? started with { SafetyBackupPath = safety } : new RestoreJournal(
-                Plan.BackupId, _backup.Summary.Digest, safety, [.. _snapshot.Token.Where(t => !t.IsWhole).Select(t => t.Fingerprint)]))
-                .Save(_stateFolder, _connection.Token);
-            if (_kek.Capabilities.Quirks.HasFlag(Quirks.IdentifierIsUnique))
-            {
-                // An added key would silently take the place of the old one and be removed in its stead afterwards.
-                RemoveOld(Plan.Steps.Where(s => s.Item.Action == PlanAction.Replace), progress);
-            }
-            AddAndProve(writer, added, progress, cancellationToken);
-            RemoveOld(Plan.Steps.Where(s => s.Item.Action is PlanAction.Replace or PlanAction.Remove), progress);
+            journal.Save(_stateFolder, _connection.Token);
+            Change(writer, added, progress, cancellationToken);
         }
-        RestoreResult result = Finish(added, safety, watch, progress, cancellationToken);
+        RestoreResult result = Finish(added, journal, watch, progress, cancellationToken);
         RestoreJournal.Delete(_stateFolder, _connection.Token);
         return result;
     }
@@ -191,6 +186,35 @@ public sealed class RestoreOperation : IDisposable
                 $"{fixedObject.Target!.Summary} is in the way and cannot be removed (CKA_DESTROYABLE is false). Nothing was touched.",
                 "Initialise the token anew and restore into the blank token.") { Target = Plan.TokenLabel, Result = Plan };
         }
+    }
+
+    /// <summary>The plan is of the token as it was read; between that and the confirmation somebody may have written to it.</summary>
+    private void CheckUnchanged()
+    {
+        var now = new HashSet<ulong>(_connection.Session.FindTokenObjects());
+        _connection.CheckPresent();
+        if (!now.SetEquals(_snapshot.Token.Select(t => t.Handle)))
+        {
+            throw new HsmBackupException(ErrorCode.Busy, $"The objects of token '{Plan.TokenLabel}' changed since the plan was made. Nothing was touched.",
+                "Make sure that nobody else writes to the token, then run the command again.") { Target = Plan.TokenLabel };
+        }
+    }
+
+    private void Change(ObjectWriter writer, List<(PlanStep Step, ulong Handle, List<string> Differences)> added,
+        IProgress<OperationProgress>? progress, CancellationToken cancellationToken)
+    {
+        IEnumerable<PlanStep> replaced = Plan.Steps.Where(s => s.Item.Action == PlanAction.Replace);
+        IEnumerable<PlanStep> extra = Plan.Steps.Where(s => s.Item.Action == PlanAction.Remove);
+        if (_kek.Capabilities.Quirks.HasFlag(Quirks.IdentifierIsUnique))
+        {
+            // Added first, a key would silently take the place and the handle of the old one, and be removed in its stead.
+            RemoveOld(replaced, progress);
+            AddAndProve(writer, added, progress, cancellationToken);
+            RemoveOld(extra, progress);
+            return;
+        }
+        AddAndProve(writer, added, progress, cancellationToken);
+        RemoveOld(replaced.Concat(extra), progress);
     }
 
     /// <summary>Each object as a session object: what a token refuses it refuses here, where nothing is at stake.</summary>
@@ -272,7 +296,7 @@ public sealed class RestoreOperation : IDisposable
         {
             progress?.Report(new OperationProgress(_activity, "Removing what the backup does not have", ++number, Plan.Replace + Plan.Remove));
             ulong rv = _connection.Session.TryDestroyObject(step.Target!.Handle);
-            // Gone already: removed before its replacement was added, or by another program.
+            // Gone already: another program was faster.
             if (rv is not (Ckr.Ok or Ckr.ObjectHandleInvalid))
             {
                 throw new HsmBackupException(ErrorCode.RestoreInterrupted,
@@ -283,7 +307,7 @@ public sealed class RestoreOperation : IDisposable
     }
 
     /// <summary>Reads the token once more, and believes only what it shows.</summary>
-    private RestoreResult Finish(List<(PlanStep Step, ulong Handle, List<string> Differences)> added, string? safety, Stopwatch watch,
+    private RestoreResult Finish(List<(PlanStep Step, ulong Handle, List<string> Differences)> added, RestoreJournal journal, Stopwatch watch,
         IProgress<OperationProgress>? progress, CancellationToken cancellationToken)
     {
         IReadOnlyList<PlanStep> final = Plan.Steps;
@@ -308,7 +332,7 @@ public sealed class RestoreOperation : IDisposable
             TokenLabel = Plan.TokenLabel,
             Exact = final.All(s => s.Item.Action == PlanAction.Keep) && objects.TrueForAll(o => o.Differences.Count == 0),
             Objects = objects,
-            SafetyBackupPath = safety,
+            SafetyBackups = journal.SafetyBackups,
             Resumed = Plan.Resumes,
             Elapsed = _preparation + watch.Elapsed,
         };
@@ -347,24 +371,6 @@ public sealed class RestoreOperation : IDisposable
             (done, total) => progress?.Report(new OperationProgress(_activity, "Saving what the token holds", done, total)), cancellationToken);
         publication.Publish();
         return publication.FinalPath;
-    }
-
-    /// <summary>True where the safety backup of the interrupted restore is still there and opens with the key.</summary>
-    private bool IsUsable(string? path, CancellationToken cancellationToken)
-    {
-        if (path is null)
-        {
-            return false;
-        }
-        try
-        {
-            OpenedBackup.Open(path, _request.Key, cancellationToken).Dispose();
-            return true;
-        }
-        catch (HsmBackupException)
-        {
-            return false;
-        }
     }
 
     private static HsmBackupException Refused(PlanStep step, Pkcs11Exception e, string state) => new(ErrorCode.RestoreFailed,

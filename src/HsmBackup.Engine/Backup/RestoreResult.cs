@@ -45,7 +45,10 @@ public sealed class RestoreResult
     public required IReadOnlyList<RestoredObject> Objects { get; init; }
 
     /// <summary>The safety backup of what the token held before; null where nothing was removed. Its key is the one given for the restore.</summary>
-    public string? SafetyBackupPath { get; init; }
+    public string? SafetyBackupPath => SafetyBackups.Count > 0 ? SafetyBackups[0] : null;
+
+    /// <summary>All safety backups, oldest first: an interrupted restore makes another each time it is taken up again.</summary>
+    public required IReadOnlyList<string> SafetyBackups { get; init; }
 
     /// <summary>True where this finished an interrupted restore.</summary>
     public required bool Resumed { get; init; }

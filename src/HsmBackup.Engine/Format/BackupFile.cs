@@ -59,9 +59,10 @@ public static class BackupFile
     internal static FileStream Open(string path)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
+        FileStream file;
         try
         {
-            return new FileStream(path, new FileStreamOptions
+            file = new FileStream(path, new FileStreamOptions
             {
                 Access = FileAccess.Read,
                 // Nobody may change what is being authenticated, where the system can keep them from it.
@@ -75,5 +76,9 @@ public static class BackupFile
         {
             throw FormatErrors.NotFound(path, e);
         }
+        if (file.CanSeek) return file;
+        // A pipe or a terminal: nothing that could be read twice.
+        file.Dispose();
+        throw FormatErrors.NotABackup(path);
     }
 }

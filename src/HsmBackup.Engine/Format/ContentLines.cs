@@ -42,10 +42,10 @@ internal static class ContentLines
         if (line.Length > maxLength) return "it is longer than 3 MiB";
         if (line.IndexOfAny((byte)'\n', (byte)'\r') >= 0) return "it has a line break";
         if (!Utf8.IsValid(line)) return "it is not UTF-8";
+        if (line is not [(byte)'{', .., (byte)'}']) return "it is not a JSON object from its first byte to its last";
         try
         {
             Utf8JsonReader json = new(line);
-            if (!json.Read() || json.TokenType != JsonTokenType.StartObject) return "it is not a JSON object";
             while (json.Read())
             {
                 if (ownNamesReserved && json.TokenType == JsonTokenType.PropertyName && json.CurrentDepth == 1

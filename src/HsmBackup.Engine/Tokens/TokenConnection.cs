@@ -13,6 +13,7 @@ public sealed class TokenConnection : IDisposable
     private readonly SemaphoreSlim _gate;
     private TokenCapabilities? _capabilities;
     private bool _loggedIn;
+    private bool _disposed;
 
     private TokenConnection(Pkcs11Library library, TokenAddress address, TokenInfo token, Pkcs11Session session, SemaphoreSlim gate)
     {
@@ -94,6 +95,11 @@ public sealed class TokenConnection : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
+        if (_disposed)
+        {
+            return;
+        }
+        _disposed = true;
         try
         {
             if (_loggedIn)

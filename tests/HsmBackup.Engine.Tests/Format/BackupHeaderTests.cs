@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.IO.Pipes;
 using System.Text;
 using HsmBackup.Engine.Format;
 using HsmBackup.Engine.Tests.Protection;
@@ -94,5 +95,14 @@ public sealed class BackupHeaderTests
         using TestFolder folder = new();
         Assert.Equal(ErrorCode.BackupNotFound, Sample.CodeOf(() => BackupFile.ReadHeader(folder.File("none.hsmbackup"))));
         Assert.Equal(ErrorCode.BackupNotFound, Sample.CodeOf(() => BackupFile.ReadHeader(folder.Root)));
+    }
+
+    [Fact]
+    public void A_pipe_is_not_a_backup()
+    {
+        if (!OperatingSystem.IsLinux()) return;
+        using AnonymousPipeServerStream pipe = new(PipeDirection.Out);
+        string path = $"/proc/self/fd/{pipe.ClientSafePipeHandle.DangerousGetHandle()}";
+        Assert.Equal(ErrorCode.NotABackup, Sample.CodeOf(() => BackupFile.CheckIntegrity(path)));
     }
 }

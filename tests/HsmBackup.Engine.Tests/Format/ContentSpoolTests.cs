@@ -36,6 +36,9 @@ public sealed class ContentSpoolTests
         Assert.True(bytes.Length > BackupFormat.MaxSegmentLength / 2);
         Assert.Equal(-1, bytes.AsSpan().IndexOf(Encoding.ASCII.GetBytes(Mark)));
         Assert.Equal(-1, bytes.AsSpan().IndexOf("{\"object\""u8));
+        // The same block again: under one key, only another nonce makes it look different.
+        int half = bytes.Length / 2;
+        Assert.False(bytes.AsSpan(0, half).SequenceEqual(bytes.AsSpan(half)));
     }
 
     [Fact]
@@ -87,7 +90,9 @@ public sealed class ContentSpoolTests
 
     private static void Fill(ContentSpool spool)
     {
-        for (int i = 0; i < 10; i++) spool.Add(Encoding.UTF8.GetBytes($$"""{"object":{{i}},"x":"{{Mark}}{{new string('x', 700_000)}}"}"""));
+        // Five such lines make a block: two equal blocks on disk, and one in memory.
+        byte[] line = Encoding.UTF8.GetBytes($$"""{"object":0,"x":"{{Mark}}{{new string('x', 700_000)}}"}""");
+        for (int i = 0; i < 15; i++) spool.Add(line);
     }
 
     private static byte[] ReadAll(ContentSpool spool)
