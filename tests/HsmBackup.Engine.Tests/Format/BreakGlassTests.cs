@@ -49,14 +49,14 @@ public sealed partial class BreakGlassTests
     {
         using TestFolder folder = new();
         string path = folder.File("large.hsmbackup");
-        byte[][] lines = [.. Enumerable.Range(0, 9).Select(i => Sample.Line(i, 1024 * 1024))];
-        byte[] noise = new byte[5_000_000];
+        byte[][] lines = [.. Enumerable.Range(0, 5).Select(i => Sample.Line(i, 1024 * 1024))];
+        byte[] noise = new byte[4_200_000];
         Random.Shared.NextBytes(noise);
         File.WriteAllBytes(path, Sample.Write(lines, [new BackupAttachment("vendor.bin", new MemoryStream(noise))]));
         string output = Run(path, 0, "1.", "2.", "3.", "4.", "5.", "7.");
-        Assert.Contains("6 segments", output, StringComparison.Ordinal);
-        Assert.Contains("segment-4: bytes of vendor.bin from 4193920", output, StringComparison.Ordinal);
-        Assert.Contains("complete: 9 objects", output, StringComparison.Ordinal);
+        Assert.Contains("5 segments", output, StringComparison.Ordinal);
+        Assert.Contains("segment-3: bytes of vendor.bin from 4193920", output, StringComparison.Ordinal);
+        Assert.Contains("complete: 5 objects", output, StringComparison.Ordinal);
     }
 
     [FactWithTools("bash", "openssl", "jq", "tail", "shred")]
@@ -83,7 +83,8 @@ public sealed partial class BreakGlassTests
     public void It_uses_no_other_programs_than_it_says()
     {
         string script = Script(["1.", "2.", "3.", "4.", "5.", "6.", "A private key", "A secret key", "7."]);
-        foreach (string program in (string[])["head", "sed", "awk", "grep", "xxd", "od", "cut", "cat", "dd", "python", "perl", "basenc", "sha256sum"])
+        string[] others = ["head", "sed", "awk", "grep", "xxd", "od", "cut", "cat", "dd", "python", "perl", "basenc", "sha256sum"];
+        foreach (string program in others)
             Assert.DoesNotMatch($@"(?m)(^|[|({{;])\s*{program}\b", script);
         foreach (string program in (string[])["bash", "tail", "mktemp", "shred", "rmdir", "openssl", "jq"])
             Assert.Contains($"`{program}`", Document, StringComparison.Ordinal);
