@@ -9,12 +9,19 @@ $limit = [TimeSpan]::FromMinutes(1)
 $cursorQuery = "`e[6n"
 $cursorAnswer = "`e[1;1R"
 
+<#
+.SYNOPSIS
+    Whether this system can make one.
+#>
 function Test-Terminal {
     [bool](Get-Command -Name script -CommandType Application -ErrorAction Ignore) -and $IsLinux
 }
 
-# Runs a line of shell in a terminal, and types the answers when it asks. Gives all that was on the screen, without the
-# escape sequences.
+<#
+.SYNOPSIS
+    Runs a line of shell in a terminal, and types the answers when it asks. Gives all that was on the screen, without the
+    escape sequences.
+#>
 function Invoke-Terminal {
     [CmdletBinding()]
     param(
