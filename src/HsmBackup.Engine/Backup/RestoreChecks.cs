@@ -1,4 +1,5 @@
 using HsmBackup.Engine.Pkcs11;
+using HsmBackup.Engine.Tokens;
 
 namespace HsmBackup.Engine.Backup;
 
@@ -58,6 +59,26 @@ internal static class RestoreChecks
         if (quirks.HasFlag(Quirks.IdentifierIsUnique))
         {
             CheckUnique(plan, token);
+        }
+    }
+
+    /// <summary>The safety backup must be able to bring back what will go, exactly: the plan could only guess, the capture knows.</summary>
+    public static void CheckSaved(RestorePlan plan, CapturedToken saved)
+    {
+        foreach (PlanStep step in plan.Steps.Where(s => s.Item.Action is PlanAction.Replace or PlanAction.Remove && !s.Target!.IsDebris))
+        {
+            int index = saved.Handles.IndexOf(step.Target!.Handle);
+            if (index < 0 || saved.Verdicts[index].Verdict != Verdict.Captured)
+            {
+                throw new HsmBackupException(ErrorCode.WouldDestroyUnrecoverable,
+                    $"The restore would remove {step.Target.Summary} from token '{plan.TokenLabel}', and the safety backup cannot bring it back as it is: "
+                    + (index < 0 ? "it was gone" : $"{saved.Verdicts[index].Verdict}, {saved.Verdicts[index].Reason}") + ". Nothing was touched.",
+                    "If it may be lost or changed for ever, use -RemoveUnrecoverable. Otherwise restore into another token.")
+                {
+                    Target = plan.TokenLabel,
+                    Result = plan,
+                };
+            }
         }
     }
 
