@@ -1,4 +1,5 @@
 using HsmBackup.Engine.Pkcs11;
+using HsmBackup.Engine.Tokens;
 
 namespace HsmBackup.Engine.Backup;
 
@@ -60,6 +61,28 @@ internal static class RestoreChecks
             CheckUnique(plan, token);
         }
     }
+
+    /// <summary>What is going to be removed must be in the safety backup whole: the token may refuse now what it did when the plan was made.</summary>
+    public static void CheckSaved(RestorePlan plan, VerdictList saved, bool removeUnrecoverable)
+    {
+        List<ObjectSummary> whole = [.. saved.Where(s => s.Verdict == Verdict.Captured || (s.Verdict == Verdict.Inexact && removeUnrecoverable))];
+        foreach (ObjectSummary going in plan.Steps
+            .Where(s => s is { Item.Action: PlanAction.Replace or PlanAction.Remove, Target: { IsWhole: true, IsDebris: false } }).Select(s => s.Target!.Summary))
+        {
+            int index = whole.FindIndex(w => IsAlike(w, going));
+            if (index < 0)
+            {
+                ObjectSummary? missed = saved.FirstOrDefault(s => s.Verdict != Verdict.Captured && IsAlike(s, going));
+                throw new HsmBackupException(ErrorCode.WouldDestroyUnrecoverable,
+                    $"{going} would be removed, and the safety backup could not take it: {missed?.Verdict.ToString() ?? "it was not there any more"}"
+                    + $"{(missed?.Reason is { } reason ? ", " + reason : "")}. Nothing was touched.",
+                    "Run the command again. A key that can only be saved Inexact, and may be lost for ever, goes with -RemoveUnrecoverable.") { Target = plan.TokenLabel, Result = plan };
+            }
+            whole.RemoveAt(index);
+        }
+    }
+
+    private static bool IsAlike(ObjectSummary a, ObjectSummary b) => (a.Class, a.KeyType, a.Label, a.Id) == (b.Class, b.KeyType, b.Label, b.Id);
 
     /// <summary>
     /// A key that cannot be changed must be made with its id, and then takes the place of another with that id. Certificates cannot be

@@ -110,7 +110,7 @@ public sealed class RestoreOperation : IDisposable
                 // When an interrupted restore is finished, too: somebody may have written to the token in between.
                 journal = journal with { SafetyBackups = [.. journal.SafetyBackups, SaveToken(progress, cancellationToken)] };
             }
-            journal.Save(_stateFolder, _connection.Token);
+            Save(journal);
             AddAndProve(_added, progress, cancellationToken);
             RemoveOld(Plan.Steps.Where(s => s.Item.Action is PlanAction.Replace or PlanAction.Remove), progress);
         }
@@ -192,9 +192,10 @@ public sealed class RestoreOperation : IDisposable
             throw e switch
             {
                 OperationCanceledException when undone => e,
-                Pkcs11Exception native => Refused(current!, native, state),
+                Pkcs11Exception native when undone => Refused(current!, native, state),
                 HsmBackupException own => new HsmBackupException(undone ? own.Code : ErrorCode.RestoreInterrupted, $"{own.Message} {state}", own.RecommendedAction, own),
-                _ => new HsmBackupException(ErrorCode.RestoreInterrupted, "The restore was stopped.", state, e),
+                _ => new HsmBackupException(ErrorCode.RestoreInterrupted,
+                    $"The restore was stopped at {current?.Item.Object.ToString() ?? "its first object"}, and not all that was added could be taken back: {e.Message}", state, e),
             };
         }
     }
@@ -240,8 +241,7 @@ public sealed class RestoreOperation : IDisposable
         IReadOnlyList<PlanStep> final = Plan.Steps;
         if (!Plan.ChangesNothing)
         {
-            _snapshot.Refresh(_connection, _kek,
-                (done, total) => progress?.Report(new OperationProgress(_activity, "Comparing the token with the backup", done, total)), cancellationToken);
+            ReadAgain(progress, cancellationToken);
             final = RestorePlanner.Plan(_snapshot.Backup, _snapshot.Token);
             if (final.FirstOrDefault(s => s.Item.Action is PlanAction.Add or PlanAction.Remove) is { } wrong)
             {
@@ -255,13 +255,33 @@ public sealed class RestoreOperation : IDisposable
         {
             BackupId = Plan.BackupId,
             TokenLabel = Plan.TokenLabel,
-            Exact = final.All(s => s.Item.Action == PlanAction.Keep) && objects.TrueForAll(o => o.Differences.Count == 0),
+            Exact = final.All(IsExact) && objects.TrueForAll(o => o.Differences.Count == 0),
             Objects = objects,
             SafetyBackups = journal.SafetyBackups,
             Resumed = Plan.Resumes,
             Elapsed = _preparation + watch.Elapsed,
         };
     }
+
+    /// <summary>After the change a failure to read is no longer "nothing was touched".</summary>
+    private void ReadAgain(IProgress<OperationProgress>? progress, CancellationToken cancellationToken)
+    {
+        try
+        {
+            _snapshot.Refresh(_connection, _kek,
+                (done, total) => progress?.Report(new OperationProgress(_activity, "Comparing the token with the backup", done, total)), cancellationToken);
+        }
+        catch (Exception e) when (e is Pkcs11Exception or HsmBackupException or OperationCanceledException)
+        {
+            throw new HsmBackupException(ErrorCode.RestoreInterrupted,
+                $"Everything of the backup was put on token '{Plan.TokenLabel}' and proven, and what it does not have was removed; only the last comparison was not made: {e.Message}",
+                "Run the same restore again to finish it.", e) { Target = Plan.TokenLabel };
+        }
+    }
+
+    /// <summary>A key that is Inexact in the backup may be on the token with zero bytes after it, and nothing here could tell.</summary>
+    private static bool IsExact(PlanStep step) => step is { Item.Action: PlanAction.Keep, Source: { Summary.Verdict: not Verdict.Inexact } source, Target: { } target }
+        && source.Fingerprint == target.Fingerprint;
 
     private static CheckOutcome ProofOf(PlanStep step) => step.Item.Action switch
     {
@@ -305,13 +325,28 @@ public sealed class RestoreOperation : IDisposable
         }
     }
 
+    /// <summary>Nothing of the token is changed before the journal is on disk; if it cannot be, its safety backup is of no use.</summary>
+    private void Save(RestoreJournal journal)
+    {
+        try
+        {
+            journal.Save(_stateFolder, _connection.Token);
+        }
+        catch (HsmBackupException) when (Plan.NeedsSafetyBackup)
+        {
+            File.Delete(journal.SafetyBackups[^1]);
+            throw;
+        }
+    }
+
     private string SaveToken(IProgress<OperationProgress>? progress, CancellationToken cancellationToken)
     {
         string folder = Path.Combine(_stateFolder, "safety");
         var id = Format.BackupId.New(BackupOperation.ClusterNameOf(_connection.Token), _request.Clock);
         using BackupPublication publication = BackupPublication.Begin(folder, id);
-        BackupOperation.Capture(_connection, _request.Key, id, publication, previous: null, allowPartial: true,
+        (_, VerdictList saved) = BackupOperation.Capture(_connection, _request.Key, id, publication, previous: null, allowPartial: true,
             (done, total) => progress?.Report(new OperationProgress(_activity, "Saving what the token holds", done, total)), cancellationToken);
+        RestoreChecks.CheckSaved(Plan, saved, _request.RemoveUnrecoverable);
         publication.Publish();
         return publication.FinalPath;
     }

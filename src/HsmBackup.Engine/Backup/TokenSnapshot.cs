@@ -80,15 +80,24 @@ internal sealed class TokenSnapshot
             record.Material?.ZeroValues();
             progress?.Invoke(objects.Count, handles.Count);
         }
+        // One that vanished meanwhile shows objects without content, not errors.
+        connection.CheckPresent();
         Token = objects;
     }
 
-    /// <summary>Marks what is neither in the journal's list nor whole as left half made by an interrupted restore.</summary>
+    /// <summary>
+    /// Marks what an interrupted restore may have left half made: neither whole nor in the journal's list, and with the name of an object
+    /// of the backup or none at all. The journal may be old, and another program's key that may not leave the token is not ours to remove.
+    /// </summary>
     public void MarkDebris(RestoreJournal journal)
     {
         var before = new HashSet<string>(journal.UnrecoverableBefore, StringComparer.Ordinal);
-        Token = [.. Token.Select(o => o.IsWhole || before.Contains(o.Fingerprint) ? o : o with { IsDebris = true })];
+        var names = new HashSet<string>(Backup.Where(o => o.IsWhole).Select(o => o.Identity), StringComparer.Ordinal);
+        Token = [.. Token.Select(o => !o.IsWhole && !before.Contains(o.Fingerprint) && IsLikeDebris(o, names) ? o with { IsDebris = true } : o)];
     }
+
+    private static bool IsLikeDebris(PlanObject o, HashSet<string> names) =>
+        o.Summary is { Label: "", Id: "" } || (names.Contains(o.Identity) && o.Summary.Verdict != Verdict.NotExtractable);
 
     /// <summary>What stands for a key of the token: the same as for the key of the backup that it is.</summary>
     private string KeyDigest(ulong handle, ObjectRecord record, KeyProof proof, SecretBuffer digestKey, CancellationToken cancellationToken)
