@@ -12,10 +12,12 @@ public static class FileErrors
     private const int WindowsQuotaExceeded = unchecked((int)0x8007050F);
     private const int WindowsFileExists = unchecked((int)0x80070050);
     private const int WindowsAlreadyExists = unchecked((int)0x800700B7);
+    private const int WindowsSharingViolation = unchecked((int)0x80070020);
 
     // Elsewhere an IOException carries the bare errno.
     private const int UnixNoSpace = 28;
     private const int UnixFileExists = 17;
+    private static readonly int UnixWouldBlock = OperatingSystem.IsMacOS() ? 35 : 11;
     private static readonly int UnixQuotaExceeded = OperatingSystem.IsMacOS() ? 69 : 122;
 
     /// <summary>Whether an exception is a failure of the file system, which <see cref="From"/> has words for.</summary>
@@ -25,6 +27,10 @@ public static class FileErrors
     public static bool MeansExists(Exception error) => error is IOException && (OperatingSystem.IsWindows()
         ? error.HResult is WindowsFileExists or WindowsAlreadyExists
         : error.HResult == UnixFileExists);
+
+    /// <summary>Whether opening a file failed only because somebody else has it open for himself alone.</summary>
+    public static bool MeansInUse(Exception error) => error is IOException
+        && error.HResult == (OperatingSystem.IsWindows() ? WindowsSharingViolation : UnixWouldBlock);
 
     /// <summary>
     /// Turns a failure to write into <see cref="ErrorCode.DiskFull"/> or <see cref="ErrorCode.DestinationUnwritable"/>.

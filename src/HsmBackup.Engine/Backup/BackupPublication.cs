@@ -22,7 +22,8 @@ internal sealed class BackupPublication : IDisposable
         {
             Mode = FileMode.CreateNew,
             Access = FileAccess.ReadWrite,
-            Share = FileShare.None,
+            // Windows renames an open file only where that is shared; Unix locks it for us alone.
+            Share = OperatingSystem.IsWindows() ? FileShare.Delete : FileShare.None,
             BufferSize = 128 * 1024,
         };
         if (!OperatingSystem.IsWindows())
@@ -128,13 +129,17 @@ internal sealed class BackupPublication : IDisposable
 
     private static void RemoveLeftovers(string folder)
     {
-        foreach (string path in Directory.EnumerateFiles(folder, ".*" + BackupFormat.FileExtension + TemporarySuffix))
+        IEnumerable<string> left = Directory.EnumerateFiles(folder, ".*" + BackupFormat.FileExtension + TemporarySuffix)
+            .Concat(Directory.EnumerateFiles(folder, ContentSpool.FilePattern));
+        foreach (string path in left)
         {
             try
             {
                 // A running backup holds its file locked; what can be opened alone belongs to nobody any more.
-                new FileStream(path, FileMode.Open, FileAccess.ReadWrite, FileShare.None).Dispose();
-                File.Delete(path);
+                using (new FileStream(path, FileMode.Open, FileAccess.ReadWrite, OperatingSystem.IsWindows() ? FileShare.Delete : FileShare.None))
+                {
+                    File.Delete(path);
+                }
             }
             catch (Exception e) when (FileErrors.Covers(e))
             {

@@ -62,18 +62,23 @@ internal static class RestoreChecks
         }
     }
 
-    /// <summary>The safety backup must be able to bring back what will go, exactly: the plan could only guess, the capture knows.</summary>
-    public static void CheckSaved(RestorePlan plan, CapturedToken saved)
+    /// <summary>
+    /// The safety backup must be able to bring back what will go, exactly: the plan could only guess, the capture knows, and the token may
+    /// refuse now what it did then.
+    /// </summary>
+    public static void CheckSaved(RestorePlan plan, CapturedToken saved, bool removeUnrecoverable)
     {
-        foreach (PlanStep step in plan.Steps.Where(s => s.Item.Action is PlanAction.Replace or PlanAction.Remove && !s.Target!.IsDebris))
+        foreach (PlanObject going in plan.Steps.Where(s => s.Item.Action is PlanAction.Replace or PlanAction.Remove && !s.Target!.IsDebris).Select(s => s.Target!))
         {
-            int index = saved.Handles.IndexOf(step.Target!.Handle);
-            if (index < 0 || saved.Verdicts[index].Verdict != Verdict.Captured)
+            int index = saved.Handles.IndexOf(going.Handle);
+            Verdict? verdict = index < 0 ? null : saved.Verdicts[index].Verdict;
+            bool accepted = verdict == Verdict.Captured || (removeUnrecoverable && (verdict == Verdict.Inexact || !going.IsWhole));
+            if (!accepted)
             {
                 throw new HsmBackupException(ErrorCode.WouldDestroyUnrecoverable,
-                    $"The restore would remove {step.Target.Summary} from token '{plan.TokenLabel}', and the safety backup cannot bring it back as it is: "
-                    + (index < 0 ? "it was gone" : $"{saved.Verdicts[index].Verdict}, {saved.Verdicts[index].Reason}") + ". Nothing was touched.",
-                    "If it may be lost or changed for ever, use -RemoveUnrecoverable. Otherwise restore into another token.")
+                    $"The restore would remove {going.Summary} from token '{plan.TokenLabel}', and the safety backup could not take it as it is: "
+                    + (verdict is null ? "it was not there any more" : $"{verdict}, {saved.Verdicts[index].Reason}") + ". Nothing was touched.",
+                    "Run the command again. What can only be saved Inexact, and may be lost for ever, goes with -RemoveUnrecoverable.")
                 {
                     Target = plan.TokenLabel,
                     Result = plan,

@@ -66,6 +66,7 @@ internal sealed record RestoreJournal(string BackupId, string BackupDigest, IRea
         }
         catch (Exception e) when (FileErrors.Covers(e))
         {
+            File.Delete(temporary);
             throw FileErrors.From(e, path);
         }
     }

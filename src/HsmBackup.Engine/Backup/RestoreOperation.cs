@@ -107,7 +107,7 @@ public sealed class RestoreOperation : IDisposable
                 // When an interrupted restore is finished, too: somebody may have written to the token in between.
                 journal = journal with { SafetyBackups = [.. journal.SafetyBackups, SaveToken(progress, cancellationToken)] };
             }
-            journal.Save(_stateFolder, _connection.Token);
+            Save(journal);
             List<PlanStep> displaced = Displaced();
             AddAndProve(_added, displaced, progress, cancellationToken);
             RemoveOld(Plan.Steps.Where(s => s.Item.Action is PlanAction.Replace or PlanAction.Remove).Except(displaced), progress);
@@ -191,9 +191,10 @@ public sealed class RestoreOperation : IDisposable
             throw e switch
             {
                 OperationCanceledException when undone => e,
-                Pkcs11Exception native => Refused(current!, native, state),
+                Pkcs11Exception native when undone => Refused(current!, native, state),
                 HsmBackupException own => new HsmBackupException(undone ? own.Code : ErrorCode.RestoreInterrupted, $"{own.Message} {state}", own.RecommendedAction, own),
-                _ => new HsmBackupException(ErrorCode.RestoreInterrupted, "The restore was stopped.", state, e),
+                _ => new HsmBackupException(ErrorCode.RestoreInterrupted,
+                    $"The restore was stopped at {current?.Item.Object.ToString() ?? "its first object"}, and not all that was added could be taken back: {e.Message}", state, e),
             };
         }
     }
@@ -239,8 +240,7 @@ public sealed class RestoreOperation : IDisposable
         IReadOnlyList<PlanStep> final = Plan.Steps;
         if (!Plan.ChangesNothing)
         {
-            _snapshot.Refresh(_connection, _kek,
-                (done, total) => progress?.Report(new OperationProgress(_activity, "Comparing the token with the backup", done, total)), cancellationToken);
+            ReadAgain(progress, cancellationToken);
             final = RestorePlanner.Plan(_snapshot.Backup, _snapshot.Token);
             if (final.FirstOrDefault(IsWrong) is { } wrong)
             {
@@ -263,6 +263,22 @@ public sealed class RestoreOperation : IDisposable
             Resumed = Plan.Resumes,
             Elapsed = _preparation + watch.Elapsed,
         };
+    }
+
+    /// <summary>After the change a failure to read is no longer "nothing was touched".</summary>
+    private void ReadAgain(IProgress<OperationProgress>? progress, CancellationToken cancellationToken)
+    {
+        try
+        {
+            _snapshot.Refresh(_connection, _kek,
+                (done, total) => progress?.Report(new OperationProgress(_activity, "Comparing the token with the backup", done, total)), cancellationToken);
+        }
+        catch (Exception e) when (e is Pkcs11Exception or HsmBackupException or OperationCanceledException)
+        {
+            throw new HsmBackupException(ErrorCode.RestoreInterrupted,
+                $"Everything of the backup was put on token '{Plan.TokenLabel}' and proven, and what it does not have was removed; only the last comparison was not made: {e.Message}",
+                "Run the same restore again to finish it.", e) { Target = Plan.TokenLabel };
+        }
     }
 
     /// <summary>What may be left in the end: what is as in the backup, or has the backup's key and other attributes, or has no key in the backup.</summary>
@@ -312,6 +328,20 @@ public sealed class RestoreOperation : IDisposable
         }
     }
 
+    /// <summary>Nothing of the token is changed before the journal is on disk; if it cannot be, its safety backup is of no use.</summary>
+    private void Save(RestoreJournal journal)
+    {
+        try
+        {
+            journal.Save(_stateFolder, _connection.Token);
+        }
+        catch (HsmBackupException) when (Plan.NeedsSafetyBackup)
+        {
+            File.Delete(journal.SafetyBackups[^1]);
+            throw;
+        }
+    }
+
     private string SaveToken(IProgress<OperationProgress>? progress, CancellationToken cancellationToken)
     {
         string folder = Path.Combine(_stateFolder, "safety");
@@ -319,10 +349,7 @@ public sealed class RestoreOperation : IDisposable
         using BackupPublication publication = BackupPublication.Begin(folder, id);
         CapturedToken saved = BackupOperation.Capture(_connection, _request.Key, id, publication, previous: null, allowPartial: true,
             (done, total) => progress?.Report(new OperationProgress(_activity, "Saving what the token holds", done, total)), cancellationToken);
-        if (!_request.RemoveUnrecoverable)
-        {
-            RestoreChecks.CheckSaved(Plan, saved);
-        }
+        RestoreChecks.CheckSaved(Plan, saved, _request.RemoveUnrecoverable);
         publication.Publish();
         return publication.FinalPath;
     }

@@ -31,23 +31,19 @@ internal static class StateFolder
     }
 
     /// <summary>Holds a lock for as long as the result is not disposed; it dies with the process.</summary>
-    /// <exception cref="HsmBackupException">Busy: another process holds it.</exception>
+    /// <exception cref="HsmBackupException">Busy: another process holds it. DestinationUnwritable, DiskFull.</exception>
     public static IDisposable Lock(string path, string what)
     {
         try
         {
             return CreateFile(path);
         }
-        catch (IOException e) when (FileErrors.From(e, path).Code == ErrorCode.DiskFull || !File.Exists(path))
-        {
-            throw FileErrors.From(e, path);
-        }
-        catch (IOException e)
+        catch (IOException e) when (FileErrors.MeansInUse(e))
         {
             throw new HsmBackupException(ErrorCode.Busy, $"Another process is busy with {what} (it holds '{path}').",
                 "Wait until it is done, then run the command again.", e) { Target = path };
         }
-        catch (UnauthorizedAccessException e)
+        catch (Exception e) when (FileErrors.Covers(e))
         {
             throw FileErrors.From(e, path);
         }

@@ -72,26 +72,30 @@ internal sealed class TokenSnapshot
             record.Material?.ZeroValues();
             progress?.Invoke(objects.Count, handles.Count);
         }
+        // One that vanished meanwhile shows objects without content, not errors.
+        connection.CheckPresent();
         Token = objects;
     }
 
     /// <summary>
-    /// Marks what an interrupted restore left half made: it is not whole, was not there before, and is an object of the backup as far as
-    /// it says what it is. Anything else came from somebody else, and is not ours to remove.
+    /// Marks what an interrupted restore may have left half made: neither whole nor in the journal's list, and an object of the backup as
+    /// far as it says what it is. The journal may be old, and another program's key that may not leave the token is not ours to remove.
     /// </summary>
     public void MarkDebris(RestoreJournal journal)
     {
         var before = new HashSet<string>(journal.UnrecoverableBefore, StringComparer.Ordinal);
-        Token = [.. Token.Select(o => o.IsWhole || before.Contains(o.Fingerprint) || !Backup.Any(b => CouldBecome(o.Summary, b.Summary))
-            ? o
-            : o with { IsDebris = true })];
+        List<PlanObject> restored = [.. Backup.Where(o => o.IsWhole)];
+        Token = [.. Token.Select(o => !o.IsWhole && !before.Contains(o.Fingerprint) && restored.Exists(r => CouldBecome(o.Summary, r.Summary))
+            ? o with { IsDebris = true }
+            : o)];
     }
 
     private static bool CouldBecome(ObjectSummary half, ObjectSummary whole) =>
         (half.Class.Length == 0 || half.Class == whole.Class)
         && (half.KeyType is null || half.KeyType == whole.KeyType)
         && (half.Label.Length == 0 || half.Label == whole.Label)
-        && (half.Id.Length == 0 || half.Id == whole.Id);
+        && (half.Id.Length == 0 || half.Id == whole.Id)
+        && (half is { Label: "", Id: "" } || half.Verdict != Verdict.NotExtractable);
 
     /// <summary>What stands for a key of the token: the same as for the key of the backup that it is.</summary>
     private string KeyDigest(ulong handle, ObjectRecord record, KeyProof proof, SecretBuffer digestKey, CancellationToken cancellationToken)

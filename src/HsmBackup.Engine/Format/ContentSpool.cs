@@ -18,6 +18,9 @@ public sealed class ContentSpool : IDisposable
     /// <summary>Lines come back in blocks of at most this size, which leaves room in a segment for its first line.</summary>
     internal const int MaxBlockLength = BackupFormat.MaxSegmentLength - SegmentHead.MaxLength - ContentLines.MaxEndLength;
 
+    /// <summary>Finds the temporary files of spools; one that is locked belongs to a backup under way.</summary>
+    internal const string FilePattern = ".????????T??????Z-*.spool";
+
     private const int FirstBufferLength = 64 * 1024;
     private const int TagLength = 16;
 

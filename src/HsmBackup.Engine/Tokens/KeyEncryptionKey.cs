@@ -47,7 +47,7 @@ public sealed class KeyEncryptionKey : IDisposable
     public static KeyEncryptionKey Import(TokenConnection connection, SecretBuffer kek, byte[]? iv = null)
     {
         TokenCapabilities capabilities = connection.Capabilities;
-        string refusal = "";
+        string refusal = capabilities.Findings.FirstOrDefault(f => !f.Works)?.Detail ?? "";
         ulong handle = capabilities.KekImport == KekImport.None ? 0 : WrappingKeyImport.Import(
             connection.Session, kek.Span, capabilities.KekImport, out _, out _, out refusal);
         if (handle == 0)

@@ -11,6 +11,9 @@ internal sealed unsafe class NativeCall
     /// <summary>The function.</summary>
     public required FunctionIndex Function { get; init; }
 
+    /// <summary>The session; meaningless for C_GetTokenInfo.</summary>
+    public CULong Session { get; init; }
+
     /// <summary>How many calls of this function there were, this one included.</summary>
     public required int Number { get; init; }
 
@@ -29,8 +32,20 @@ internal sealed unsafe class NativeCall
     /// <summary>The answer, after the call; a hook may change it.</summary>
     public ulong ReturnValue { get; set; }
 
-    /// <summary>CK_TOKEN_INFO of C_GetTokenInfo, the wrapped key of C_WrapKey.</summary>
+    /// <summary>CK_TOKEN_INFO of C_GetTokenInfo, the wrapped key of C_UnwrapKey, where to put it of C_WrapKey.</summary>
     public byte* Buffer { get; init; }
+
+    /// <summary>Length of the wrapped key, of C_WrapKey in and out.</summary>
+    public CULong* Length { get; init; }
+
+    /// <summary>The wrapped key of C_UnwrapKey.</summary>
+    public ReadOnlySpan<byte> Wrapped => new(Buffer, (int)Length->Value);
+
+    /// <summary>Where C_FindObjects puts handles.</summary>
+    public CULong* Found { get; init; }
+
+    /// <summary>How many it has put there.</summary>
+    public CULong* FoundCount { get; init; }
 
     /// <summary>True where the template says that the object lives on the token.</summary>
     public bool MakesTokenObject => Find(Cka.Token) is { } token && *(byte*)token.pValue != 0;
@@ -96,6 +111,8 @@ internal sealed unsafe class NativeFaults : IDisposable
             .With(FunctionIndex.C_GetAttributeValue, (nint)(delegate* unmanaged[Cdecl]<CULong, CULong, CK_ATTRIBUTE*, CULong, CULong>)&GetAttributeValue)
             .With(FunctionIndex.C_SetAttributeValue, (nint)(delegate* unmanaged[Cdecl]<CULong, CULong, CK_ATTRIBUTE*, CULong, CULong>)&SetAttributeValue)
             .With(FunctionIndex.C_FindObjects, (nint)(delegate* unmanaged[Cdecl]<CULong, CULong*, CULong, CULong*, CULong>)&FindObjects)
+            .With(FunctionIndex.C_GenerateKeyPair, (nint)(delegate* unmanaged[Cdecl]<
+                CULong, CK_MECHANISM*, CK_ATTRIBUTE*, CULong, CK_ATTRIBUTE*, CULong, CULong*, CULong*, CULong>)&GenerateKeyPair)
             .With(FunctionIndex.C_WrapKey, (nint)(delegate* unmanaged[Cdecl]<CULong, CK_MECHANISM*, CULong, CULong, byte*, CULong*, CULong>)&WrapKey)
             .With(FunctionIndex.C_UnwrapKey, (nint)(delegate* unmanaged[Cdecl]<
                 CULong, CK_MECHANISM*, CULong, byte*, CULong, CK_ATTRIBUTE*, CULong, CULong*, CULong>)&UnwrapKey);
@@ -112,6 +129,12 @@ internal sealed unsafe class NativeFaults : IDisposable
     /// <summary>Looks at the answer; for calls that were passed on.</summary>
     public Action<NativeCall>? After { get; set; }
 
+    /// <summary>Gives C_UnwrapKey another wrapped key than the engine did.</summary>
+    public Func<NativeCall, byte[]?>? Exchange { get; set; }
+
+    /// <summary>True to add an attribute that SoftHSM refuses, so that it leaves a half-made object behind.</summary>
+    public Func<NativeCall, bool>? Spoil { get; set; }
+
     /// <summary>How often a function was called.</summary>
     public long CallsOf(FunctionIndex function) => Functions.CallsOf(function);
 
@@ -126,16 +149,21 @@ internal sealed unsafe class NativeFaults : IDisposable
 
     private static NativeFaults Current => s_current ?? throw new InvalidOperationException("Another thread than the test's called the library.");
 
-    private NativeCall Start(FunctionIndex function, ulong handle = 0, CK_MECHANISM* mechanism = null,
-        CK_ATTRIBUTE* template = null, CULong count = default, byte* buffer = null) => new()
+    private NativeCall Start(FunctionIndex function, CULong session, ulong handle = 0, CK_MECHANISM* mechanism = null,
+        CK_ATTRIBUTE* template = null, CULong count = default, byte* buffer = null, CULong* length = null,
+        CULong* found = null, CULong* foundCount = null) => new()
         {
             Function = function,
+            Session = session,
             Number = _numbers[function] = _numbers.GetValueOrDefault(function) + 1,
             Handle = handle,
             Mechanism = mechanism == null ? 0 : mechanism->mechanism.Value,
             Template = template,
             Count = (int)count.Value,
             Buffer = buffer,
+            Length = length,
+            Found = found,
+            FoundCount = foundCount,
         };
 
     private bool IsRefused(NativeCall call, out CULong answer)
@@ -163,7 +191,7 @@ internal sealed unsafe class NativeFaults : IDisposable
     [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
     private static CULong GetTokenInfo(CULong slot, byte* info)
     {
-        NativeCall call = Current.Start(FunctionIndex.C_GetTokenInfo, slot.Value, buffer: info);
+        NativeCall call = Current.Start(FunctionIndex.C_GetTokenInfo, default, slot.Value, buffer: info);
         return Current.IsRefused(call, out CULong answer) ? answer : Current.Finish(call,
             ((delegate* unmanaged[Cdecl]<CULong, byte*, CULong>)Current.Real(call.Function))(slot, info));
     }
@@ -171,7 +199,7 @@ internal sealed unsafe class NativeFaults : IDisposable
     [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
     private static CULong Login(CULong session, CULong user, byte* pin, CULong length)
     {
-        NativeCall call = Current.Start(FunctionIndex.C_Login);
+        NativeCall call = Current.Start(FunctionIndex.C_Login, session);
         return Current.IsRefused(call, out CULong answer) ? answer : Current.Finish(call,
             ((delegate* unmanaged[Cdecl]<CULong, CULong, byte*, CULong, CULong>)Current.Real(call.Function))(session, user, pin, length));
     }
@@ -179,7 +207,7 @@ internal sealed unsafe class NativeFaults : IDisposable
     [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
     private static CULong CreateObject(CULong session, CK_ATTRIBUTE* template, CULong count, CULong* handle)
     {
-        NativeCall call = Current.Start(FunctionIndex.C_CreateObject, template: template, count: count);
+        NativeCall call = Current.Start(FunctionIndex.C_CreateObject, session, template: template, count: count);
         return Current.IsRefused(call, out CULong answer) ? answer : Current.Finish(call,
             ((delegate* unmanaged[Cdecl]<CULong, CK_ATTRIBUTE*, CULong, CULong*, CULong>)Current.Real(call.Function))(session, template, count, handle), handle);
     }
@@ -187,7 +215,7 @@ internal sealed unsafe class NativeFaults : IDisposable
     [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
     private static CULong DestroyObject(CULong session, CULong handle)
     {
-        NativeCall call = Current.Start(FunctionIndex.C_DestroyObject, handle.Value);
+        NativeCall call = Current.Start(FunctionIndex.C_DestroyObject, session, handle.Value);
         return Current.IsRefused(call, out CULong answer) ? answer : Current.Finish(call,
             ((delegate* unmanaged[Cdecl]<CULong, CULong, CULong>)Current.Real(call.Function))(session, handle));
     }
@@ -202,7 +230,7 @@ internal sealed unsafe class NativeFaults : IDisposable
 
     private static CULong Attributes(FunctionIndex function, CULong session, CULong handle, CK_ATTRIBUTE* template, CULong count)
     {
-        NativeCall call = Current.Start(function, handle.Value, template: template, count: count);
+        NativeCall call = Current.Start(function, session, handle.Value, template: template, count: count);
         return Current.IsRefused(call, out CULong answer) ? answer : Current.Finish(call,
             ((delegate* unmanaged[Cdecl]<CULong, CULong, CK_ATTRIBUTE*, CULong, CULong>)Current.Real(function))(session, handle, template, count));
     }
@@ -210,15 +238,25 @@ internal sealed unsafe class NativeFaults : IDisposable
     [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
     private static CULong FindObjects(CULong session, CULong* handles, CULong max, CULong* count)
     {
-        NativeCall call = Current.Start(FunctionIndex.C_FindObjects);
+        NativeCall call = Current.Start(FunctionIndex.C_FindObjects, session, found: handles, foundCount: count);
         return Current.IsRefused(call, out CULong answer) ? answer : Current.Finish(call,
             ((delegate* unmanaged[Cdecl]<CULong, CULong*, CULong, CULong*, CULong>)Current.Real(call.Function))(session, handles, max, count));
     }
 
     [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
+    private static CULong GenerateKeyPair(CULong session, CK_MECHANISM* mechanism, CK_ATTRIBUTE* publicTemplate, CULong publicCount,
+        CK_ATTRIBUTE* privateTemplate, CULong privateCount, CULong* publicKey, CULong* privateKey)
+    {
+        NativeCall call = Current.Start(FunctionIndex.C_GenerateKeyPair, session, 0, mechanism, privateTemplate, privateCount);
+        return Current.IsRefused(call, out CULong answer) ? answer : Current.Finish(call,
+            ((delegate* unmanaged[Cdecl]<CULong, CK_MECHANISM*, CK_ATTRIBUTE*, CULong, CK_ATTRIBUTE*, CULong, CULong*, CULong*, CULong>)Current.Real(call.Function))(
+                session, mechanism, publicTemplate, publicCount, privateTemplate, privateCount, publicKey, privateKey));
+    }
+
+    [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
     private static CULong WrapKey(CULong session, CK_MECHANISM* mechanism, CULong wrapping, CULong key, byte* wrapped, CULong* length)
     {
-        NativeCall call = Current.Start(FunctionIndex.C_WrapKey, key.Value, mechanism, buffer: wrapped);
+        NativeCall call = Current.Start(FunctionIndex.C_WrapKey, session, key.Value, mechanism, buffer: wrapped, length: length);
         return Current.IsRefused(call, out CULong answer) ? answer : Current.Finish(call,
             ((delegate* unmanaged[Cdecl]<CULong, CK_MECHANISM*, CULong, CULong, byte*, CULong*, CULong>)Current.Real(call.Function))(
                 session, mechanism, wrapping, key, wrapped, length));
@@ -228,9 +266,24 @@ internal sealed unsafe class NativeFaults : IDisposable
     private static CULong UnwrapKey(CULong session, CK_MECHANISM* mechanism, CULong unwrapping, byte* wrapped, CULong length,
         CK_ATTRIBUTE* template, CULong count, CULong* handle)
     {
-        NativeCall call = Current.Start(FunctionIndex.C_UnwrapKey, unwrapping.Value, mechanism, template, count, wrapped);
-        return Current.IsRefused(call, out CULong answer) ? answer : Current.Finish(call,
-            ((delegate* unmanaged[Cdecl]<CULong, CK_MECHANISM*, CULong, byte*, CULong, CK_ATTRIBUTE*, CULong, CULong*, CULong>)Current.Real(call.Function))(
-                session, mechanism, unwrapping, wrapped, length, template, count, handle), handle);
+        NativeCall call = Current.Start(FunctionIndex.C_UnwrapKey, session, unwrapping.Value, mechanism, template, count, wrapped, &length);
+        if (Current.IsRefused(call, out CULong answer))
+        {
+            return answer;
+        }
+        var real = (delegate* unmanaged[Cdecl]<CULong, CK_MECHANISM*, CULong, byte*, CULong, CK_ATTRIBUTE*, CULong, CULong*, CULong>)Current.Real(call.Function);
+        CK_ATTRIBUTE* spoilt = stackalloc CK_ATTRIBUTE[call.Count + 1];
+        if (Current.Spoil?.Invoke(call) == true)
+        {
+            new ReadOnlySpan<CK_ATTRIBUTE>(template, call.Count).CopyTo(new Span<CK_ATTRIBUTE>(spoilt, call.Count));
+            spoilt[call.Count] = new CK_ATTRIBUTE { type = new CULong((nuint)Cka.CheckValue), pValue = wrapped, ulValueLen = new CULong(3) };
+            template = spoilt;
+            count = new CULong((nuint)call.Count + 1);
+        }
+        byte[] blob = Current.Exchange?.Invoke(call) ?? call.Wrapped.ToArray();
+        fixed (byte* other = blob)
+        {
+            return Current.Finish(call, real(session, mechanism, unwrapping, other, new CULong((nuint)blob.Length), template, count, handle), handle);
+        }
     }
 }
