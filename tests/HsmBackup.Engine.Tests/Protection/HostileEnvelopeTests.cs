@@ -77,7 +77,8 @@ public sealed class HostileEnvelopeTests : IDisposable
     }
 
     private static byte[] Envelope(
-        Action<AsnWriter> recipients, string outer = EnvelopedData, string inner = Data, string cipher = Aes256Cbc, int ivLength = 16)
+        Action<AsnWriter> recipients,
+        string outer = EnvelopedData, string inner = Data, string cipher = Aes256Cbc, int ivLength = 16)
     {
         AsnWriter writer = new(AsnEncodingRules.DER);
         using (writer.PushSequence())

@@ -193,6 +193,23 @@ public sealed class SealedKeyFileTests : IDisposable
         Assert.Equal([ErrorCode.KeyTextInvalid, ErrorCode.KeyFileSealed], codes.Order());
     }
 
+    [Theory]
+    [InlineData("RSA-2048")]
+    [InlineData("P-256")]
+    public void A_private_key_that_fails_is_told_apart_from_one_that_is_missing(string kind)
+    {
+        using TestCertificate recipient = TestCertificate.Of(kind);
+        Seal(recipient.Public);
+        byte[] damaged = File.ReadAllBytes(_path);
+        EnvelopedCms cms = new();
+        cms.Decode(damaged);
+        damaged[damaged.AsSpan().IndexOf(cms.RecipientInfos[0].EncryptedKey) + 9] ^= 1;
+        File.WriteAllBytes(_path, damaged);
+        HsmBackupException error = Refused(ErrorCode.KeyFileSealed, () => KeyFile.Read(_path, [recipient.WithKey]));
+        Assert.Contains("The private key at hand could not open it", error.Message, StringComparison.Ordinal);
+        Assert.NotNull(error.InnerException);
+    }
+
     private void TryRead(byte[] content, TestCertificate recipient, HashSet<ErrorCode> codes)
     {
         File.WriteAllBytes(_path, content);
