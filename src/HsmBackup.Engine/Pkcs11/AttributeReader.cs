@@ -130,7 +130,15 @@ internal sealed unsafe class AttributeReader : IDisposable
         }
         foreach ((ulong type, int length) in pending.Where(p => AttributeTable.KindOf(p.Type) == AttributeKind.Template).ToArray())
         {
-            reading.Attributes.Set(new TokenAttribute(type, [], ReadTemplate(handle, type, length)));
+            ulong failure = TryReadTemplate(handle, type, length, out AttributeMap template);
+            if (failure == Ckr.Ok)
+            {
+                reading.Attributes.Set(new TokenAttribute(type, [], template));
+            }
+            else
+            {
+                reading.Failed.Add((type, failure));
+            }
             pending.Remove((type, length));
         }
         return pending.Count == 0 ? Ckr.Ok : ReadValues(handle, pending, reading);
@@ -172,43 +180,49 @@ internal sealed unsafe class AttributeReader : IDisposable
     }
 
     /// <summary>CKA_WRAP_TEMPLATE and its like: an array of attributes inside an attribute takes two calls of its own.</summary>
-    private AttributeMap ReadTemplate(ulong handle, ulong type, int length)
+    private ulong TryReadTemplate(ulong handle, ulong type, int length, out AttributeMap template)
     {
-        int count = length / sizeof(CK_ATTRIBUTE);
-        var inner = new CK_ATTRIBUTE[count];
+        template = [];
+        var inner = new CK_ATTRIBUTE[length / sizeof(CK_ATTRIBUTE)];
         var outer = new CK_ATTRIBUTE { type = new CULong((nuint)type) };
-        var map = new AttributeMap();
         fixed (CK_ATTRIBUTE* array = inner)
         {
             outer.pValue = array;
-            outer.ulValueLen = new CULong((nuint)(count * sizeof(CK_ATTRIBUTE)));
+            outer.ulValueLen = new CULong((nuint)(inner.Length * sizeof(CK_ATTRIBUTE)));
             ulong rv = _session.GetAttributeValue(handle, &outer, 1);
-            int total = rv == Ckr.Ok ? inner.Sum(a => Extend(a.ulValueLen) == Unavailable ? 0 : checked((int)a.ulValueLen.Value)) : 0;
-            byte* values = (byte*)NativeMemory.AllocZeroed((nuint)total + 1);
+            // A length that nobody believes: either the token is wrong about it, or it gave something else than attributes.
+            if (rv != Ckr.Ok || inner.Any(a => a.ulValueLen.Value > LongestValue))
+            {
+                return rv != Ckr.Ok ? rv : Ckr.AttributeValueInvalid;
+            }
+            byte* values = (byte*)NativeMemory.AllocZeroed((nuint)inner.Sum(a => (long)a.ulValueLen.Value) + 1);
             try
             {
                 byte* next = values;
-                for (int i = 0; i < count && rv == Ckr.Ok; i++)
+                for (int i = 0; i < inner.Length; i++)
                 {
                     array[i].pValue = next;
-                    next += Extend(array[i].ulValueLen) == Unavailable ? 0 : checked((int)array[i].ulValueLen.Value);
+                    next += array[i].ulValueLen.Value;
                 }
-                rv = rv == Ckr.Ok ? _session.GetAttributeValue(handle, &outer, 1) : rv;
-                if (rv != Ckr.Ok)
+                CK_ATTRIBUTE[] asked = [.. inner];
+                rv = _session.GetAttributeValue(handle, &outer, 1);
+                for (int i = 0; i < inner.Length && rv == Ckr.Ok; i++)
                 {
-                    throw new Pkcs11Exception(nameof(FunctionIndex.C_GetAttributeValue), rv);
+                    // NSS stores the array as it stands, with the addresses that it had in the process which made the object.
+                    rv = array[i].pValue == asked[i].pValue && array[i].ulValueLen.Value <= asked[i].ulValueLen.Value ? Ckr.Ok : Ckr.AttributeValueInvalid;
                 }
-                foreach (CK_ATTRIBUTE a in inner)
+                for (int i = 0; i < inner.Length && rv == Ckr.Ok; i++)
                 {
-                    map.Set(new TokenAttribute(a.type.Value, Canonical(a.type.Value, a.pValue, checked((int)a.ulValueLen.Value))));
+                    ulong innerType = array[i].type.Value;
+                    template.Set(new TokenAttribute(innerType, Canonical(innerType, array[i].pValue, checked((int)array[i].ulValueLen.Value))));
                 }
+                return rv;
             }
             finally
             {
                 NativeMemory.Free(values);
             }
         }
-        return map;
     }
 
     /// <summary>
