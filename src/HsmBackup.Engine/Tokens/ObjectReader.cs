@@ -1,4 +1,3 @@
-using System.Collections.Immutable;
 using System.Security.Cryptography;
 using HsmBackup.Engine.Pkcs11;
 
@@ -12,16 +11,17 @@ public sealed class ObjectReader
 {
     // Every attribute that the usual kinds of object have, so that one read serves without knowing the class beforehand. A token
     // answers quickly that it does not know one; looking the class up first would cost a call for each object.
-    private static readonly ImmutableArray<ulong> Usual = CollectUsual();
-    private static readonly ImmutableArray<ulong> UsualWithoutDates = Usual.RemoveRange([Cka.StartDate, Cka.EndDate]);
-    private static readonly ImmutableArray<ulong> Dates = [Cka.StartDate, Cka.EndDate];
+    private static readonly AttributeList Usual = CollectUsual();
+    private static readonly AttributeList Dates = new(Cka.StartDate, Cka.EndDate);
+    private static readonly AttributeList UsualWithoutDates = Usual.Without(Dates);
 
     // A line of the backup file may not be longer; base64 and the other attributes need their room.
     private const int LargestValue = 2 * 1024 * 1024;
 
     private readonly Pkcs11Session _session;
     private readonly KeyEncryptionKey _kek;
-    private readonly Quirks _quirks;
+    private readonly bool _separateDates;
+    private readonly Dictionary<(ulong Class, ulong KeyType, ulong CertificateType), AttributeList?> _unusual = [];
     private readonly bool _forComparison;
 
     /// <summary>A reader that captures keys under a KEK.</summary>
@@ -32,9 +32,15 @@ public sealed class ObjectReader
     {
         _session = connection.Session;
         _kek = kek;
-        _quirks = kek.Capabilities.Quirks;
+        _separateDates = kek.Capabilities.Quirks.HasFlag(Quirks.PrivateDatesUnreadable);
         _forComparison = forComparison;
     }
+
+    /// <summary>What every object is asked for.</summary>
+    internal AttributeList FirstRead => _separateDates ? UsualWithoutDates : Usual;
+
+    /// <summary>What keys are asked for afterwards that show their dates, where not all do.</summary>
+    internal static AttributeList DatesRead => Dates;
 
     /// <summary>Reads one object with its key.</summary>
     public ObjectRecord Capture(ulong handle)
@@ -51,12 +57,11 @@ public sealed class ObjectReader
     public ObjectRecord ReadAttributes(ulong handle)
     {
         AttributeReading reading;
-        bool separateDates = _quirks.HasFlag(Quirks.PrivateDatesUnreadable);
         try
         {
-            reading = _session.ReadAttributes(handle, (separateDates ? UsualWithoutDates : Usual).AsSpan(), IsSecret);
+            reading = _session.ReadAttributes(handle, FirstRead, IsSecret);
             ReadUnusual(handle, reading);
-            if (separateDates && reading.Attributes.Contains(Cka.KeyType))
+            if (_separateDates && reading.Attributes.Contains(Cka.KeyType))
             {
                 ReadDates(handle, reading);
             }
@@ -98,23 +103,25 @@ public sealed class ObjectReader
         }
         ulong keyType = reading.Attributes.Number(Cka.KeyType) ?? ulong.MaxValue;
         ulong certificateType = reading.Attributes.Number(Cka.CertificateType) ?? ulong.MaxValue;
-        List<ulong>? missing = null;
-        foreach (ulong type in ObjectAttributes.For(objectClass, keyType, certificateType))
+        if (!_unusual.TryGetValue((objectClass, keyType, certificateType), out AttributeList? unusual))
         {
-            if (!Usual.Contains(type))
-            {
-                (missing ??= []).Add(type);
-            }
+            ulong[] missing = [.. ObjectAttributes.For(objectClass, keyType, certificateType).ToArray().Where(t => !Usual.Contains(t))];
+            unusual = missing.Length == 0 ? null : new AttributeList([Cka.Class, .. missing]);
+            _unusual.Add((objectClass, keyType, certificateType), unusual);
         }
-        if (missing is not null)
+        if (unusual is not null)
         {
-            AttributeReading more = _session.ReadAttributes(handle, [Cka.Class, .. missing], IsSecret);
-            foreach (TokenAttribute attribute in more.Attributes)
-            {
-                reading.Attributes.Set(attribute);
-            }
-            reading.Failed.AddRange(more.Failed);
+            Merge(reading, _session.ReadAttributes(handle, unusual, IsSecret));
         }
+    }
+
+    private static void Merge(AttributeReading reading, AttributeReading more)
+    {
+        foreach (TokenAttribute attribute in more.Attributes)
+        {
+            reading.Attributes.Set(attribute);
+        }
+        reading.Failed.AddRange(more.Failed);
     }
 
     private void ReadDates(ulong handle, AttributeReading reading)
@@ -124,12 +131,7 @@ public sealed class ObjectReader
             reading.Failed.AddRange([(Cka.StartDate, Ckr.GeneralError), (Cka.EndDate, Ckr.GeneralError)]);
             return;
         }
-        AttributeReading dates = _session.ReadAttributes(handle, Dates.AsSpan());
-        foreach (TokenAttribute attribute in dates.Attributes)
-        {
-            reading.Attributes.Set(attribute);
-        }
-        reading.Failed.AddRange(dates.Failed);
+        Merge(reading, _session.ReadAttributes(handle, Dates));
     }
 
     private void CaptureKey(ulong handle, ObjectRecord record)
@@ -270,9 +272,8 @@ public sealed class ObjectReader
     private static bool IsTokenGone(ulong rv) => rv is Ckr.DeviceRemoved or Ckr.TokenNotPresent or Ckr.SessionClosed
         or Ckr.SessionHandleInvalid or Ckr.CryptokiNotInitialized or Ckr.UserNotLoggedIn;
 
-    private static ImmutableArray<ulong> CollectUsual()
+    private static AttributeList CollectUsual()
     {
-        var seen = new HashSet<ulong>();
         (ulong Class, ulong KeyType)[] kinds =
         [
             (Cko.Data, ulong.MaxValue), (Cko.Certificate, ulong.MaxValue),
@@ -280,23 +281,18 @@ public sealed class ObjectReader
             (Cko.PrivateKey, Ckk.Rsa), (Cko.PrivateKey, Ckk.Ec), (Cko.PrivateKey, Ckk.Dsa), (Cko.PrivateKey, Ckk.Dh),
             (Cko.SecretKey, Ckk.Aes),
         ];
-        var types = ImmutableArray.CreateBuilder<ulong>();
         // First, because the others are judged by them while they come in.
-        foreach (ulong type in (ulong[])[Cka.Class, Cka.KeyType, Cka.CertificateType, Cka.Private])
-        {
-            seen.Add(type);
-            types.Add(type);
-        }
+        List<ulong> types = [Cka.Class, Cka.KeyType, Cka.CertificateType, Cka.Private];
         foreach ((ulong objectClass, ulong keyType) in kinds)
         {
             foreach (ulong type in ObjectAttributes.For(objectClass, keyType, Ckc.X509))
             {
-                if (seen.Add(type))
+                if (!types.Contains(type))
                 {
                     types.Add(type);
                 }
             }
         }
-        return types.ToImmutable();
+        return new AttributeList([.. types]);
     }
 }

@@ -75,6 +75,7 @@ struct attribute_list {
 };
 
 void load_lists(const char *path);
+const struct attribute_list *find_list(enum use use, CK_ULONG class, CK_ULONG key_type);
 const struct attribute_list *list_for(enum use use, CK_ULONG class, CK_ULONG key_type);
 
 /* --- objects.c ------------------------------------------------------------------------------------------------------ */

@@ -76,16 +76,17 @@ static CK_ULONG number_of(const struct object *object, CK_ATTRIBUTE_TYPE type)
     return number;
 }
 
-/* Keys that are not private are asked for their dates, which SoftHSM cannot read on others. */
+/* Where a token cannot read the dates of private keys, only the others are asked, afterwards. */
 struct object read_object(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE handle)
 {
     struct object object = {0};
     read_list(session, handle, list_for(USE_READ, CK_UNAVAILABLE_INFORMATION, CK_UNAVAILABLE_INFORMATION), &object);
     object.class = number_of(&object, CKA_CLASS);
     object.key_type = number_of(&object, CKA_KEY_TYPE);
+    const struct attribute_list *public_list = find_list(USE_READ_PUBLIC, object.class, object.key_type);
     const CK_ATTRIBUTE *private = find_attribute(&object, CKA_PRIVATE, sizeof(CK_BBOOL));
-    if (object.key_type != CK_UNAVAILABLE_INFORMATION && (private == NULL || *(CK_BBOOL *)private->pValue == CK_FALSE)) {
-        read_list(session, handle, list_for(USE_READ_PUBLIC, object.class, object.key_type), &object);
+    if (public_list != NULL && (private == NULL || *(CK_BBOOL *)private->pValue == CK_FALSE)) {
+        read_list(session, handle, public_list, &object);
     }
     return object;
 }
