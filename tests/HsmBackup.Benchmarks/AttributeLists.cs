@@ -20,10 +20,6 @@ internal static class AttributeLists
         using KeyEncryptionKey kek = KeyEncryptionKey.Import(connection, key);
         var reader = new ObjectReader(connection, kek);
         List<string> lines = [Line("read", "* *", reader.FirstRead)];
-        if (!reader.FirstRead.Contains(Cka.StartDate))
-        {
-            lines.Add(Line("readpublic", "* *", ObjectReader.DatesRead));
-        }
         var kinds = new HashSet<string>(StringComparer.Ordinal);
         foreach (ulong handle in connection.Session.FindTokenObjects())
         {
@@ -39,7 +35,7 @@ internal static class AttributeLists
     }
 
     private static string Line(string use, string kind, AttributeList list) => $"{use} {kind} " + string.Join(' ', list.Entries.ToArray()
-        .Select(e => use.StartsWith("read", StringComparison.Ordinal) && e.FixedLength > 0 ? $"{Hex(e.Type)}/{e.FixedLength}" : Hex(e.Type)));
+        .Select(e => use == "read" && e.FixedLength > 0 ? $"{Hex(e.Type)}/{e.FixedLength}" : Hex(e.Type)));
 
     private static string Hex(ulong code) => code.ToString("x", CultureInfo.InvariantCulture);
 }

@@ -54,6 +54,7 @@ public static class BackupOperation
         (BackupFileSummary summary, VerdictList verdicts) = Capture(connection, key, id, publication, previous, request.AllowPartial,
             (done, total) => progress?.Report(new OperationProgress(activity, "Capturing objects", done, total)), cancellationToken);
 
+        progress?.Report(new OperationProgress(activity, "Publishing", verdicts.Count, verdicts.Count));
         // The key first: a backup whose key went nowhere is worthless, a key whose backup never came is merely useless.
         WriteKey(request, key, id);
         try

@@ -91,7 +91,14 @@ internal sealed class BackupPublication : IDisposable
 
     public void Dispose()
     {
-        _file.Dispose();
+        try
+        {
+            _file.Dispose();
+        }
+        catch (IOException)
+        {
+            // A full disk refuses once more what is still in the buffer. The failure itself is on its way already.
+        }
         // After Publish there is nothing under this name any more.
         File.Delete(_temporary);
     }

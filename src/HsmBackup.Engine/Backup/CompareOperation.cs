@@ -1,4 +1,3 @@
-using System.Security.Cryptography;
 using HsmBackup.Engine.Protection;
 using HsmBackup.Engine.Tokens;
 
@@ -132,18 +131,8 @@ public static class CompareOperation
         }
     }
 
-    private static string KeyDigest(ObjectRecord record, OpenedBackup backup, SecretBuffer digestKey)
-    {
-        if (record.Material is null)
-        {
-            return "";
-        }
-        using SecretBuffer? value = HostUnwrap.Open(
-            record, backup.Keys.Kek, backup.Manifest.Iv, backup.Manifest.TransportKeys, backup.Manifest.TransportForm);
-        return value is null
-            ? ObjectComparison.KeyDigest(record)
-            : Convert.ToHexStringLower(HMACSHA256.HashData(digestKey.Span, value.Span));
-    }
+    private static string KeyDigest(ObjectRecord record, OpenedBackup backup, SecretBuffer digestKey) =>
+        record.Material is null ? "" : backup.Host?.Digest(record, digestKey) ?? ObjectComparison.KeyDigest(record);
 
     private static List<ObjectDifference> Match(IReadOnlyList<PlanObject> left, IReadOnlyList<PlanObject> right) =>
         [.. RestorePlanner.Plan(left, right).Select(step => step switch

@@ -12,7 +12,7 @@ namespace HsmBackup.Engine.Backup;
 /// <param name="Label">The label.</param>
 /// <param name="Id">CKA_ID in hex.</param>
 /// <param name="Verdict">What the backup says of it.</param>
-/// <param name="Reason">Why the verdict is not Captured.</param>
+/// <param name="Reason">Why the verdict is not Captured, or what is remarkable although it is.</param>
 public sealed record ObjectSummary(int Index, string Class, string? KeyType, string Label, string Id, Verdict Verdict, string? Reason)
 {
     /// <summary>The summary of a record.</summary>

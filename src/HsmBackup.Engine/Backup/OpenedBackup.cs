@@ -21,6 +21,14 @@ internal sealed class OpenedBackup : IDisposable
 
     public BackupKeys Keys => _content.Keys;
 
+    /// <summary>
+    /// Its keys, where this process may open them. So far that is always: it takes the one-time-key mode, and the other mode's backups
+    /// cannot be opened yet.
+    /// </summary>
+    public HostKeys? Host => Header.Mode == BackupMode.OneTimeKey
+        ? new HostKeys(Keys.Kek, Manifest.Iv, Manifest.TransportKeys, Manifest.TransportForm)
+        : null;
+
     public BackupFileSummary Summary => _content.Summary;
 
     /// <summary>Opens and authenticates a file.</summary>

@@ -15,6 +15,12 @@ internal sealed record PlanObject(
     /// <summary>False where the token will not let it be removed (CKA_DESTROYABLE).</summary>
     public bool IsDestroyable { get; init; } = true;
 
+    /// <summary>False where none of its attributes can be set once it is made (CKA_MODIFIABLE).</summary>
+    public bool IsChangeable { get; init; } = true;
+
+    /// <summary>Equal for objects of which a token with Quirks.IdentifierIsUnique can make only one; null where that does not apply.</summary>
+    public string? UniqueKey { get; init; }
+
     /// <summary>What stands for its key in a comparison; empty where there is none.</summary>
     public string KeyDigest { get; init; } = "";
 

@@ -27,7 +27,7 @@ internal static class TokenCapture
                 seen.Add(handle);
                 ObjectRecord record = reader.Capture(handle);
                 record.Index = verdicts.Count;
-                spool.Add(json.Write(record));
+                Add(record, json, spool);
                 record.Material?.ZeroValues();
                 verdicts.Add(ObjectSummary.Of(record));
                 progress?.Invoke(verdicts.Count, seen.Count + handles.Count);
@@ -36,5 +36,16 @@ internal static class TokenCapture
         }
         connection.CheckPresent();
         return verdicts;
+    }
+
+    private static void Add(ObjectRecord record, ObjectRecordJson json, ContentSpool spool)
+    {
+        ReadOnlySpan<byte> line = json.Write(record);
+        if (line.Length >= BackupFormat.MaxLineLength)
+        {
+            record.GiveUp($"all its attributes together need {line.Length} bytes, more than the {BackupFormat.MaxLineLength} of a line of the backup");
+            line = json.Write(record);
+        }
+        spool.Add(line);
     }
 }

@@ -23,9 +23,9 @@ internal sealed class AttributeList
     /// <summary>True where the list has an attribute.</summary>
     public bool Contains(ulong type) => Array.Exists(_entries, e => e.Type == type);
 
-    /// <summary>The list without some of its attributes.</summary>
-    public AttributeList Without(AttributeList others) =>
-        new([.. _entries.Select(e => e.Type).Where(t => !others.Contains(t))]);
+    /// <summary>The list with one more attribute in front of another.</summary>
+    public AttributeList With(ulong type, ulong before) =>
+        new([.. _entries.SelectMany(e => e.Type == before ? (ulong[])[type, before] : [e.Type])]);
 
     /// <summary>An attribute and what is known of it.</summary>
     /// <param name="Type">The CKA code.</param>

@@ -12,15 +12,10 @@ public sealed class ObjectReader
     // Every attribute that the usual kinds of object have, so that one read serves without knowing the class beforehand. A token
     // answers quickly that it does not know one; looking the class up first would cost a call for each object.
     private static readonly AttributeList Usual = CollectUsual();
-    private static readonly AttributeList Dates = new(Cka.StartDate, Cka.EndDate);
-    private static readonly AttributeList UsualWithoutDates = Usual.Without(Dates);
-
-    // A line of the backup file may not be longer; base64 and the other attributes need their room.
-    private const int LargestValue = 2 * 1024 * 1024;
+    private static readonly AttributeList UsualOfNss = Usual.With(Cka.NssDb, before: Cka.AllowedMechanisms);
 
     private readonly Pkcs11Session _session;
     private readonly KeyEncryptionKey _kek;
-    private readonly bool _separateDates;
     private readonly Dictionary<(ulong Class, ulong KeyType, ulong CertificateType), AttributeList?> _unusual = [];
     private readonly bool _forComparison;
 
@@ -32,15 +27,12 @@ public sealed class ObjectReader
     {
         _session = connection.Session;
         _kek = kek;
-        _separateDates = kek.Capabilities.Quirks.HasFlag(Quirks.PrivateDatesUnreadable);
+        FirstRead = kek.Capabilities.Quirks.HasFlag(Quirks.UnwrapNeedsNssDb) ? UsualOfNss : Usual;
         _forComparison = forComparison;
     }
 
     /// <summary>What every object is asked for.</summary>
-    internal AttributeList FirstRead => _separateDates ? UsualWithoutDates : Usual;
-
-    /// <summary>What keys are asked for afterwards that show their dates, where not all do.</summary>
-    internal static AttributeList DatesRead => Dates;
+    internal AttributeList FirstRead { get; }
 
     /// <summary>Reads one object with its key.</summary>
     public ObjectRecord Capture(ulong handle)
@@ -61,34 +53,51 @@ public sealed class ObjectReader
         {
             reading = _session.ReadAttributes(handle, FirstRead, IsSecret);
             ReadUnusual(handle, reading);
-            if (_separateDates && reading.Attributes.Contains(Cka.KeyType))
-            {
-                ReadDates(handle, reading);
-            }
         }
         catch (Pkcs11Exception e) when (!IsTokenGone(e.ReturnValue))
         {
             return new ObjectRecord { Verdict = Verdict.Unreadable, Reason = $"{e.Function} returned {Names.OfReturnValue(e.ReturnValue)}" };
         }
-
         var record = new ObjectRecord { Attributes = reading.Attributes, Unavailable = reading.Failed, Verdict = Verdict.Captured };
+        Judge(record, reading);
+        return record;
+    }
+
+    private static void Judge(ObjectRecord record, AttributeReading reading)
+    {
         if (!reading.Attributes.Contains(Cka.Class))
         {
             record.Verdict = Verdict.Unreadable;
             record.Reason = "the token does not tell its class";
         }
-        else if (reading.Attributes.FirstOrDefault(a => a.Value.Length > LargestValue) is { Type: not 0 } large)
-        {
-            record.Attributes.Remove(large.Type);
-            record.Verdict = Verdict.Unreadable;
-            record.Reason = $"{Names.OfAttribute(large.Type)} has {large.Value.Length} bytes, more than the {LargestValue} that a backup takes";
-        }
-        else if (reading.Failed.FirstOrDefault(f => AttributeTable.RoleOf(f.Type, record.ObjectClass) == AttributeRole.PublicComponent) is { Type: not 0 } lost)
+        else if (reading.TooLong is [var (tooLong, length), ..])
         {
             record.Verdict = Verdict.Unreadable;
-            record.Reason = $"reading {Names.OfAttribute(lost.Type)} returned {Names.OfReturnValue(lost.ReturnValue)}";
+            record.Reason = $"{Names.OfAttribute(tooLong)} has {length} bytes, more than the {AttributeReader.LongestValue} that a backup takes";
         }
-        return record;
+        else if (Lost(record, AttributeRole.PublicComponent, AttributeRole.Content) is { } missing)
+        {
+            record.Verdict = Verdict.Unreadable;
+            record.Reason = missing;
+        }
+        else if (Lost(record, AttributeRole.Identity, AttributeRole.Setting) is { } lost)
+        {
+            record.Verdict = Verdict.Inexact;
+            record.Reason = lost + "; it would come back without";
+        }
+    }
+
+    /// <summary>The first attribute of these roles that is there and could not be read, with why.</summary>
+    private static string? Lost(ObjectRecord record, AttributeRole role, AttributeRole otherRole)
+    {
+        foreach ((ulong type, ulong rv) in record.Unavailable)
+        {
+            if (AttributeTable.RoleOf(type, record.ObjectClass) is { } found && (found == role || found == otherRole))
+            {
+                return $"reading {Names.OfAttribute(type)} returned {Names.OfReturnValue(rv)}";
+            }
+        }
+        return null;
     }
 
     private static bool IsSecret(AttributeMap known, ulong type) =>
@@ -111,27 +120,14 @@ public sealed class ObjectReader
         }
         if (unusual is not null)
         {
-            Merge(reading, _session.ReadAttributes(handle, unusual, IsSecret));
+            AttributeReading more = _session.ReadAttributes(handle, unusual, IsSecret);
+            foreach (TokenAttribute attribute in more.Attributes)
+            {
+                reading.Attributes.Set(attribute);
+            }
+            reading.Failed.AddRange(more.Failed);
+            reading.TooLong.AddRange(more.TooLong);
         }
-    }
-
-    private static void Merge(AttributeReading reading, AttributeReading more)
-    {
-        foreach (TokenAttribute attribute in more.Attributes)
-        {
-            reading.Attributes.Set(attribute);
-        }
-        reading.Failed.AddRange(more.Failed);
-    }
-
-    private void ReadDates(ulong handle, AttributeReading reading)
-    {
-        if (reading.Attributes.Boolean(Cka.Private) == true)
-        {
-            reading.Failed.AddRange([(Cka.StartDate, Ckr.GeneralError), (Cka.EndDate, Ckr.GeneralError)]);
-            return;
-        }
-        Merge(reading, _session.ReadAttributes(handle, Dates));
     }
 
     private void CaptureKey(ulong handle, ObjectRecord record)
@@ -143,6 +139,10 @@ public sealed class ObjectReader
             ulong rv = !_forComparison && NeedsExactLength(record, method) ? WrapExactly(handle, record, method) : WrapPlainly(handle, record, method);
             if (rv == Ckr.Ok)
             {
+                if (record.Attributes.Boolean(Cka.Extractable) == false)
+                {
+                    record.Reason ??= "the token wraps it although CKA_EXTRACTABLE is false";
+                }
                 return;
             }
             if (IsTokenGone(rv))
@@ -225,7 +225,7 @@ public sealed class ObjectReader
             record.Material = new KeyMaterial { Form = method.Form, Data = check!, Length = LengthOf(record) };
             record.Verdict = Verdict.Inexact;
             string length = LengthOf(record) is { } known ? $"its {known} bytes" : "its length";
-            record.Reason = $"{Names.OfMechanism(method.Mechanism)} of this token rounds {length} up to a multiple of 8 with zero bytes, and no exact way was found";
+            record.Reason = (record.Reason is null ? "" : record.Reason + "; ") + $"{Names.OfMechanism(method.Mechanism)} of this token rounds {length} up to a multiple of 8 with zero bytes, and no exact way was found";
         }
         return rv;
     }

@@ -62,7 +62,7 @@ CK_ULONG wrap_key(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE kek, CK_OBJECT_HAN
 
 /* --- attributes.c: which attributes are read, and which are written ------------------------------------------------- */
 
-enum use { USE_READ, USE_READ_PUBLIC, USE_UNWRAP, USE_CREATE };
+enum use { USE_READ, USE_UNWRAP, USE_CREATE };
 
 /* CK_UNAVAILABLE_INFORMATION as class or key type stands for any. */
 struct attribute_list {
@@ -75,7 +75,6 @@ struct attribute_list {
 };
 
 void load_lists(const char *path);
-const struct attribute_list *find_list(enum use use, CK_ULONG class, CK_ULONG key_type);
 const struct attribute_list *list_for(enum use use, CK_ULONG class, CK_ULONG key_type);
 
 /* --- objects.c ------------------------------------------------------------------------------------------------------ */
@@ -85,6 +84,7 @@ struct object {
     CK_ATTRIBUTE attributes[MAX_ATTRIBUTES];
     CK_ULONG count;
     CK_BYTE *values;
+    size_t length;
     CK_BYTE *blob;
     CK_ULONG blob_length;
 };
