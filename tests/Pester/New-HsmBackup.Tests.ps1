@@ -220,6 +220,30 @@ Describe 'New-HsmBackup' {
             Get-Leftover -Folder $folder | Should -BeNullOrEmpty
         }
 
+        It 'TokenAmbiguous, where a label is not unique; the serial number is' {
+            $twin = Initialize-TestToken -Folder "$TestDrive/twins" -Label twin
+            $null = Initialize-TestToken -Folder "$TestDrive/twins" -Label twin
+            $twinSplat = $twin.Splat
+            { New-HsmBackup @twinSplat -Destination $TestDrive/never -KeyInOutputOnly } | Should -Throw -ErrorId "TokenAmbiguous,$command"
+            $serial = Invoke-TestProgram -Token $twin -Program softhsm2-util -ArgumentList '--show-slots' |
+                Select-String -Pattern 'Serial number:\s+(\w+)' | ForEach-Object { $_.Matches[0].Groups[1].Value }
+            $folder = Enter-Folder
+            foreach ($one in $serial) {
+                # Empty, but found.
+                New-HsmBackup @twinSplat -TokenSerial $one -Destination $folder -KeyInOutputOnly -AllowPartial -WarningAction Ignore
+            }
+            Get-HsmBackup -Path $folder | Should -HaveCount 2
+        }
+
+        It 'TokenNotInitialized, where there is no user PIN yet' {
+            $blank = Initialize-TestToken -Folder "$TestDrive/blank" -Label other
+            $null = Invoke-TestProgram -Token $blank -Program pkcs11-tool -ArgumentList @(
+                '--module', $blank.Library, '--init-token', '--slot-index', '1', '--label', 'new', '--so-pin', '12345678')
+            $blankSplat = $blank.Splat + @{}
+            $blankSplat.TokenLabel = 'new'
+            { New-HsmBackup @blankSplat -Destination $TestDrive/never -KeyInOutputOnly } | Should -Throw -ErrorId "TokenNotInitialized,$command"
+        }
+
         It 'DestinationUnwritable' {
             $folder = Enter-Folder
             Set-Content -LiteralPath $folder/file -Value ''

@@ -21,7 +21,12 @@ internal sealed class AddedObjects(TokenConnection connection, KeyEncryptionKey 
     {
         ulong handle = writer.Add(record, _known);
         List<string> differences = [];
-        _known.Add(handle);
+        if (!_known.Add(handle))
+        {
+            throw new HsmBackupException(ErrorCode.RestoreInterrupted,
+                $"The token put {step.Item.Object} in the place of an object that it held before, instead of beside it.",
+                "What it held is in the safety backup, if there is one. Initialise the token anew, and restore into the blank token.");
+        }
         _added.Add(record.Index, (handle, differences));
         if (record.Material is not null && !_proof.Prove(handle, record, out string? detail))
         {

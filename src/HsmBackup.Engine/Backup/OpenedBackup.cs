@@ -33,9 +33,15 @@ internal sealed class OpenedBackup : IDisposable
 
     /// <summary>Opens and authenticates a file.</summary>
     /// <exception cref="HsmBackupException">BackupNotFound, NotABackup, UnsupportedVersion, HeaderInvalid, KeyMismatch, IntegrityFailed, AuthenticationFailed.</exception>
-    public static OpenedBackup Open(string path, OneTimeKey key, CancellationToken cancellationToken)
+    public static OpenedBackup Open(string path, OneTimeKey key, CancellationToken cancellationToken) =>
+        Open(BackupContent.Open(path, key, cancellationToken));
+
+    /// <summary>Opens and authenticates a file that is open already, and stays so.</summary>
+    public static OpenedBackup Open(Stream stream, OneTimeKey key, CancellationToken cancellationToken) =>
+        Open(BackupContent.Open(stream, key, leaveOpen: true, cancellationToken));
+
+    private static OpenedBackup Open(BackupContent content)
     {
-        BackupContent content = BackupContent.Open(path, key, cancellationToken);
         try
         {
             return new OpenedBackup(content);

@@ -62,27 +62,30 @@ internal static class RestoreChecks
         }
     }
 
-    /// <summary>What is going to be removed must be in the safety backup whole: the token may refuse now what it did when the plan was made.</summary>
-    public static void CheckSaved(RestorePlan plan, VerdictList saved, bool removeUnrecoverable)
+    /// <summary>
+    /// The safety backup must be able to bring back what will go, exactly: the plan could only guess, the capture knows, and the token may
+    /// refuse now what it did then.
+    /// </summary>
+    public static void CheckSaved(RestorePlan plan, CapturedToken saved, bool removeUnrecoverable)
     {
-        List<ObjectSummary> whole = [.. saved.Where(s => s.Verdict == Verdict.Captured || (s.Verdict == Verdict.Inexact && removeUnrecoverable))];
-        foreach (ObjectSummary going in plan.Steps
-            .Where(s => s is { Item.Action: PlanAction.Replace or PlanAction.Remove, Target: { IsWhole: true, IsDebris: false } }).Select(s => s.Target!.Summary))
+        foreach (PlanObject going in plan.Steps.Where(s => s.Item.Action is PlanAction.Replace or PlanAction.Remove && !s.Target!.IsDebris).Select(s => s.Target!))
         {
-            int index = whole.FindIndex(w => IsAlike(w, going));
-            if (index < 0)
+            int index = saved.Handles.IndexOf(going.Handle);
+            Verdict? verdict = index < 0 ? null : saved.Verdicts[index].Verdict;
+            bool accepted = verdict == Verdict.Captured || (removeUnrecoverable && (verdict == Verdict.Inexact || !going.IsWhole));
+            if (!accepted)
             {
-                ObjectSummary? missed = saved.FirstOrDefault(s => s.Verdict != Verdict.Captured && IsAlike(s, going));
                 throw new HsmBackupException(ErrorCode.WouldDestroyUnrecoverable,
-                    $"{going} would be removed, and the safety backup could not take it: {missed?.Verdict.ToString() ?? "it was not there any more"}"
-                    + $"{(missed?.Reason is { } reason ? ", " + reason : "")}. Nothing was touched.",
-                    "Run the command again. A key that can only be saved Inexact, and may be lost for ever, goes with -RemoveUnrecoverable.") { Target = plan.TokenLabel, Result = plan };
+                    $"The restore would remove {going.Summary} from token '{plan.TokenLabel}', and the safety backup could not take it as it is: "
+                    + (verdict is null ? "it was not there any more" : $"{verdict}, {saved.Verdicts[index].Reason}") + ". Nothing was touched.",
+                    "Run the command again. What can only be saved Inexact, and may be lost for ever, goes with -RemoveUnrecoverable.")
+                {
+                    Target = plan.TokenLabel,
+                    Result = plan,
+                };
             }
-            whole.RemoveAt(index);
         }
     }
-
-    private static bool IsAlike(ObjectSummary a, ObjectSummary b) => (a.Class, a.KeyType, a.Label, a.Id) == (b.Class, b.KeyType, b.Label, b.Id);
 
     /// <summary>
     /// A key that cannot be changed must be made with its id, and then takes the place of another with that id. Certificates cannot be

@@ -34,7 +34,7 @@ public sealed class RestoreOperation : IDisposable
         _journal = journal;
         _activity = ActivityOf(request);
         Plan = new RestorePlan(backup.Header.Id.ToString(), connection.Token.Label,
-            RestorePlanner.Plan(snapshot.Backup, snapshot.Token), journal is not null);
+            RestorePlanner.Plan(snapshot.Backup, snapshot.Token), journal is not null && journal.BackupDigest == backup.Summary.Digest);
     }
 
     /// <summary>Handles of what was added, by the object's place in the backup.</summary>
@@ -71,10 +71,6 @@ public sealed class RestoreOperation : IDisposable
             {
                 snapshot.MarkDebris(journal);
             }
-            else
-            {
-                journal = null;
-            }
             var operation = new RestoreOperation(request, backup, connection, kek, snapshot, stateFolder, journal);
             RestoreChecks.CheckPlan(operation.Plan, snapshot.Token, kek.Capabilities.Quirks, request.RemoveUnrecoverable);
             operation._preparation = watch.Elapsed;
@@ -99,7 +95,8 @@ public sealed class RestoreOperation : IDisposable
         HostKeys? host = _backup.Host;
         var writer = new ObjectWriter(_connection, _kek, _backup.Manifest.TransportKeys, _backup.Manifest.TransportForm, host);
         _added = new AddedObjects(_connection, _kek, writer, host, _snapshot.Token.Select(t => t.Handle));
-        RestoreJournal journal = _journal ?? new RestoreJournal(Plan.BackupId, _backup.Summary.Digest, [],
+        // A restore of another backup that was interrupted on this token leaves its safety backups to this one.
+        RestoreJournal journal = Plan.Resumes ? _journal! : new RestoreJournal(Plan.BackupId, _backup.Summary.Digest, _journal?.SafetyBackups ?? [],
             [.. _snapshot.Token.Where(t => !t.IsWhole).Select(t => t.Fingerprint)]);
         if (!Plan.ChangesNothing)
         {
@@ -111,8 +108,9 @@ public sealed class RestoreOperation : IDisposable
                 journal = journal with { SafetyBackups = [.. journal.SafetyBackups, SaveToken(progress, cancellationToken)] };
             }
             Save(journal);
-            AddAndProve(_added, progress, cancellationToken);
-            RemoveOld(Plan.Steps.Where(s => s.Item.Action is PlanAction.Replace or PlanAction.Remove), progress);
+            List<PlanStep> displaced = Displaced();
+            AddAndProve(_added, displaced, progress, cancellationToken);
+            RemoveOld(Plan.Steps.Where(s => s.Item.Action is PlanAction.Replace or PlanAction.Remove).Except(displaced), progress);
         }
         RestoreResult result = Finish(_added, journal, watch, progress, cancellationToken);
         RestoreJournal.Delete(_stateFolder, _connection.Token);
@@ -162,9 +160,9 @@ public sealed class RestoreOperation : IDisposable
         }
     }
 
-    private void AddAndProve(AddedObjects added, IProgress<OperationProgress>? progress, CancellationToken cancellationToken)
+    private void AddAndProve(
+        AddedObjects added, List<PlanStep> displaced, IProgress<OperationProgress>? progress, CancellationToken cancellationToken)
     {
-        List<PlanStep> displaced = Displaced();
         bool removed = false;
         PlanStep? current = null;
         try
@@ -183,7 +181,8 @@ public sealed class RestoreOperation : IDisposable
         }
         catch (Exception e) when (e is Pkcs11Exception or HsmBackupException or OperationCanceledException)
         {
-            bool undone = added.Undo() && !removed;
+            // Once something was removed, what was added and proven is better kept: taking it back would leave less than before.
+            bool undone = !removed && added.Undo();
             if (undone && _journal is null)
             {
                 RestoreJournal.Delete(_stateFolder, _connection.Token);
@@ -243,19 +242,22 @@ public sealed class RestoreOperation : IDisposable
         {
             ReadAgain(progress, cancellationToken);
             final = RestorePlanner.Plan(_snapshot.Backup, _snapshot.Token);
-            if (final.FirstOrDefault(s => s.Item.Action is PlanAction.Add or PlanAction.Remove) is { } wrong)
+            if (final.FirstOrDefault(IsWrong) is { } wrong)
             {
                 throw new HsmBackupException(ErrorCode.RestoreInterrupted,
                     $"After the restore the token '{Plan.TokenLabel}' does not hold what the backup holds. {wrong.Item}.",
                     "Make sure that nobody else writes to the token, then run the same restore again.") { Target = Plan.TokenLabel };
             }
         }
-        List<RestoredObject> objects = [.. Plan.Steps.Select(s => new RestoredObject(s.Item.Object, s.Item.Action, ProofOf(s), added.DifferencesOf(s.Source)))];
+        Dictionary<int, PlanStep> seen = final.Where(s => s.Source is not null).ToDictionary(s => s.Source!.Summary.Index);
+        List<RestoredObject> objects = [.. Plan.Steps.Select(s => s.Source is { } source
+            ? new RestoredObject(s.Item.Object, s.Item.Action, ProofOf(seen[source.Summary.Index]), added.DifferencesOf(source))
+            : new RestoredObject(s.Item.Object, s.Item.Action, CheckOutcome.Skipped, []))];
         return new RestoreResult
         {
             BackupId = Plan.BackupId,
             TokenLabel = Plan.TokenLabel,
-            Exact = final.All(IsExact) && objects.TrueForAll(o => o.Differences.Count == 0),
+            Exact = final.All(s => s.Source is { } source && source.IsProvenBy(s.Target)) && objects.TrueForAll(o => o.Differences.Count == 0),
             Objects = objects,
             SafetyBackups = journal.SafetyBackups,
             Resumed = Plan.Resumes,
@@ -279,15 +281,16 @@ public sealed class RestoreOperation : IDisposable
         }
     }
 
-    /// <summary>A key that is Inexact in the backup may be on the token with zero bytes after it, and nothing here could tell.</summary>
-    private static bool IsExact(PlanStep step) => step is { Item.Action: PlanAction.Keep, Source: { Summary.Verdict: not Verdict.Inexact } source, Target: { } target }
-        && source.Fingerprint == target.Fingerprint;
+    /// <summary>What may be left in the end: what is as in the backup, or has the backup's key and other attributes, or has no key in the backup.</summary>
+    private static bool IsWrong(PlanStep step) => step.Item.Action is PlanAction.Add or PlanAction.Remove
+        || (step.Item.Action == PlanAction.Replace && step.Source!.KeyDigest != step.Target!.KeyDigest);
 
-    private static CheckOutcome ProofOf(PlanStep step) => step.Item.Action switch
+    private static CheckOutcome ProofOf(PlanStep step) => step switch
     {
-        PlanAction.Add or PlanAction.Replace => CheckOutcome.Passed,
-        PlanAction.Keep when step.Source!.IsWhole => CheckOutcome.Passed,
-        PlanAction.Unrestorable => CheckOutcome.Failed,
+        { Item.Action: PlanAction.Unrestorable } => CheckOutcome.Failed,
+        // Where only attributes came out different the key is proven all the same, and the differences are told.
+        { Source: { Summary.Verdict: Verdict.Captured } source, Target: { } target } =>
+            source.IsProvenBy(target) || (source.KeyDigest.Length > 0 && source.KeyDigest == target.KeyDigest) ? CheckOutcome.Passed : CheckOutcome.Failed,
         _ => CheckOutcome.Skipped,
     };
 
@@ -344,7 +347,7 @@ public sealed class RestoreOperation : IDisposable
         string folder = Path.Combine(_stateFolder, "safety");
         var id = Format.BackupId.New(BackupOperation.ClusterNameOf(_connection.Token), _request.Clock);
         using BackupPublication publication = BackupPublication.Begin(folder, id);
-        (_, VerdictList saved) = BackupOperation.Capture(_connection, _request.Key, id, publication, previous: null, allowPartial: true,
+        CapturedToken saved = BackupOperation.Capture(_connection, _request.Key, id, publication, previous: null, allowPartial: true,
             (done, total) => progress?.Report(new OperationProgress(_activity, "Saving what the token holds", done, total)), cancellationToken);
         RestoreChecks.CheckSaved(Plan, saved, _request.RemoveUnrecoverable);
         publication.Publish();

@@ -24,6 +24,13 @@ internal sealed record PlanObject(
     /// <summary>What stands for its key in a comparison; empty where there is none.</summary>
     public string KeyDigest { get; init; } = "";
 
+    /// <summary>True for a private or secret key.</summary>
+    public bool HasSecret { get; init; }
+
+    /// <summary>True where both are the same object, key and all, and that was seen.</summary>
+    public bool IsProvenBy(PlanObject? target) =>
+        target is not null && Summary.Verdict == Verdict.Captured && Fingerprint == target.Fingerprint && (!HasSecret || KeyDigest.Length > 0);
+
     /// <summary>The object itself, without its key, where it was asked to be kept.</summary>
     public ObjectRecord? Record { get; init; }
 }

@@ -78,19 +78,23 @@ internal static class RestoreTest
         string name = $"{restored.Object} restored";
         if (restored.Action == PlanAction.Unrestorable)
         {
-            checks.Add(name, CheckOutcome.Skipped, null, null, $"the backup has no key of it: {restored.Object.Verdict}");
+            checks.Unprovable(name, $"the backup has no key of it: {restored.Object.Verdict}, {restored.Object.Reason}");
         }
         else if (restored.Object.Verdict == Verdict.Inexact)
         {
-            checks.Add(name, CheckOutcome.Skipped, null, null, string.Join("; ", restored.Differences));
+            checks.Unprovable(name, string.Join("; ", restored.Differences));
         }
         else if (restored.Differences.Count > 0)
         {
             checks.Add(name, CheckOutcome.Failed, "as in the backup", "different", string.Join("; ", restored.Differences));
         }
+        else if (restored.Proof == CheckOutcome.Passed)
+        {
+            checks.Proven(name, "attributes are equal, and the key is proven where there is one");
+        }
         else
         {
-            checks.Add(name, restored.Proof, "as in the backup", restored.Proof == CheckOutcome.Passed ? "as in the backup" : "not proven", null);
+            checks.Add(name, CheckOutcome.Failed, "as in the backup", "not proven", null);
         }
     }
 

@@ -13,7 +13,6 @@ internal sealed class TokenSnapshot
     private readonly HostKeys? _host;
     private readonly bool _keepRecords;
     private readonly HashSet<ulong>? _onlyPresence;
-    private readonly Dictionary<ulong, HashSet<ulong>> _untold = [];
     private readonly HashSet<string> _keys = new(StringComparer.Ordinal);
     private readonly Dictionary<string, List<KeyMaterial>> _digests = new(StringComparer.Ordinal);
     private Dictionary<string, List<ObjectRecord>>? _opened;
@@ -25,13 +24,6 @@ internal sealed class TokenSnapshot
         _keepRecords = keepRecords;
         _onlyPresence = quirks.HasFlag(Quirks.PrivateDatesUnreadable) ? Dates : null;
         var source = new List<PlanObject>();
-        foreach (ObjectRecord record in backup.Records(cancellationToken))
-        {
-            foreach ((ulong type, _) in record.Unavailable)
-            {
-                Untold(record.ObjectClass).Add(type);
-            }
-        }
         foreach (ObjectRecord record in backup.Records(cancellationToken))
         {
             PlanObject planned = ToPlanObject(record, 0, ObjectComparison.KeyDigest(record));
@@ -86,18 +78,24 @@ internal sealed class TokenSnapshot
     }
 
     /// <summary>
-    /// Marks what an interrupted restore may have left half made: neither whole nor in the journal's list, and with the name of an object
-    /// of the backup or none at all. The journal may be old, and another program's key that may not leave the token is not ours to remove.
+    /// Marks what an interrupted restore may have left half made: neither whole nor in the journal's list, and an object of the backup as
+    /// far as it says what it is. The journal may be old, and another program's key that may not leave the token is not ours to remove.
     /// </summary>
     public void MarkDebris(RestoreJournal journal)
     {
         var before = new HashSet<string>(journal.UnrecoverableBefore, StringComparer.Ordinal);
-        var names = new HashSet<string>(Backup.Where(o => o.IsWhole).Select(o => o.Identity), StringComparer.Ordinal);
-        Token = [.. Token.Select(o => !o.IsWhole && !before.Contains(o.Fingerprint) && IsLikeDebris(o, names) ? o with { IsDebris = true } : o)];
+        List<PlanObject> restored = [.. Backup.Where(o => o.IsWhole)];
+        Token = [.. Token.Select(o => !o.IsWhole && !before.Contains(o.Fingerprint) && restored.Exists(r => CouldBecome(o.Summary, r.Summary))
+            ? o with { IsDebris = true }
+            : o)];
     }
 
-    private static bool IsLikeDebris(PlanObject o, HashSet<string> names) =>
-        o.Summary is { Label: "", Id: "" } || (names.Contains(o.Identity) && o.Summary.Verdict != Verdict.NotExtractable);
+    private static bool CouldBecome(ObjectSummary half, ObjectSummary whole) =>
+        (half.Class.Length == 0 || half.Class == whole.Class)
+        && (half.KeyType is null || half.KeyType == whole.KeyType)
+        && (half.Label.Length == 0 || half.Label == whole.Label)
+        && (half.Id.Length == 0 || half.Id == whole.Id)
+        && (half is { Label: "", Id: "" } || half.Verdict != Verdict.NotExtractable);
 
     /// <summary>What stands for a key of the token: the same as for the key of the backup that it is.</summary>
     private string KeyDigest(ulong handle, ObjectRecord record, KeyProof proof, SecretBuffer digestKey, CancellationToken cancellationToken)
@@ -139,18 +137,16 @@ internal sealed class TokenSnapshot
 
     private PlanObject ToPlanObject(ObjectRecord record, ulong handle, string keyDigest)
     {
-        _untold.TryGetValue(record.ObjectClass, out HashSet<ulong>? untold);
         bool whole = record.Verdict is Verdict.Captured or Verdict.Inexact && (!record.HasSecret || record.Material is not null);
         return new PlanObject(ObjectSummary.Of(record), ObjectComparison.Identity(record),
-            ObjectComparison.Fingerprint(record, keyDigest, untold, _onlyPresence), handle, whole)
+            ObjectComparison.Fingerprint(record, keyDigest, _onlyPresence), handle, whole)
         {
             IsDestroyable = record.Attributes.Boolean(Cka.Destroyable) != false,
             IsChangeable = ObjectTemplate.IsChangeable(record),
             UniqueKey = ObjectComparison.UniqueKey(record),
             KeyDigest = keyDigest,
+            HasSecret = record.HasSecret,
             Record = _keepRecords ? record : null,
         };
     }
-
-    private HashSet<ulong> Untold(ulong objectClass) => _untold.TryGetValue(objectClass, out HashSet<ulong>? set) ? set : _untold[objectClass] = [];
 }

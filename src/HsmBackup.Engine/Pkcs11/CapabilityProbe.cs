@@ -1,3 +1,4 @@
+using System.Formats.Asn1;
 using System.Security.Cryptography;
 using HsmBackup.Engine.Protection;
 
@@ -11,6 +12,7 @@ internal sealed class CapabilityProbe : IDisposable
 {
     // Not a multiple of 8: the length at which padding conventions differ.
     private const int OddLength = 20;
+    private const int EvenLength = 32;
 
     private static readonly (ulong Mechanism, string Name)[] Candidates =
     [
@@ -71,6 +73,10 @@ internal sealed class CapabilityProbe : IDisposable
         byte[] value = RandomNumberGenerator.GetBytes(OddLength);
         ulong subject = ImportSubject(value, import);
         List<WrapMethod> methods = subject == 0 ? [] : [.. Candidates.Select(c => ProbeSecret(c.Mechanism, c.Name, kek, subject, value)).OfType<WrapMethod>()];
+        if (methods.Count == 0)
+        {
+            methods = ProbeEvenLengths(kek, import);
+        }
         WrapMethod? secrets = methods.FirstOrDefault(m => m.ExactLengths && m.Form != WrapForm.CbcPad)
             ?? methods.FirstOrDefault(m => m.Form != WrapForm.CbcPad) ?? methods.FirstOrDefault();
         _quirks |= secrets is { ExactLengths: false } ? Quirks.WrapRoundsLengths : 0;
@@ -86,6 +92,14 @@ internal sealed class CapabilityProbe : IDisposable
             Quirks = _quirks,
             Findings = _findings,
         };
+    }
+
+    /// <summary>RFC 3394 in its strict form takes multiples of 8 bytes only; such a token still wraps every AES key.</summary>
+    private List<WrapMethod> ProbeEvenLengths(ulong kek, KekImport import)
+    {
+        byte[] value = RandomNumberGenerator.GetBytes(EvenLength);
+        ulong subject = ImportSubject(value, import);
+        return subject == 0 ? [] : [.. Candidates.Select(c => ProbeSecret(c.Mechanism, c.Name, kek, subject, value)).OfType<WrapMethod>()];
     }
 
     private ulong ImportSubject(byte[] value, KekImport import)
@@ -150,7 +164,7 @@ internal sealed class CapabilityProbe : IDisposable
         if (KeyWrap.TryUnwrap3394(_kek.Span, wrapped, plain, out length))
         {
             ReadOnlySpan<byte> content = plain.AsSpan(0, length);
-            return IsZeroPadded(content, value) ? new WrapMethod(WrapForm.Rfc3394, mechanism, false)
+            return content.SequenceEqual(value) || IsZeroPadded(content, value) ? new WrapMethod(WrapForm.Rfc3394, mechanism, false)
                 : IsPkcs7Padded(content, value) ? new WrapMethod(WrapForm.Rfc3394Pkcs7, mechanism, true) : null;
         }
         return null;
@@ -239,10 +253,20 @@ internal sealed class CapabilityProbe : IDisposable
             return WrapForm.CbcPad;
         }
         using var plain = new SecretBuffer(wrapped.Length);
-        return KeyWrap.TryUnwrap5649(_kek.Span, wrapped, plain.Span, out _) ? WrapForm.Rfc5649
-            : KeyWrap.TryUnwrap3394(_kek.Span, wrapped, plain.Span, out int length)
-                ? plain.Span[length - 1] is > 0 and <= 8 ? WrapForm.Rfc3394Pkcs7 : WrapForm.Rfc3394
-                : null;
+        if (KeyWrap.TryUnwrap5649(_kek.Span, wrapped, plain.Span, out _))
+        {
+            return WrapForm.Rfc5649;
+        }
+        if (!KeyWrap.TryUnwrap3394(_kek.Span, wrapped, plain.Span, out int length))
+        {
+            return null;
+        }
+        // PKCS #8 says where it ends; what comes after it tells the two paddings apart.
+        ReadOnlySpan<byte> content = plain.Span[..length];
+        return AsnDecoder.TryReadEncodedValue(content, AsnEncodingRules.BER, out _, out _, out _, out int used)
+            && used < length && content[used..].IndexOfAnyExcept((byte)(length - used)) < 0
+            ? WrapForm.Rfc3394Pkcs7
+            : WrapForm.Rfc3394;
     }
 
     private (ulong Key, ulong PublicKey, ulong KeyType, string Name) GeneratePrivate()

@@ -13,18 +13,14 @@ internal static class ObjectComparison
     /// <summary>A digest that is equal for equal objects.</summary>
     /// <param name="record">The object.</param>
     /// <param name="keyDigest">What stands for its key; see <see cref="KeyDigest"/>.</param>
-    /// <param name="ignoring">Attributes that one side cannot tell.</param>
     /// <param name="onlyPresence">Attributes of which one side can only tell that they are there, by failing to read them.</param>
     public static string Fingerprint(
-        ObjectRecord record, string keyDigest, IReadOnlySet<ulong>? ignoring = null, IReadOnlySet<ulong>? onlyPresence = null)
+        ObjectRecord record, string keyDigest, IReadOnlySet<ulong>? onlyPresence = null)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         foreach (TokenAttribute attribute in Comparable(record).Concat(Unread(record)).OrderBy(a => a.Type))
         {
-            if (ignoring?.Contains(attribute.Type) != true)
-            {
-                Append(hash, onlyPresence?.Contains(attribute.Type) == true ? new TokenAttribute(attribute.Type, []) : attribute);
-            }
+            Append(hash, onlyPresence?.Contains(attribute.Type) == true ? new TokenAttribute(attribute.Type, []) : attribute);
         }
         return Convert.ToHexStringLower(hash.GetHashAndReset()) + keyDigest;
     }
@@ -146,7 +142,7 @@ internal static class ObjectComparison
         return AttributeTable.KindOf(a.Type) switch
         {
             AttributeKind.Boolean when a.Value is [byte b] => b != 0 ? "true" : "false",
-            AttributeKind.Text or AttributeKind.Date => $"'{System.Text.Encoding.UTF8.GetString(a.Value)}'",
+            AttributeKind.Text or AttributeKind.Date => DisplayText.Harmless($"'{System.Text.Encoding.UTF8.GetString(a.Value)}'"),
             AttributeKind.Template => $"a template of {a.Template?.Count ?? 0} attributes",
             // The value of a data object may be a secret of its owner.
             _ when a.Type == Cka.Value => $"{a.Value.Length} bytes",

@@ -78,6 +78,16 @@ public sealed class ObjectReader
             record.Verdict = Verdict.Unreadable;
             record.Reason = missing;
         }
+        else if (FindMissing(record) is { } content)
+        {
+            record.Verdict = Verdict.Unreadable;
+            record.Reason = $"the token does not show its {content}";
+        }
+        else if (Names.OfClass(record.ObjectClass).StartsWith("0x", StringComparison.Ordinal))
+        {
+            record.Verdict = Verdict.Inexact;
+            record.Reason = "its class is not known here, so it may have attributes that were not asked for";
+        }
         else if (Lost(record, AttributeRole.Identity, AttributeRole.Setting) is { } lost)
         {
             record.Verdict = Verdict.Inexact;
@@ -96,6 +106,31 @@ public sealed class ObjectReader
             }
         }
         return null;
+    }
+
+    /// <summary>
+    /// What an object is nothing without. A token that knows an attribute and will not show it answers as if it did not know it, so an
+    /// object without its content would otherwise pass as a whole one.
+    /// </summary>
+    private static string? FindMissing(ObjectRecord record)
+    {
+        ulong[] needed = (record.ObjectClass, record.KeyType) switch
+        {
+            (Cko.Data, _) => [Cka.Value],
+            (Cko.PublicKey, Ckk.Rsa) => [Cka.Modulus, Cka.PublicExponent],
+            (Cko.PublicKey, Ckk.Ec or Ckk.EcEdwards or Ckk.EcMontgomery) => [Cka.EcParams, Cka.EcPoint],
+            (Cko.PublicKey, Ckk.Dsa) => [Cka.Prime, Cka.Subprime, Cka.Base, Cka.Value],
+            (Cko.PublicKey, Ckk.Dh) => [Cka.Prime, Cka.Base, Cka.Value],
+            (Cko.PublicKey, Ckk.MlDsa or Ckk.MlKem or Ckk.SlhDsa) => [Cka.ParameterSet, Cka.Value],
+            _ => [],
+        };
+        if (Array.Find(needed, type => !record.Attributes.Contains(type)) is var missing and not 0)
+        {
+            return Names.OfAttribute(missing);
+        }
+        // A certificate may stand elsewhere, at its URL (PKCS#11 4.6.3).
+        return record.ObjectClass == Cko.Certificate && record.Attributes.Bytes(Cka.Value) is not { Length: > 0 }
+            && record.Attributes.Bytes(Cka.Url) is not { Length: > 0 } ? Names.OfAttribute(Cka.Value) : null;
     }
 
     private static bool IsSecret(AttributeMap known, ulong type) =>

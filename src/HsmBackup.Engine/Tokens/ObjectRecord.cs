@@ -76,7 +76,7 @@ public sealed class ObjectRecord
         string kind = ObjectClass == ulong.MaxValue ? "object of unknown class" : Names.OfClass(ObjectClass);
         string type = KeyType is { } keyType ? " " + Names.OfKeyType(keyType) : "";
         string id = Id.Length > 0 ? $" (id {Id})" : "";
-        return $"{kind}{type} '{Label}'{id}";
+        return DisplayText.Harmless($"{kind}{type} '{Label}'{id}");
     }
 }
 

@@ -10,7 +10,10 @@ $pin = '648219'
 $soPin = '87654321'
 $library = '/usr/lib/softhsm/libsofthsm2.so'
 
-# A secret as the cmdlets take it.
+<#
+.SYNOPSIS
+    A secret as the cmdlets take it.
+#>
 function ConvertTo-TestSecret([string] $Text) {
     $secret = [securestring]::new()
     foreach ($character in $Text.ToCharArray()) { $secret.AppendChar($character) }
@@ -18,12 +21,18 @@ function ConvertTo-TestSecret([string] $Text) {
     $secret
 }
 
-# And back, to look for it where it must not be.
+<#
+.SYNOPSIS
+    The text of a secret, to look for it where it must not be.
+#>
 function ConvertFrom-TestSecret([securestring] $Secret) {
     [Net.NetworkCredential]::new('', $Secret).Password
 }
 
-# Runs a program with the configuration of a token; fails with all that it said if it fails.
+<#
+.SYNOPSIS
+    Runs a program with the configuration of a token; fails with all that it said if it fails.
+#>
 function Invoke-TestProgram {
     [CmdletBinding()]
     param($Token, [string] $Program, [string[]] $ArgumentList)
@@ -42,7 +51,10 @@ function Invoke-TestProgram {
     }
 }
 
-# Makes a token. `Splat` is what the cmdlets take to find it; `Pin` is left out of it on demand.
+<#
+.SYNOPSIS
+    Makes a token. `Splat` is what the cmdlets take to find it.
+#>
 function Initialize-TestToken {
     [CmdletBinding()]
     param([string] $Folder, [string] $Label = 'payments')
@@ -71,13 +83,19 @@ function Invoke-SoftHsmInit($Token) {
         '--init-token', '--free', '--label', $Token.Label, '--pin', $pin, '--so-pin', $soPin)
 }
 
-# The token is lost, and a blank one takes its place.
+<#
+.SYNOPSIS
+    The token is lost, and a blank one takes its place.
+#>
 function Clear-TestToken($Token) {
     $null = Invoke-TestProgram -Token $Token -Program softhsm2-util -ArgumentList '--delete-token', '--token', $Token.Label
     Invoke-SoftHsmInit -Token $Token
 }
 
-# pkcs11-tool, logged in to the token.
+<#
+.SYNOPSIS
+    pkcs11-tool, logged in to the token.
+#>
 function Invoke-Pkcs11Tool {
     [CmdletBinding()]
     param($Token, [Parameter(ValueFromRemainingArguments)] [string[]] $ArgumentList)
@@ -86,14 +104,20 @@ function Invoke-Pkcs11Tool {
         @('--module', $Token.Library, '--token-label', $Token.Label, '--login', '--pin', $pin) + $ArgumentList)
 }
 
-# What pkcs11-tool lists, in an order of its own: the labels and ids of all objects. Handles change, and SoftHSM forgets
-# CKA_VALUE_LEN of a key that was unwrapped.
+<#
+.SYNOPSIS
+    What pkcs11-tool lists, in an order of its own: the labels and ids of all objects. Handles change, and SoftHSM forgets
+    CKA_VALUE_LEN of a key that was unwrapped.
+#>
 function Get-TestObject($Token) {
     Invoke-Pkcs11Tool -Token $Token --list-objects |
         Where-Object { $_ -match '^\S.* [Oo]bject|^  (label|ID):' } | ForEach-Object { $_.Trim() -replace '(?<=^Data object) \d+$' -replace ' length \d+$' }
 }
 
-# Fills a token with one object of each kind, all of which can be backed up. `Folder` gets the files that they were made of.
+<#
+.SYNOPSIS
+    Fills a token with one object of each kind, all of which can be backed up. `Folder` gets the files that they were made of.
+#>
 function Add-TestObject($Token) {
     $folder = $Token.Folder
     $write = @('--write-object')
@@ -118,7 +142,10 @@ function Add-TestObject($Token) {
     Add-TestSecretKey -Token $Token -Label aes -Id '03'
 }
 
-# An AES-256 key with a value that the test knows.
+<#
+.SYNOPSIS
+    An AES-256 key with a value that the test knows.
+#>
 function Add-TestSecretKey($Token, [string] $Label, [string] $Id) {
     $file = "$($Token.Folder)/$Label.bin"
     [IO.File]::WriteAllBytes($file, [Security.Cryptography.RandomNumberGenerator]::GetBytes(32))
@@ -126,12 +153,18 @@ function Add-TestSecretKey($Token, [string] $Label, [string] $Id) {
         '--write-object', $file, '--type', 'secrkey', '--key-type', 'AES:32', '--extractable', '--usage-decrypt', '--id', $Id, '--label', $Label)
 }
 
-# A key that may never leave the token.
+<#
+.SYNOPSIS
+    A key that may never leave the token.
+#>
 function Add-TestFixedKey($Token, [string] $Label = 'fixed', [string] $Id = '0f') {
-    $null = Invoke-Pkcs11Tool -Token $Token --keypairgen --key-type EC:prime256v1 --id $Id --label $Label
+    $null = Invoke-Pkcs11Tool -Token $Token -ArgumentList '--keypairgen', '--key-type', 'EC:prime256v1', '--id', $Id, '--label', $Label
 }
 
-# The command that runs this very PowerShell; as a .NET tool it is not a program of its own.
+<#
+.SYNOPSIS
+    The command that runs this very PowerShell; as a .NET tool it is not a program of its own.
+#>
 function Get-PowerShellCommand {
     $program = Get-Item -Path "$PSHOME/pwsh", "$PSHOME/pwsh.exe" -ErrorAction Ignore | Select-Object -First 1
     $program ? @($program.FullName) : @('dotnet', "$PSHOME/pwsh.dll")
