@@ -38,6 +38,8 @@ public sealed class KillTests(ITestOutputHelper output)
         using var scene = new KillScene(full: false);
         using var trial = new BackupTrial(scene);
         var shim = new KillShim(scene.Host, scene.Folder, trial.Destination, trial.Keys);
+        // Once made, the folder is no step any more.
+        Directory.CreateDirectory(trial.Destination);
         string[] steps = shim.Steps(() => trial.Run());
         for (int step = 1; step <= steps.Length; step++)
         {
