@@ -79,7 +79,7 @@ public static class BackupCatalogue
         {
             return found;
         }
-        foreach (string path in Directory.EnumerateFiles(folder, "*" + BackupFormat.FileExtension).Order(StringComparer.Ordinal))
+        foreach (string path in FilesOf(folder))
         {
             try
             {
@@ -91,6 +91,19 @@ public static class BackupCatalogue
             }
         }
         return found;
+    }
+
+    private static List<string> FilesOf(string folder)
+    {
+        try
+        {
+            return [.. Directory.EnumerateFiles(folder, "*" + BackupFormat.FileExtension).Order(StringComparer.Ordinal)];
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new HsmBackupException(ErrorCode.BackupNotFound, $"The folder '{folder}' cannot be read: {e.Message}",
+                "Check the rights of the account that runs this command.", e) { Target = folder };
+        }
     }
 
     /// <summary>Reads the header of one backup.</summary>

@@ -188,9 +188,24 @@ public static class BackupOperation
         }
     }
 
+    /// <summary>The newest earlier backup that can be read; a file that goes away meanwhile is no reason not to make this one.</summary>
     private static PreviousBackup? FindPrevious(string folder, string clusterId)
     {
-        BackupInfo? newest = BackupCatalogue.List(folder, out _).Where(b => b.ClusterId == clusterId).MaxBy(b => b.BackupId, StringComparer.Ordinal);
-        return newest is not null && BackupId.TryParse(newest.BackupId, out BackupId? id) ? new PreviousBackup(id, newest.ReadDigest()) : null;
+        foreach (BackupInfo earlier in BackupCatalogue.List(folder, out _).Where(b => b.ClusterId == clusterId)
+            .OrderByDescending(b => b.BackupId, StringComparer.Ordinal))
+        {
+            try
+            {
+                if (BackupId.TryParse(earlier.BackupId, out BackupId? id))
+                {
+                    return new PreviousBackup(id, earlier.ReadDigest());
+                }
+            }
+            catch (Exception e) when (FileErrors.Covers(e))
+            {
+                continue;
+            }
+        }
+        return null;
     }
 }

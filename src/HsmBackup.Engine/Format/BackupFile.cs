@@ -62,6 +62,7 @@ public static class BackupFile
     internal static FileStream Open(string path)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
+        if (Pipe.Is(path)) throw FormatErrors.NotABackup(path);
         FileStream file;
         try
         {

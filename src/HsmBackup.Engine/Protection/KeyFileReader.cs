@@ -126,7 +126,7 @@ internal static class KeyFileReader
         return new HsmBackupException(
             ErrorCode.KeyFileSealed,
             $"The key file '{path}' is sealed for {recipients}. {reason}",
-            "Give a certificate with its private key, or open the file where the private key is, with "
+            "Put the certificate with its private key into your personal certificate store, or open the file where the private key is, with "
             + $"openssl cms -decrypt -inform DER -in {quote}{path}{quote} -recip certificate.pem -inkey private-key.pem",
             refusal)
         { Target = path };

@@ -82,7 +82,7 @@ internal static class ObjectTemplate
         AssumedBooleans.TryGetValue(attribute.Type, out bool assumed)
             ? attribute.Value is [byte value] && (value != 0) == assumed
             : attribute.Template is { } template ? template.Count == 0
-            : attribute.Value.Length == 0 || IsZeroNumber(attribute);
+            : attribute.Value.Length == 0 || IsZeroNumber(attribute) || IsDefaultNameHash(attribute);
 
     // The public value of NSS has a rule of its own.
     private static bool IsSetApart(ulong type) => type is Cka.Modifiable or Cka.NssDb;
@@ -95,6 +95,10 @@ internal static class ObjectTemplate
         }
         template.Remove(Cka.WrapWithTrusted);
     }
+
+    /// <summary>CKA_NAME_HASH_ALGORITHM of a certificate is SHA-1 unless said otherwise (PKCS#11 4.6.3); some tokens show that, some do not.</summary>
+    private static bool IsDefaultNameHash(TokenAttribute attribute) =>
+        attribute.Type == Cka.NameHashAlgorithm && new AttributeMap().Set(Cka.NameHashAlgorithm, Ckm.Sha1)[0].SameAs(attribute);
 
     private static bool Belongs(TokenAttribute attribute, ObjectRecord record, bool unwrapped)
     {

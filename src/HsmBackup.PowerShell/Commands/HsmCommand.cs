@@ -62,7 +62,7 @@ public abstract class HsmCommand : PSCmdlet, IDisposable
             work();
             return true;
         }
-        catch (Exception error) when (!MeansStopped(error) && Errors.TryFrom(error, target) is { } record)
+        catch (Exception error) when (!MeansStopped(error) && !MeansLockout(error) && Errors.TryFrom(error, target) is { } record)
         {
             WriteError(record);
             return false;
@@ -98,6 +98,9 @@ public abstract class HsmCommand : PSCmdlet, IDisposable
             _stop.Dispose();
         }
     }
+
+    // A wrong PIN is not sent again for the next item: tokens lock after a few. It ends the command.
+    private static bool MeansLockout(Exception error) => error is HsmBackupException { Code: ErrorCode.PinIncorrect or ErrorCode.PinLocked };
 
     // Work that ends because the user stopped the pipeline is no error.
     private bool MeansStopped(Exception error) =>

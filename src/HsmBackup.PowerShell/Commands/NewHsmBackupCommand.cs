@@ -81,8 +81,9 @@ public sealed class NewHsmBackupCommand : TokenCommand
             File.Delete(result.Path);
             throw new PipelineStoppedException();
         }
-        Tell(result);
+        // The object first: it may carry the only key, and a warning may be made to stop the command.
         WriteObject(new CreatedBackup(result, key?.ToSecureString()));
+        Tell(result);
     }
 
     /// <summary>Refuses, before anything is done, a backup whose key nobody would get to see.</summary>

@@ -131,6 +131,10 @@ public sealed class RestoreHsmClusterCommand : TokenCommand
         {
             WriteWarning($"{missing.Object} is not on the token: the Partial backup does not hold its key.");
         }
+        foreach (RestoredObject unproven in result.Objects.Where(kept => kept is { Action: PlanAction.Keep, Proof: not CheckOutcome.Passed }))
+        {
+            WriteWarning($"{unproven.Object} stayed as it was on the token: the backup has no key to compare it with.");
+        }
         foreach (RestoredObject restored in result.Objects.Where(restored => restored.Differences.Count > 0))
         {
             WriteWarning($"{restored.Object} differs from the backup: {string.Join("; ", restored.Differences)}");

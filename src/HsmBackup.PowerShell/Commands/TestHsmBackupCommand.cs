@@ -69,6 +69,10 @@ public sealed class TestHsmBackupCommand : TokenCommand
     [Parameter(HelpMessage = "Environment variables for the library of the blank token.")]
     public Hashtable? ScratchLibraryEnvironment { get; set; }
 
+    /// <summary>Objects that the backup lists without their keys are no failure.</summary>
+    [Parameter(HelpMessage = "At levels Live and Restore, skip objects that a Partial backup lists without their keys.")]
+    public SwitchParameter AllowPartial { get; set; }
+
     /// <summary>Output is true or false.</summary>
     [Parameter(HelpMessage = "Give only true or false for each backup, and no error for a failed test.")]
     public SwitchParameter Quiet { get; set; }
@@ -132,6 +136,7 @@ public sealed class TestHsmBackupCommand : TokenCommand
             Pin = pin,
             ScratchToken = ScratchToken,
             ScratchPin = scratchPin,
+            AllowPartial = AllowPartial,
         };
         TestResult result = WithProgress((progress, stop) => TestOperation.Run(request, progress, stop));
         WriteVerbose(string.Create(CultureInfo.InvariantCulture,

@@ -183,6 +183,29 @@ public sealed class RestoreOperationTests
         Assert.Equal(["late"], Labels(fixture));
     }
 
+    [Fact]
+    public void A_restore_beside_a_key_that_it_could_not_compare_is_not_called_exact()
+    {
+        using var fixture = new BackupFixture();
+        fixture.Fill(c =>
+        {
+            c.Aes("key", 32);
+            c.Aes("bound", 32, t => t.Set(Cka.Extractable, false));
+        });
+        BackupResult backup = fixture.BackUp(allowPartial: true);
+        using (TokenConnection connection = fixture.Open())
+        {
+            Destroy(connection, "bound");
+            new TokenContent(connection.Session).Secret("bound", Ckk.Aes, Ckm.AesKeyGen, 16, Cka.Encrypt, Cka.Decrypt, t => t.Set(Cka.Id, [0xA0, 0, 2]));
+        }
+
+        RestoreResult result = fixture.Restore(backup, change: r => r with { AllowPartial = true });
+
+        Assert.False(result.Exact);
+        Assert.Equal(1, result.Proven);
+        Assert.Equal(2, result.Kept);
+    }
+
     private static void Destroy(TokenConnection connection, string label)
     {
         foreach (ulong handle in connection.Session.FindObjects(new AttributeMap().Set(Cka.Label, label)))

@@ -73,8 +73,52 @@ public sealed class TestOperationTests
         Assert.Contains(result.Checks, c => c is { Name: "Live", Outcome: CheckOutcome.NotRun });
     }
 
-    private static TestResult Test(BackupFixture fixture, BackupResult backup, TestLevel level, OneTimeKey? key = null) => TestOperation.Run(
-        new TestRequest { Path = backup.Path, Level = level, Key = key ?? backup.Key, Token = fixture.Token.Address, Pin = fixture.Token.Pin },
+    [Theory]
+    [InlineData(TestLevel.Live)]
+    [InlineData(TestLevel.Restore)]
+    public void A_partial_backup_passes_only_where_that_was_accepted(TestLevel level)
+    {
+        using var fixture = new BackupFixture();
+        fixture.Fill(c =>
+        {
+            c.Aes("key", 32);
+            c.Aes("bound", 32, t => t.Set(Cka.Extractable, false));
+        });
+        BackupResult backup = fixture.BackUp(allowPartial: true);
+
+        Assert.False(Test(fixture, backup, level).Passed);
+        TestResult accepted = Test(fixture, backup, level, allowPartial: true);
+        Assert.True(accepted.Passed, Describe(accepted));
+        Assert.Contains("Partial", accepted.Summary, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_test_that_proves_no_object_does_not_pass()
+    {
+        using var fixture = new BackupFixture();
+        fixture.Fill(c => c.Aes("bound", 32, t => t.Set(Cka.Extractable, false)));
+        BackupResult backup = fixture.BackUp(allowPartial: true);
+
+        Assert.False(Test(fixture, backup, TestLevel.Live, allowPartial: true).Passed);
+    }
+
+    [Fact]
+    public void A_key_that_cannot_be_compared_is_not_called_equal()
+    {
+        using var fixture = new BackupFixture();
+        fixture.Fill(c => c.Aes("bound", 32, t => t.Set(Cka.Extractable, false)));
+        BackupResult backup = fixture.BackUp(allowPartial: true);
+
+        CompareResult result = CompareOperation.Run(
+            new CompareRequest { ReferencePath = backup.Path, ReferenceKey = backup.Key!, Token = fixture.Token.Address, Pin = fixture.Token.Pin },
+            null, CancellationToken.None);
+
+        Assert.False(result.Equal);
+        Assert.Equal(CompareSide.NotComparable, Assert.Single(result.Objects).Side);
+    }
+
+    private static TestResult Test(BackupFixture fixture, BackupResult backup, TestLevel level, OneTimeKey? key = null, bool allowPartial = false) => TestOperation.Run(
+        new TestRequest { Path = backup.Path, Level = level, Key = key ?? backup.Key, Token = fixture.Token.Address, Pin = fixture.Token.Pin, AllowPartial = allowPartial },
         null, CancellationToken.None);
 
     private static string Describe(TestResult result) =>

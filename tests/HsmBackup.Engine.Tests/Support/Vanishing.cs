@@ -4,7 +4,7 @@ using HsmBackup.Engine.Tokens;
 namespace HsmBackup.Engine.Tests.Support;
 
 /// <summary>Takes a SoftHSM token away while it is in use, as a network takes an HSM away, and brings it back.</summary>
-internal sealed class Vanishing(ScratchToken token)
+internal sealed class Vanishing(ITestToken token)
 {
     private readonly string _folder = Path.Combine(Path.GetDirectoryName(token.Address.Library.Path)!, "tokens");
 
