@@ -18,7 +18,7 @@ public sealed record ObjectSummary(int Index, string Class, string? KeyType, str
         record.Index,
         record.ObjectClass == ulong.MaxValue ? "" : Names.OfClass(record.ObjectClass),
         record.KeyType is { } keyType ? Names.OfKeyType(keyType) : null,
-        DisplayText.Harmless(record.Label), record.Id, record.Verdict, record.Reason);
+        record.PrintableLabel, record.Id, record.Verdict, record.Reason);
 
     /// <inheritdoc/>
     public override string ToString() => (Class.Length == 0 ? "unreadable object" : Class)

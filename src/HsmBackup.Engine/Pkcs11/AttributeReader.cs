@@ -33,6 +33,7 @@ internal sealed unsafe class AttributeReader : IDisposable
     internal const int LongestValue = 2 * 1024 * 1024;
 
     private readonly Pkcs11Session _session;
+    private readonly List<(AttributeList.Entry Entry, int Length)> _pending = [];
     private byte* _memory;
     private nuint _capacity;
 
@@ -40,16 +41,16 @@ internal sealed unsafe class AttributeReader : IDisposable
 
     /// <summary>Reads attributes of an object.</summary>
     /// <param name="handle">The object.</param>
-    /// <param name="types">The attributes to ask for; no one twice.</param>
+    /// <param name="list">The attributes to ask for.</param>
     /// <param name="skip">Called between the two reads with what is known so far; true leaves an attribute's value where it is (secrets).</param>
     /// <exception cref="Pkcs11Exception">The object cannot be read at all.</exception>
-    public AttributeReading Read(ulong handle, ReadOnlySpan<ulong> types, Func<AttributeMap, ulong, bool>? skip = null)
+    public AttributeReading Read(ulong handle, AttributeList list, Func<AttributeMap, ulong, bool>? skip = null)
     {
         var reading = new AttributeReading();
-        ulong rv = TryRead(handle, types, skip, reading);
+        ulong rv = TryRead(handle, list.Entries, skip, reading);
         if (rv != Ckr.Ok)
         {
-            ReadOneByOne(handle, types, skip, reading, rv);
+            ReadOneByOne(handle, list.Entries, skip, reading, rv);
         }
         return reading;
     }
@@ -70,36 +71,28 @@ internal sealed unsafe class AttributeReader : IDisposable
     /// </summary>
     private static bool IsPerAttribute(ulong rv) => rv is Ckr.Ok or Ckr.AttributeSensitive or Ckr.AttributeTypeInvalid;
 
-    /// <summary>The length that a value of this type always has on this machine; 0 where it varies.</summary>
-    private static int FixedLength(ulong type) => AttributeTable.KindOf(type) switch
+    private ulong TryRead(
+        ulong handle, ReadOnlySpan<AttributeList.Entry> entries, Func<AttributeMap, ulong, bool>? skip, AttributeReading reading)
     {
-        AttributeKind.Boolean => 1,
-        AttributeKind.MechanismList or AttributeKind.NumberList => 0,
-        _ when AttributeTable.IsNumeric(type) => sizeof(CULong),
-        _ => 0,
-    };
-
-    private ulong TryRead(ulong handle, ReadOnlySpan<ulong> types, Func<AttributeMap, ulong, bool>? skip, AttributeReading reading)
-    {
-        int header = types.Length * sizeof(CK_ATTRIBUTE);
-        Reserve((nuint)(header + (types.Length * FixedSlot)));
+        int header = entries.Length * sizeof(CK_ATTRIBUTE);
+        Reserve((nuint)(header + (entries.Length * FixedSlot)));
         var array = (CK_ATTRIBUTE*)_memory;
         byte* slots = _memory + header;
-        for (int i = 0; i < types.Length; i++)
+        for (int i = 0; i < entries.Length; i++)
         {
-            int length = FixedLength(types[i]);
-            array[i].type = new CULong((nuint)types[i]);
+            int length = entries[i].FixedLength;
+            array[i].type = new CULong((nuint)entries[i].Type);
             array[i].pValue = length == 0 ? null : slots + (i * FixedSlot);
             array[i].ulValueLen = new CULong((nuint)length);
         }
-        ulong rv = _session.GetAttributeValue(handle, array, types.Length);
+        ulong rv = _session.GetAttributeValue(handle, array, entries.Length);
         if (!IsPerAttribute(rv))
         {
             return rv;
         }
-
-        var pending = new List<(ulong Type, int Length)>();
-        for (int i = 0; i < types.Length; i++)
+        // First what is there, because whether to take the rest is judged by it.
+        _pending.Clear();
+        for (int i = 0; i < entries.Length; i++)
         {
             ulong length = Extend(array[i].ulValueLen);
             if (length == Unavailable)
@@ -108,126 +101,155 @@ internal sealed unsafe class AttributeReader : IDisposable
             }
             if (length > (ulong)LongestValue)
             {
-                reading.TooLong.Add((types[i], length));
+                reading.TooLong.Add((entries[i].Type, length));
             }
-            else if (array[i].pValue != null && length > (ulong)FixedLength(types[i]))
+            else if (array[i].pValue != null && length > (ulong)entries[i].FixedLength)
             {
                 // More than there was room for, and yet not called too much: what stands there is not its value.
-                reading.Failed.Add((types[i], Ckr.BufferTooSmall));
+                reading.Failed.Add((entries[i].Type, Ckr.BufferTooSmall));
             }
             else if (array[i].pValue != null || length == 0)
             {
-                Add(reading, types[i], array[i].pValue, checked((int)length));
+                Add(reading, entries[i], array[i].pValue, checked((int)length));
             }
             else
             {
-                pending.Add((types[i], checked((int)length)));
+                _pending.Add((entries[i], checked((int)length)));
             }
         }
         if (skip is not null)
         {
-            pending.RemoveAll(p => skip(reading.Attributes, p.Type));
+            _pending.RemoveAll(p => skip(reading.Attributes, p.Entry.Type));
         }
-        foreach ((ulong type, int length) in pending.Where(p => AttributeTable.KindOf(p.Type) == AttributeKind.Template).ToArray())
-        {
-            reading.Attributes.Set(new TokenAttribute(type, [], ReadTemplate(handle, type, length)));
-            pending.Remove((type, length));
-        }
-        return pending.Count == 0 ? Ckr.Ok : ReadValues(handle, pending, reading);
+        ReadTemplates(handle, reading);
+        return _pending.Count == 0 ? Ckr.Ok : ReadValues(handle, reading);
     }
 
     /// <summary>The second call: values whose lengths the first one told.</summary>
-    private ulong ReadValues(ulong handle, List<(ulong Type, int Length)> pending, AttributeReading reading)
+    private ulong ReadValues(ulong handle, AttributeReading reading)
     {
-        int header = pending.Count * sizeof(CK_ATTRIBUTE);
-        Reserve((nuint)(header + pending.Sum(p => p.Length)));
+        int header = _pending.Count * sizeof(CK_ATTRIBUTE);
+        int total = 0;
+        foreach ((_, int length) in _pending)
+        {
+            total += length;
+        }
+        Reserve((nuint)(header + total));
         var array = (CK_ATTRIBUTE*)_memory;
         byte* next = _memory + header;
-        for (int i = 0; i < pending.Count; i++)
+        for (int i = 0; i < _pending.Count; i++)
         {
-            array[i].type = new CULong((nuint)pending[i].Type);
+            array[i].type = new CULong((nuint)_pending[i].Entry.Type);
             array[i].pValue = next;
-            array[i].ulValueLen = new CULong((nuint)pending[i].Length);
-            next += pending[i].Length;
+            array[i].ulValueLen = new CULong((nuint)_pending[i].Length);
+            next += _pending[i].Length;
         }
-        ulong rv = _session.GetAttributeValue(handle, array, pending.Count);
+        ulong rv = _session.GetAttributeValue(handle, array, _pending.Count);
         if (!IsPerAttribute(rv))
         {
             return rv;
         }
-        for (int i = 0; i < pending.Count; i++)
+        for (int i = 0; i < _pending.Count; i++)
         {
             ulong length = Extend(array[i].ulValueLen);
-            if (length == Unavailable || length > (ulong)pending[i].Length)
+            if (length == Unavailable || length > (ulong)_pending[i].Length)
             {
                 // It had a length a moment ago: changed or refused in between. Say so instead of dropping it.
-                reading.Failed.Add((pending[i].Type, rv == Ckr.Ok ? Ckr.GeneralError : rv));
+                reading.Failed.Add((_pending[i].Entry.Type, rv == Ckr.Ok ? Ckr.GeneralError : rv));
                 continue;
             }
-            Add(reading, pending[i].Type, array[i].pValue, checked((int)length));
+            Add(reading, _pending[i].Entry, array[i].pValue, checked((int)length));
         }
         // The memory is kept for the next object, and this one may have shown its key.
-        new Span<byte>(_memory + header, checked((int)(next - _memory) - header)).Clear();
+        new Span<byte>(_memory + header, total).Clear();
         return Ckr.Ok;
     }
 
-    /// <summary>CKA_WRAP_TEMPLATE and its like: an array of attributes inside an attribute takes two calls of its own.</summary>
-    private AttributeMap ReadTemplate(ulong handle, ulong type, int length)
+    private void ReadTemplates(ulong handle, AttributeReading reading)
     {
-        int count = length / sizeof(CK_ATTRIBUTE);
-        var inner = new CK_ATTRIBUTE[count];
+        for (int i = _pending.Count - 1; i >= 0; i--)
+        {
+            (AttributeList.Entry entry, int length) = _pending[i];
+            if (entry.Kind == AttributeKind.Template)
+            {
+                ulong rv = TryReadTemplate(handle, entry.Type, length, out AttributeMap template);
+                if (rv == Ckr.Ok)
+                {
+                    reading.Attributes.Set(new TokenAttribute(entry.Type, [], template));
+                }
+                else
+                {
+                    reading.Failed.Add((entry.Type, rv));
+                }
+                _pending.RemoveAt(i);
+            }
+        }
+    }
+
+    /// <summary>CKA_WRAP_TEMPLATE and its like: an array of attributes inside an attribute takes two calls of its own.</summary>
+    private ulong TryReadTemplate(ulong handle, ulong type, int length, out AttributeMap template)
+    {
+        template = [];
+        var inner = new CK_ATTRIBUTE[length / sizeof(CK_ATTRIBUTE)];
         var outer = new CK_ATTRIBUTE { type = new CULong((nuint)type) };
-        var map = new AttributeMap();
         fixed (CK_ATTRIBUTE* array = inner)
         {
             outer.pValue = array;
-            outer.ulValueLen = new CULong((nuint)(count * sizeof(CK_ATTRIBUTE)));
+            outer.ulValueLen = new CULong((nuint)(inner.Length * sizeof(CK_ATTRIBUTE)));
             ulong rv = _session.GetAttributeValue(handle, &outer, 1);
-            int total = rv == Ckr.Ok ? inner.Sum(a => Extend(a.ulValueLen) == Unavailable ? 0 : checked((int)a.ulValueLen.Value)) : 0;
-            byte* values = (byte*)NativeMemory.AllocZeroed((nuint)total + 1);
+            // A length that nobody believes: either the token is wrong about it, or it gave something else than attributes.
+            if (rv != Ckr.Ok || inner.Any(a => a.ulValueLen.Value > LongestValue))
+            {
+                return rv != Ckr.Ok ? rv : Ckr.AttributeValueInvalid;
+            }
+            byte* values = (byte*)NativeMemory.AllocZeroed((nuint)inner.Sum(a => (long)a.ulValueLen.Value) + 1);
             try
             {
                 byte* next = values;
-                for (int i = 0; i < count && rv == Ckr.Ok; i++)
+                for (int i = 0; i < inner.Length; i++)
                 {
                     array[i].pValue = next;
-                    next += Extend(array[i].ulValueLen) == Unavailable ? 0 : checked((int)array[i].ulValueLen.Value);
+                    next += array[i].ulValueLen.Value;
                 }
-                rv = rv == Ckr.Ok ? _session.GetAttributeValue(handle, &outer, 1) : rv;
-                if (rv != Ckr.Ok)
+                CK_ATTRIBUTE[] asked = [.. inner];
+                rv = _session.GetAttributeValue(handle, &outer, 1);
+                for (int i = 0; i < inner.Length && rv == Ckr.Ok; i++)
                 {
-                    throw new Pkcs11Exception(nameof(FunctionIndex.C_GetAttributeValue), rv);
+                    // NSS stores the array as it stands, with the addresses that it had in the process which made the object.
+                    rv = array[i].pValue == asked[i].pValue && array[i].ulValueLen.Value <= asked[i].ulValueLen.Value ? Ckr.Ok : Ckr.AttributeValueInvalid;
                 }
-                foreach (CK_ATTRIBUTE a in inner)
+                for (int i = 0; i < inner.Length && rv == Ckr.Ok; i++)
                 {
-                    map.Set(new TokenAttribute(a.type.Value, Canonical(a.type.Value, a.pValue, checked((int)a.ulValueLen.Value))));
+                    ulong innerType = array[i].type.Value;
+                    template.Set(new TokenAttribute(
+                        innerType, Canonical(AttributeList.Entry.Of(innerType), array[i].pValue, checked((int)array[i].ulValueLen.Value))));
                 }
+                return rv;
             }
             finally
             {
                 NativeMemory.Free(values);
             }
         }
-        return map;
     }
 
     /// <summary>
     /// Where one attribute spoils the call (SoftHSM: dates of private objects), the others are still wanted. If not even the
     /// class can be read, it is the object that fails and not an attribute.
     /// </summary>
-    private void ReadOneByOne(
-        ulong handle, ReadOnlySpan<ulong> types, Func<AttributeMap, ulong, bool>? skip, AttributeReading reading, ulong cause)
+    private void ReadOneByOne(ulong handle, ReadOnlySpan<AttributeList.Entry> entries, Func<AttributeMap, ulong, bool>? skip,
+        AttributeReading reading, ulong cause)
     {
-        foreach (ulong type in types)
+        for (int i = 0; i < entries.Length; i++)
         {
-            if (reading.Attributes.Contains(type))
+            if (reading.Attributes.Contains(entries[i].Type))
             {
                 continue;
             }
-            ulong rv = TryRead(handle, [type], skip, reading);
+            ulong rv = TryRead(handle, entries.Slice(i, 1), skip, reading);
             if (rv != Ckr.Ok)
             {
-                reading.Failed.Add((type, rv));
+                reading.Failed.Add((entries[i].Type, rv));
             }
         }
         if (reading.Attributes.Count == 0)
@@ -236,22 +258,21 @@ internal sealed unsafe class AttributeReader : IDisposable
         }
     }
 
-    private static void Add(AttributeReading reading, ulong type, void* value, int length) =>
-        reading.Attributes.Set(AttributeTable.KindOf(type) == AttributeKind.Template
-            ? new TokenAttribute(type, [], [])
-            : new TokenAttribute(type, Canonical(type, value, length)));
+    private static void Add(AttributeReading reading, AttributeList.Entry entry, void* value, int length) =>
+        reading.Attributes.Set(entry.Kind == AttributeKind.Template
+            ? new TokenAttribute(entry.Type, [], [])
+            : new TokenAttribute(entry.Type, Canonical(entry, value, length)));
 
-    private static byte[] Canonical(ulong type, void* value, int length)
+    private static byte[] Canonical(AttributeList.Entry entry, void* value, int length)
     {
         if (length == 0)
         {
             return [];
         }
         var native = new ReadOnlySpan<byte>(value, length);
-        if (!AttributeTable.IsNumeric(type) || length % sizeof(CULong) != 0 || (sizeof(CULong) == 8 && BitConverter.IsLittleEndian))
+        if (!entry.IsNumeric || length % sizeof(CULong) != 0 || (sizeof(CULong) == 8 && BitConverter.IsLittleEndian))
         {
-            bool secret = AttributeTable.Find(type)?.Role == AttributeRole.SecretComponent;
-            byte[] bytes = GC.AllocateUninitializedArray<byte>(length, pinned: secret);
+            byte[] bytes = GC.AllocateUninitializedArray<byte>(length, pinned: entry.IsSecret);
             native.CopyTo(bytes);
             return bytes;
         }

@@ -85,8 +85,11 @@ public sealed unsafe partial class Pkcs11Session
     public AttributeMap GetAttributes(ulong handle, params ReadOnlySpan<ulong> types) => ReadAttributes(handle, types).Attributes;
 
     /// <summary>Reads attributes of an object; see <see cref="AttributeReader.Read"/>.</summary>
-    internal AttributeReading ReadAttributes(ulong handle, ReadOnlySpan<ulong> types, Func<AttributeMap, ulong, bool>? skip = null) =>
-        _reader.Read(handle, types, skip);
+    internal AttributeReading ReadAttributes(ulong handle, params ReadOnlySpan<ulong> types) => ReadAttributes(handle, new AttributeList(types));
+
+    /// <summary>Reads attributes of an object; see <see cref="AttributeReader.Read"/>.</summary>
+    internal AttributeReading ReadAttributes(ulong handle, AttributeList list, Func<AttributeMap, ulong, bool>? skip = null) =>
+        _reader.Read(handle, list, skip);
 
     internal ulong GetAttributeValue(ulong handle, CK_ATTRIBUTE* attributes, int count) =>
         ((delegate* unmanaged[Cdecl]<CULong, CULong, CK_ATTRIBUTE*, CULong, CULong>)

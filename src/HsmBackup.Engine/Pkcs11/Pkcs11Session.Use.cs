@@ -91,6 +91,8 @@ public sealed unsafe partial class Pkcs11Session
         if (rv == Ckr.Ok && pin.Length > 0)
         {
             rv = TryLogin(Cku.ContextSpecific, pin);
+            // NSS knows no login for one operation; it shows the attribute and does not heed it.
+            rv = rv == Ckr.UserAlreadyLoggedIn ? Ckr.Ok : rv;
         }
         if (rv != Ckr.Ok)
         {

@@ -11,7 +11,7 @@ namespace HsmBackup.Engine.Tokens;
 /// </summary>
 internal static class HostUnwrap
 {
-    /// <summary>The value of a secret key, or the PKCS #8 PrivateKeyInfo of a private key; null where the form has none or it does not unwrap.</summary>
+    /// <summary>The value of a secret key, or the PKCS #8 PrivateKeyInfo of a private key; null where it does not unwrap, or has no such form.</summary>
     /// <param name="record">The key.</param>
     /// <param name="kek">The KEK.</param>
     /// <param name="iv">The backup's IV.</param>
@@ -20,9 +20,13 @@ internal static class HostUnwrap
     public static SecretBuffer? Open(
         ObjectRecord record, SecretBuffer kek, byte[] iv, IReadOnlyDictionary<int, byte[]> transportKeys, WrapForm transportForm)
     {
-        if (record.Material is not { Form: not WrapForm.Value } material)
+        if (record.Material is not { } material)
         {
             return null;
+        }
+        if (material.Form == WrapForm.Value)
+        {
+            return record.ObjectClass == Cko.SecretKey && material.Values?.Bytes(Cka.Value) is { } value ? SecretBuffer.CopyOf(value) : null;
         }
         if (material.Form == WrapForm.RsaOaep)
         {

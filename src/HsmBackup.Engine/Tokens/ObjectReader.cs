@@ -1,4 +1,3 @@
-using System.Collections.Immutable;
 using System.Security.Cryptography;
 using HsmBackup.Engine.Pkcs11;
 
@@ -12,12 +11,12 @@ public sealed class ObjectReader
 {
     // Every attribute that the usual kinds of object have, so that one read serves without knowing the class beforehand. A token
     // answers quickly that it does not know one; looking the class up first would cost a call for each object.
-    private static readonly ImmutableArray<ulong> Usual = CollectUsual();
-    private static readonly ImmutableArray<ulong> UsualOfNss = Usual.Insert(Usual.IndexOf(Cka.AllowedMechanisms), Cka.NssDb);
+    private static readonly AttributeList Usual = CollectUsual();
+    private static readonly AttributeList UsualOfNss = Usual.With(Cka.NssDb, before: Cka.AllowedMechanisms);
 
     private readonly Pkcs11Session _session;
     private readonly KeyEncryptionKey _kek;
-    private readonly Quirks _quirks;
+    private readonly Dictionary<(ulong Class, ulong KeyType, ulong CertificateType), AttributeList?> _unusual = [];
     private readonly bool _forComparison;
 
     /// <summary>A reader that captures keys under a KEK.</summary>
@@ -28,9 +27,12 @@ public sealed class ObjectReader
     {
         _session = connection.Session;
         _kek = kek;
-        _quirks = kek.Capabilities.Quirks;
+        FirstRead = kek.Capabilities.Quirks.HasFlag(Quirks.UnwrapNeedsNssDb) ? UsualOfNss : Usual;
         _forComparison = forComparison;
     }
+
+    /// <summary>What every object is asked for.</summary>
+    internal AttributeList FirstRead { get; }
 
     /// <summary>Reads one object with its key.</summary>
     public ObjectRecord Capture(ulong handle)
@@ -49,7 +51,7 @@ public sealed class ObjectReader
         AttributeReading reading;
         try
         {
-            reading = _session.ReadAttributes(handle, (_quirks.HasFlag(Quirks.UnwrapNeedsNssDb) ? UsualOfNss : Usual).AsSpan(), IsSecret);
+            reading = _session.ReadAttributes(handle, FirstRead, IsSecret);
             ReadUnusual(handle, reading);
         }
         catch (Pkcs11Exception e) when (!IsTokenGone(e.ReturnValue))
@@ -145,17 +147,15 @@ public sealed class ObjectReader
         }
         ulong keyType = reading.Attributes.Number(Cka.KeyType) ?? ulong.MaxValue;
         ulong certificateType = reading.Attributes.Number(Cka.CertificateType) ?? ulong.MaxValue;
-        List<ulong>? missing = null;
-        foreach (ulong type in ObjectAttributes.For(objectClass, keyType, certificateType))
+        if (!_unusual.TryGetValue((objectClass, keyType, certificateType), out AttributeList? unusual))
         {
-            if (!Usual.Contains(type))
-            {
-                (missing ??= []).Add(type);
-            }
+            ulong[] missing = [.. ObjectAttributes.For(objectClass, keyType, certificateType).ToArray().Where(t => !Usual.Contains(t))];
+            unusual = missing.Length == 0 ? null : new AttributeList([Cka.Class, .. missing]);
+            _unusual.Add((objectClass, keyType, certificateType), unusual);
         }
-        if (missing is not null)
+        if (unusual is not null)
         {
-            AttributeReading more = _session.ReadAttributes(handle, [Cka.Class, .. missing], IsSecret);
+            AttributeReading more = _session.ReadAttributes(handle, unusual, IsSecret);
             foreach (TokenAttribute attribute in more.Attributes)
             {
                 reading.Attributes.Set(attribute);
@@ -307,9 +307,8 @@ public sealed class ObjectReader
     private static bool IsTokenGone(ulong rv) => rv is Ckr.DeviceRemoved or Ckr.TokenNotPresent or Ckr.SessionClosed
         or Ckr.SessionHandleInvalid or Ckr.CryptokiNotInitialized or Ckr.UserNotLoggedIn;
 
-    private static ImmutableArray<ulong> CollectUsual()
+    private static AttributeList CollectUsual()
     {
-        var seen = new HashSet<ulong>();
         (ulong Class, ulong KeyType)[] kinds =
         [
             (Cko.Data, ulong.MaxValue), (Cko.Certificate, ulong.MaxValue),
@@ -317,23 +316,18 @@ public sealed class ObjectReader
             (Cko.PrivateKey, Ckk.Rsa), (Cko.PrivateKey, Ckk.Ec), (Cko.PrivateKey, Ckk.Dsa), (Cko.PrivateKey, Ckk.Dh),
             (Cko.SecretKey, Ckk.Aes),
         ];
-        var types = ImmutableArray.CreateBuilder<ulong>();
         // First, because the others are judged by them while they come in.
-        foreach (ulong type in (ulong[])[Cka.Class, Cka.KeyType, Cka.CertificateType, Cka.Private])
-        {
-            seen.Add(type);
-            types.Add(type);
-        }
+        List<ulong> types = [Cka.Class, Cka.KeyType, Cka.CertificateType, Cka.Private];
         foreach ((ulong objectClass, ulong keyType) in kinds)
         {
             foreach (ulong type in ObjectAttributes.For(objectClass, keyType, Ckc.X509))
             {
-                if (seen.Add(type))
+                if (!types.Contains(type))
                 {
                     types.Add(type);
                 }
             }
         }
-        return types.ToImmutable();
+        return new AttributeList([.. types]);
     }
 }

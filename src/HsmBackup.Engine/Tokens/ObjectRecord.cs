@@ -54,6 +54,9 @@ public sealed class ObjectRecord
     /// <summary>The label; empty where it has none.</summary>
     public string Label => Attributes.Text(Cka.Label) ?? "";
 
+    /// <summary>The label for people. It may hold anything that a user of the token put there; a terminal must not obey it.</summary>
+    public string PrintableLabel => DisplayText.Harmless(Label);
+
     /// <summary>CKA_ID in hex; empty where it has none.</summary>
     public string Id => Convert.ToHexStringLower(Attributes.Bytes(Cka.Id) ?? []);
 
@@ -76,7 +79,7 @@ public sealed class ObjectRecord
         string kind = ObjectClass == ulong.MaxValue ? "object of unknown class" : Names.OfClass(ObjectClass);
         string type = KeyType is { } keyType ? " " + Names.OfKeyType(keyType) : "";
         string id = Id.Length > 0 ? $" (id {Id})" : "";
-        return DisplayText.Harmless($"{kind}{type} '{Label}'{id}");
+        return $"{kind}{type} '{PrintableLabel}'{id}";
     }
 }
 

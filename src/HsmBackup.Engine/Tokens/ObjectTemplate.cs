@@ -24,7 +24,8 @@ internal static class ObjectTemplate
     /// <param name="onToken">False for a trial as a session object.</param>
     /// <param name="quirks">What the token wants otherwise.</param>
     /// <param name="publicValue">The public value of an EC or DSA private key, for tokens that want it; null where it is not known.</param>
-    public static AttributeMap For(ObjectRecord record, bool onToken, Quirks quirks, byte[]? publicValue = null)
+    /// <param name="opened">True to make a key that may not leave as one that may, until it is proven.</param>
+    public static AttributeMap For(ObjectRecord record, bool onToken, Quirks quirks, byte[]? publicValue = null, bool opened = false)
     {
         bool unwrapped = record.Material is { Form: not WrapForm.Value };
         AttributeMap template = new AttributeMap().Set(Cka.Class, record.ObjectClass);
@@ -48,10 +49,9 @@ internal static class ObjectTemplate
         {
             template.Set(Cka.NssDb, publicValue);
         }
-        if (unwrapped && IsChangeable(record))
+        if (opened)
         {
-            // Closed only when it is proven: what may not be wrapped cannot be wrapped again to be compared.
-            OpenForProof(template);
+            Open(template);
         }
         // Last, because SoftHSM applies a template in order and would refuse everything after it.
         if (!IsChangeable(record))
@@ -70,6 +70,10 @@ internal static class ObjectTemplate
         quirks.HasFlag(Quirks.IdentifierIsUnique) && IsChangeable(record)
         && record.ObjectClass is Cko.PublicKey or Cko.PrivateKey or Cko.SecretKey && record.Id.Length > 0;
 
+    /// <summary>True for a key that its own attributes keep from being wrapped, on a token that heeds them.</summary>
+    public static bool IsClosed(ObjectRecord record) => record.Material is { Form: not WrapForm.Value }
+        && (record.Attributes.Boolean(Cka.Extractable) == false || record.Attributes.Boolean(Cka.WrapWithTrusted) == true);
+
     /// <summary>False where CKA_MODIFIABLE is.</summary>
     public static bool IsChangeable(ObjectRecord record) => record.Attributes.Boolean(Cka.Modifiable) != false;
 
@@ -83,7 +87,7 @@ internal static class ObjectTemplate
     // The public value of NSS has a rule of its own.
     private static bool IsSetApart(ulong type) => type is Cka.Modifiable or Cka.NssDb;
 
-    private static void OpenForProof(AttributeMap template)
+    private static void Open(AttributeMap template)
     {
         if (template.Boolean(Cka.Extractable) == false)
         {

@@ -16,6 +16,7 @@ internal sealed class ObjectWriter
     private readonly HostKeys? _host;
     private readonly Dictionary<(ulong Class, ulong? KeyType), HashSet<ulong>> _refused = [];
     private readonly HashSet<ulong> _foreign;
+    private bool _heedsClosedKeys;
 
     /// <summary>A writer for one backup.</summary>
     /// <param name="connection">The token, open for writing.</param>
@@ -42,6 +43,11 @@ internal sealed class ObjectWriter
         if (handle == 0)
         {
             throw new Pkcs11Exception(function, rv);
+        }
+        if (ObjectTemplate.IsClosed(record) && _kek.MethodFor(record.ObjectClass) is { } method)
+        {
+            // The key came of a token that wraps such keys all the same (NSS); this one may not, and then could not prove it.
+            _heedsClosedKeys |= _kek.TryWrap(method, handle, out _) is Ckr.KeyUnextractable or Ckr.KeyNotWrappable;
         }
         _session.TryDestroyObject(handle);
     }
@@ -90,7 +96,8 @@ internal sealed class ObjectWriter
     /// <param name="rv">What it returned.</param>
     private ulong Make(ObjectRecord record, IReadOnlySet<ulong>? known, out string function, out ulong rv)
     {
-        AttributeMap template = ObjectTemplate.For(record, known is not null, _kek.Capabilities.Quirks, PublicValueOf(record));
+        bool opened = _heedsClosedKeys && ObjectTemplate.IsClosed(record) && ObjectTemplate.IsChangeable(record);
+        AttributeMap template = ObjectTemplate.For(record, known is not null, _kek.Capabilities.Quirks, PublicValueOf(record), opened);
         if (_refused.TryGetValue((record.ObjectClass, record.KeyType), out HashSet<ulong>? refused))
         {
             foreach (ulong type in refused)
@@ -106,7 +113,7 @@ internal sealed class ObjectWriter
     private ulong Negotiate(
         ObjectRecord record, AttributeMap template, HashSet<ulong> refused, IReadOnlySet<ulong>? known, ref ulong rv, ref string function)
     {
-        List<ulong> optional = [.. template.Select(a => a.Type).Where(IsOptional)];
+        List<ulong> optional = [.. template.Where(IsOptional).Select(a => a.Type)];
         foreach (ulong type in optional)
         {
             AttributeMap without = template.Copy();
@@ -197,9 +204,12 @@ internal sealed class ObjectWriter
         or Ckr.TemplateInconsistent or Ckr.GeneralError or Ckr.UserNotLoggedIn;
 
     /// <summary>Never left out: what the object is, where it lives, and what keeps its key inside.</summary>
-    private static bool IsOptional(ulong type) => type is not (Cka.Class or Cka.KeyType or Cka.CertificateType or Cka.Token or Cka.Private
-        or Cka.Label or Cka.Id or Cka.Sensitive or Cka.NssDb)
-        && AttributeTable.Find(type)?.Role is AttributeRole.Setting or AttributeRole.Identity;
+    private static bool IsOptional(TokenAttribute attribute) => attribute.Type switch
+    {
+        Cka.Class or Cka.KeyType or Cka.CertificateType or Cka.Token or Cka.Private or Cka.Label or Cka.Id or Cka.NssDb => false,
+        Cka.Sensitive => attribute.Value is [0],
+        _ => AttributeTable.Find(attribute.Type)?.Role is AttributeRole.Setting or AttributeRole.Identity,
+    };
 
     private static bool IsSettable(TokenAttribute attribute, ulong objectClass) =>
         attribute.Type is not (Cka.Class or Cka.KeyType or Cka.CertificateType or Cka.Token or Cka.Private or Cka.Modifiable)

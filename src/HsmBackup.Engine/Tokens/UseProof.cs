@@ -17,6 +17,15 @@ internal sealed class UseProof
 {
     private static readonly byte[] Message = "HsmBackup proof of use"u8.ToArray();
 
+    private static readonly (ulong KeyType, ulong Mechanism, HashAlgorithmName Hash)[] Macs =
+    [
+        (Ckk.Sha256Hmac, Ckm.Sha256Hmac, HashAlgorithmName.SHA256),
+        (Ckk.Sha384Hmac, Ckm.Sha384Hmac, HashAlgorithmName.SHA384),
+        (Ckk.Sha512Hmac, Ckm.Sha512Hmac, HashAlgorithmName.SHA512),
+        (Ckk.Sha1Hmac, Ckm.Sha1Hmac, HashAlgorithmName.SHA1),
+        (Ckk.Md5Hmac, Ckm.Md5Hmac, HashAlgorithmName.MD5),
+    ];
+
     private readonly Pkcs11Session _session;
     private Pin? _pin;
 
@@ -153,32 +162,39 @@ internal sealed class UseProof
 
     private UseOutcome UseSecret(ulong handle, ObjectRecord record, byte[] secret)
     {
-        bool aes = record.KeyType == Ckk.Aes;
-        bool des = record.KeyType is Ckk.Des3 or Ckk.Des2;
-        if ((aes || des) && Allows(record, Cka.Encrypt))
+        if (BlockCipherOf(record.KeyType) is var (ecb, blockLength))
         {
-            ulong rv = _session.TryEncrypt(new Mechanism(aes ? Ckm.AesEcb : Ckm.Des3Ecb), handle, new byte[aes ? 16 : 8], out byte[] block);
-            return Answer("encryption of a zero block", rv, () => block.AsSpan().SequenceEqual(aes ? HostAes(secret) : HostDes3(secret)));
+            if (Allows(record, Cka.Encrypt))
+            {
+                ulong rv = _session.TryEncrypt(new Mechanism(ecb), handle, new byte[blockLength], out byte[] block);
+                return Answer("encryption of a zero block", rv, () => block.AsSpan().SequenceEqual(HostBlock(ecb, secret)));
+            }
+            if (Allows(record, Cka.Decrypt))
+            {
+                ulong rv = _session.TryDecrypt(new Mechanism(ecb), handle, HostBlock(ecb, secret), out byte[] plain);
+                return Answer("decryption of a block", rv, () => plain.Length == blockLength && !plain.AsSpan().ContainsAnyExcept((byte)0));
+            }
+            return record.KeyType == Ckk.Aes && Allows(record, Cka.Wrap) ? UseForWrapping(handle, secret) : NotTried(record);
         }
-        if ((aes || des) && Allows(record, Cka.Decrypt))
+        return Allows(record, Cka.Sign) ? UseForMac(handle, record, secret) : NotTried(record);
+    }
+
+    /// <summary>A MAC does not tell a key from the same key with zero bytes after it (RFC 2104); length is proven elsewhere.</summary>
+    private UseOutcome UseForMac(ulong handle, ObjectRecord record, byte[] secret)
+    {
+        foreach ((ulong keyType, ulong mechanism, HashAlgorithmName hash) in Macs.Where(m => record.KeyType == m.KeyType || record.KeyType == Ckk.GenericSecret))
         {
-            byte[] block = aes ? HostAes(secret) : HostDes3(secret);
-            ulong rv = _session.TryDecrypt(new Mechanism(aes ? Ckm.AesEcb : Ckm.Des3Ecb), handle, block, out byte[] plain);
-            return Answer("decryption of a block", rv, () => !plain.AsSpan().ContainsAnyExcept((byte)0));
+            ulong rv = _session.TrySign(new Mechanism(mechanism), handle, Message, out byte[] mac);
+            // Many tokens want a key as long as the hash.
+            if (rv is not (Ckr.KeySizeRange or Ckr.MechanismInvalid))
+            {
+                return Answer($"HMAC-{hash.Name}", rv, () =>
+                    CryptographicOperations.FixedTimeEquals(mac, CryptographicOperations.HmacData(hash, secret, Message)));
+            }
         }
-        if (aes && Allows(record, Cka.Wrap))
-        {
-            return UseForWrapping(handle, secret);
-        }
-        if (!aes && !des && Allows(record, Cka.Sign))
-        {
-            // A MAC does not tell a key from the same key with zero bytes after it (RFC 2104); length is proven elsewhere.
-            ulong rv = _session.TrySign(new Mechanism(Ckm.Sha256Hmac), handle, Message, out byte[] mac);
-            return rv is Ckr.KeySizeRange
-                ? new UseOutcome(null, "the token makes no HMAC with so short a key")
-                : Answer("HMAC-SHA256", rv, () => CryptographicOperations.FixedTimeEquals(mac, HMACSHA256.HashData(secret, Message)));
-        }
-        return NotTried(record);
+        return Array.Exists(Macs, m => record.KeyType == m.KeyType || record.KeyType == Ckk.GenericSecret)
+            ? new UseOutcome(null, "the token makes no HMAC with so short a key")
+            : NotTried(record);
     }
 
     private UseOutcome UseForWrapping(ulong handle, byte[] secret)
@@ -205,6 +221,11 @@ internal sealed class UseProof
         {
             // Sent once: the next key that wants it is not tried with it again.
             _pin = null;
+        }
+        if (rv is Ckr.MechanismInvalid or Ckr.KeyTypeInconsistent or Ckr.FunctionNotSupported)
+        {
+            // The key may be right; this token, or the key's CKA_ALLOWED_MECHANISMS, has no such use for it.
+            return new UseOutcome(null, $"{what}: {Names.OfReturnValue(rv)}");
         }
         if (rv != Ckr.Ok)
         {
@@ -234,23 +255,31 @@ internal sealed class UseProof
             : null;
     }
 
-    private static byte[] HostAes(byte[] key)
+    private static (ulong Ecb, int BlockLength)? BlockCipherOf(ulong? keyType) => keyType switch
     {
-        using Aes aes = Aes.Create();
-        aes.SetKey(key);
-        return aes.EncryptEcb(new byte[16], PaddingMode.None);
-    }
+        Ckk.Aes => (Ckm.AesEcb, 16),
+        Ckk.Des => (Ckm.DesEcb, 8),
+        Ckk.Des2 or Ckk.Des3 => (Ckm.Des3Ecb, 8),
+        _ => null,
+    };
 
-#pragma warning disable CA5350 // These keys exist on tokens and must be proven for what they are; nothing is protected with them here.
-    private static byte[] HostDes3(byte[] key)
+    private static byte[] HostAes(byte[] key) => HostBlock(Ckm.AesEcb, key);
+
+#pragma warning disable CA5350, CA5351 // These keys exist on tokens and must be proven for what they are; nothing is protected with them here.
+    private static byte[] HostBlock(ulong ecb, byte[] key)
     {
-        using TripleDES des = TripleDES.Create();
-        des.SetKey(key);
-        return des.EncryptEcb(new byte[8], PaddingMode.None);
+        using SymmetricAlgorithm cipher = ecb switch
+        {
+            Ckm.AesEcb => Aes.Create(),
+            Ckm.DesEcb => DES.Create(),
+            _ => TripleDES.Create(),
+        };
+        cipher.SetKey(ecb == Ckm.Des3Ecb && key.Length == 16 ? [.. key, .. key.AsSpan(0, 8)] : key);
+        return cipher.EncryptEcb(new byte[cipher.BlockSize / 8], PaddingMode.None);
     }
 
     private static byte[] DsaDigest() => SHA1.HashData(Message);
-#pragma warning restore CA5350
+#pragma warning restore CA5350, CA5351
 
     private static byte[] UncompressedPoint(ECDiffieHellman key)
     {

@@ -6,10 +6,9 @@
 
 /* What is used where no file names other lists. SoftHSM wants CKA_MODIFIABLE last in a template. */
 static const char builtin[] =
-    /* Everything that a key may have; no dates, which SoftHSM cannot read on private objects. */
+    /* Everything that a key may have, and no dates, which SoftHSM cannot read on private objects. */
     "read * * 0/8 100/8 1/1 2/1 3 102 101 103/1 104/1 105/1 106/1 107/1 108/1 109/1 10a/1 10b/1 10c/1 120 121/8 122 "
     "161/8 162/1 163/1 164/1 165/1 166/8 171/1 172/1 180 181 202/1 210/1 170/1\n"
-    "readpublic * * 110 111\n"
     "unwrap 4 * 0 100 1 2 3 102 103 162 104 105 106 107 108 10a 10c 210 171 172 170\n"
     "unwrap 3 * 0 100 1 2 3 102 101 103 162 105 107 108 109 10c 202 210 171 172 170\n"
     "create 2 * 0 100 1 2 3 102 101 104 106 10a 10b 10c 120 122 180 181 171 172 170\n";
@@ -39,7 +38,7 @@ static CK_ULONG whole_code(const char *word)
 static bool parse_use(const char *word, enum use *use)
 {
     static const char *const names[] = {
-        [USE_READ] = "read", [USE_READ_PUBLIC] = "readpublic", [USE_UNWRAP] = "unwrap", [USE_CREATE] = "create",
+        [USE_READ] = "read", [USE_UNWRAP] = "unwrap", [USE_CREATE] = "create",
     };
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         if (strcmp(word, names[i]) == 0) {

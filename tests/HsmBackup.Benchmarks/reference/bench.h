@@ -62,7 +62,7 @@ CK_ULONG wrap_key(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE kek, CK_OBJECT_HAN
 
 /* --- attributes.c: which attributes are read, and which are written ------------------------------------------------- */
 
-enum use { USE_READ, USE_READ_PUBLIC, USE_UNWRAP, USE_CREATE };
+enum use { USE_READ, USE_UNWRAP, USE_CREATE };
 
 /* CK_UNAVAILABLE_INFORMATION as class or key type stands for any. */
 struct attribute_list {
@@ -84,6 +84,7 @@ struct object {
     CK_ATTRIBUTE attributes[MAX_ATTRIBUTES];
     CK_ULONG count;
     CK_BYTE *values;
+    size_t length;
     CK_BYTE *blob;
     CK_ULONG blob_length;
 };

@@ -8,14 +8,38 @@ enum { FIXED_SLOT = 8 };
 /* "It has no such attribute" and "it does not give it away" are answers, not errors. */
 static void check_read(CK_RV rv)
 {
-    if (rv != CKR_ATTRIBUTE_SENSITIVE && rv != CKR_ATTRIBUTE_TYPE_INVALID && rv != CKR_BUFFER_TOO_SMALL) {
+    if (rv != CKR_ATTRIBUTE_SENSITIVE && rv != CKR_ATTRIBUTE_TYPE_INVALID) {
         check("C_GetAttributeValue", rv);
     }
 }
 
+static bool is_there(const CK_ATTRIBUTE *attribute)
+{
+    return attribute->ulValueLen != CK_UNAVAILABLE_INFORMATION && attribute->ulValueLen > 0;
+}
+
+/* Values of variable length stand first, in the order of the list, then those of fixed length. */
+static CK_ULONG place_values(struct object *object, const CK_ATTRIBUTE *asked, CK_ULONG count, bool is_fixed)
+{
+    CK_ULONG placed = 0;
+    for (CK_ULONG i = 0; i < count; i++) {
+        if (is_there(&asked[i]) && (asked[i].pValue != NULL) == is_fixed) {
+            CK_ATTRIBUTE *attribute = &object->attributes[object->count++];
+            *attribute = asked[i];
+            attribute->pValue = object->values + object->length;
+            if (is_fixed) {
+                memcpy(attribute->pValue, asked[i].pValue, asked[i].ulValueLen);
+            }
+            object->length += asked[i].ulValueLen;
+            placed++;
+        }
+    }
+    return placed;
+}
+
 /* The first call brings values of known length and asks for the length of the others; the second brings those. */
-static void read_list(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE handle, const struct attribute_list *list,
-                      struct object *object)
+static void read_attributes(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE handle, const struct attribute_list *list,
+                            struct object *object)
 {
     CK_ATTRIBUTE asked[MAX_ATTRIBUTES];
     CK_BYTE fixed[MAX_ATTRIBUTES * FIXED_SLOT];
@@ -23,70 +47,35 @@ static void read_list(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE handle, const 
         asked[i] = (CK_ATTRIBUTE){list->types[i], list->lengths[i] ? fixed + i * FIXED_SLOT : NULL, list->lengths[i]};
     }
     check_read(CALL(C_GetAttributeValue, session, handle, asked, list->count));
-
-    /* First those without a value yet, then those that have one. */
-    CK_ULONG first = object->count, pending;
     size_t length = 0;
     for (CK_ULONG i = 0; i < list->count; i++) {
-        if (asked[i].ulValueLen != CK_UNAVAILABLE_INFORMATION && asked[i].ulValueLen > 0 && asked[i].pValue == NULL) {
-            object->attributes[object->count++] = asked[i];
-            length += asked[i].ulValueLen;
-        }
+        length += is_there(&asked[i]) ? asked[i].ulValueLen : 0;
     }
-    pending = object->count - first;
-    size_t start = 0;
-    if (object->values == NULL) {
-        object->values = allocate(length + sizeof fixed);
-    } else if (length > 0) {
-        fail("only the first list of an object may have values of variable length", CKR_OK);
-    }
-    for (CK_ULONG i = first; i < object->count; i++) {
-        object->attributes[i].pValue = object->values + start;
-        start += object->attributes[i].ulValueLen;
-    }
-    for (CK_ULONG i = 0; i < list->count; i++) {
-        if (asked[i].ulValueLen != CK_UNAVAILABLE_INFORMATION && asked[i].ulValueLen > 0 && asked[i].pValue != NULL) {
-            memcpy(object->values + start, asked[i].pValue, asked[i].ulValueLen);
-            object->attributes[object->count++] = (CK_ATTRIBUTE){asked[i].type, object->values + start, asked[i].ulValueLen};
-            start += asked[i].ulValueLen;
-        }
-    }
+    object->values = allocate(length);
+    CK_ULONG pending = place_values(object, asked, list->count, false);
+    place_values(object, asked, list->count, true);
     if (pending > 0) {
-        check_read(CALL(C_GetAttributeValue, session, handle, object->attributes + first, pending));
+        check_read(CALL(C_GetAttributeValue, session, handle, object->attributes, pending));
     }
-}
-
-static const CK_ATTRIBUTE *find_attribute(const struct object *object, CK_ATTRIBUTE_TYPE type, CK_ULONG length)
-{
-    for (CK_ULONG i = 0; i < object->count; i++) {
-        if (object->attributes[i].type == type && object->attributes[i].ulValueLen == length) {
-            return &object->attributes[i];
-        }
-    }
-    return NULL;
 }
 
 static CK_ULONG number_of(const struct object *object, CK_ATTRIBUTE_TYPE type)
 {
     CK_ULONG number = CK_UNAVAILABLE_INFORMATION;
-    const CK_ATTRIBUTE *attribute = find_attribute(object, type, sizeof number);
-    if (attribute != NULL) {
-        memcpy(&number, attribute->pValue, sizeof number);
+    for (CK_ULONG i = 0; i < object->count; i++) {
+        if (object->attributes[i].type == type && object->attributes[i].ulValueLen == sizeof number) {
+            memcpy(&number, object->attributes[i].pValue, sizeof number);
+        }
     }
     return number;
 }
 
-/* Keys that are not private are asked for their dates, which SoftHSM cannot read on others. */
 struct object read_object(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE handle)
 {
     struct object object = {0};
-    read_list(session, handle, list_for(USE_READ, CK_UNAVAILABLE_INFORMATION, CK_UNAVAILABLE_INFORMATION), &object);
+    read_attributes(session, handle, list_for(USE_READ, CK_UNAVAILABLE_INFORMATION, CK_UNAVAILABLE_INFORMATION), &object);
     object.class = number_of(&object, CKA_CLASS);
     object.key_type = number_of(&object, CKA_KEY_TYPE);
-    const CK_ATTRIBUTE *private = find_attribute(&object, CKA_PRIVATE, sizeof(CK_BBOOL));
-    if (object.key_type != CK_UNAVAILABLE_INFORMATION && (private == NULL || *(CK_BBOOL *)private->pValue == CK_FALSE)) {
-        read_list(session, handle, list_for(USE_READ_PUBLIC, object.class, object.key_type), &object);
-    }
     return object;
 }
 

@@ -10,7 +10,7 @@ static _Noreturn void usage(void)
     fputs("pkcs11bench --library FILE --phase populate|capture|restore --label NAME --pin PIN\n"
           "  --so-pin PIN          makes the token where there is none of that name (populate, restore)\n"
           "  --aes N --ec N --rsa N   keys to populate with: AES-256, pairs of P-256, pairs of RSA-2048\n"
-          "  --attributes FILE     lines of: read|readpublic|unwrap|create CLASS KEYTYPE ATTRIBUTE[/LENGTH]...\n"
+          "  --attributes FILE     lines of: read|unwrap|create CLASS KEYTYPE ATTRIBUTE[/LENGTH]...\n"
           "                        (hexadecimal, * for any)\n"
           "  --repeat N            runs of capture or restore in this process\n"
           "  --on-request          instead of --repeat: a run for each line on standard input\n"

@@ -64,8 +64,12 @@ static void add_object(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE kek, const st
     free_object(&written);
 }
 
+/* A look at whether the token is still as it was, a trial of everything, then the restore itself. */
 void restore_objects(CK_SLOT_ID slot, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE kek, const struct objects *objects)
 {
+    size_t count;
+    free(find_objects(session, &count));
+    check_present(slot);
     for (size_t i = 0; i < objects->count; i++) {
         try_object(session, kek, &objects->items[i]);
     }
@@ -73,7 +77,6 @@ void restore_objects(CK_SLOT_ID slot, CK_SESSION_HANDLE session, CK_OBJECT_HANDL
         add_object(session, kek, &objects->items[i]);
     }
     /* The last word has the token: everything is read and wrapped once more. */
-    size_t count;
     CK_OBJECT_HANDLE *handles = find_objects(session, &count);
     check_present(slot);
     if (count != objects->count) {

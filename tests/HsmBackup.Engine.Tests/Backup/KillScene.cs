@@ -38,7 +38,7 @@ internal sealed class KillScene : IDisposable
 
     public CrashHost Host { get; }
 
-    public ScratchToken Token => _fixture.Token;
+    public ITestToken Token => _fixture.Token;
 
     public BackupResult Backup { get; }
 

@@ -4,16 +4,22 @@ using HsmBackup.Engine.Tokens;
 
 namespace HsmBackup.Engine.Tests.Support;
 
-/// <summary>A scratch token, a folder, and the usual steps on them.</summary>
+/// <summary>A throw-away token, a folder, and the usual steps on them.</summary>
 internal sealed class BackupFixture : IDisposable
 {
     public BackupFixture(string label = "payments")
+        : this(new SoftHsmToken(label))
     {
-        Folder = Directory.CreateTempSubdirectory("hsmbackup-test-").FullName;
-        Token = ScratchToken.Create(label);
     }
 
-    public ScratchToken Token { get; }
+    /// <summary>The same on the token of another maker; the fixture disposes it.</summary>
+    public BackupFixture(ITestToken token)
+    {
+        Folder = Directory.CreateTempSubdirectory("hsmbackup-test-").FullName;
+        Token = token;
+    }
+
+    public ITestToken Token { get; }
 
     public string Folder { get; }
 

@@ -33,7 +33,7 @@ internal sealed record CrashRun(bool Killed, IReadOnlyList<(string Text, TimeSpa
 }
 
 /// <summary>Runs one backup or restore in a process of its own, and kills it there.</summary>
-internal sealed class CrashHost(ScratchToken token)
+internal sealed class CrashHost(ITestToken token)
 {
     // A process that was killed by a signal has 128 and the signal as its exit code.
     private const int KilledBySignal = 137;

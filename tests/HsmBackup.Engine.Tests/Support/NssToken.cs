@@ -12,6 +12,9 @@ internal sealed class NssToken : ITestToken
 {
     private const ulong Slot = 4;
 
+    // It derives a key from the PIN for every attribute that it stores, ten thousand rounds each: right for a browser, long for a test.
+    private static readonly Dictionary<string, string> QuickStorage = new() { ["NSS_MAX_MP_PBE_ITERATION_COUNT"] = "1" };
+
     private readonly string _folder;
 
     public NssToken(string label)
@@ -25,7 +28,7 @@ internal sealed class NssToken : ITestToken
         // The label is what NSS calls the token's description; C_InitToken does not change it.
         string parameters = "configDir='' secmod='' flags=noModDB,noCertDB tokens=<0x4=[configDir='sql:" + Database
             + $"' tokenDescription='{label}' slotDescription='{label}' minPWLen=4]>";
-        Address = new TokenAddress(new LibraryLocation(copy) { Parameters = parameters }, label);
+        Address = new TokenAddress(new LibraryLocation(copy) { Parameters = parameters, Environment = QuickStorage }, label);
         Pin = Pin.FromChars("nss-1234");
         SetPin();
     }

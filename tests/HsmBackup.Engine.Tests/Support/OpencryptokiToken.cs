@@ -24,15 +24,15 @@ internal sealed class OpencryptokiToken : ITestToken
     private static readonly byte[] FactoryPin = "87654321"u8.ToArray();
     private static readonly byte[] SoPin = "11223344"u8.ToArray();
 
-    private readonly Process _daemon;
+    private Process _daemon;
 
     public OpencryptokiToken(string label)
     {
         Address = new TokenAddress(new LibraryLocation(FindLibrary() ?? throw new InvalidOperationException("opencryptoki is not installed.")), label);
         Pin = Pin.FromChars("ock-1234");
-        SetFolderAside();
-        _daemon = StartDaemon();
-        Initialize(FactoryPin);
+        Assert.False(Directory.Exists(SetAside), $"{SetAside} is left of a test that was killed; look into it, and move it back.");
+        Directory.Move(Folder, SetAside);
+        _daemon = Start();
     }
 
     public TokenAddress Address { get; }
@@ -47,18 +47,17 @@ internal sealed class OpencryptokiToken : ITestToken
         : Environment.UserName != "root" ? "Only root can start the slot daemon of opencryptoki."
         : null;
 
-    public void Replace() => Initialize(SoPin);
+    /// <summary>By another folder: the library forgets its master key when it initialises a token that was in use.</summary>
+    public void Replace()
+    {
+        Stop();
+        _daemon = Start();
+    }
 
     public void Dispose()
     {
         Pin.Dispose();
-        _daemon.Kill();
-        _daemon.WaitForExit();
-        _daemon.Dispose();
-        // Killed, it leaves them behind, and they would say that it is still there.
-        File.Delete(Socket);
-        File.Delete("/run/pkcsslotd.pid");
-        Directory.Delete(Folder, recursive: true);
+        Stop();
         Directory.Move(SetAside, Folder);
     }
 
@@ -66,25 +65,33 @@ internal sealed class OpencryptokiToken : ITestToken
         ["/usr/lib/x86_64-linux-gnu/pkcs11/libopencryptoki.so", "/usr/lib/aarch64-linux-gnu/pkcs11/libopencryptoki.so", "/usr/lib64/pkcs11/libopencryptoki.so"],
         File.Exists);
 
-    private static void SetFolderAside()
+    private Process Start()
     {
-        Assert.False(Directory.Exists(SetAside), $"{SetAside} is left of a test that was killed; look into it, and move it back.");
-        Directory.Move(Folder, SetAside);
         Directory.CreateDirectory(Path.Combine(Folder, "TOK_OBJ"));
-    }
-
-    private static Process StartDaemon()
-    {
         Process daemon = Process.Start(new ProcessStartInfo(Daemon, "-f") { RedirectStandardOutput = true, RedirectStandardError = true })!;
         Assert.True(SpinWait.SpinUntil(() => File.Exists(Socket) || daemon.HasExited, TimeSpan.FromSeconds(20)) && !daemon.HasExited, $"{Daemon} did not start.");
+        Initialize();
         return daemon;
     }
 
-    private void Initialize(byte[] soPin)
+    private void Stop()
+    {
+        _daemon.Kill();
+        _daemon.WaitForExit();
+        _daemon.Dispose();
+        // Killed, it leaves them behind, and they would say that it is still there.
+        File.Delete(Socket);
+        File.Delete("/run/pkcsslotd.pid");
+        // The list of objects outlives the processes that use it.
+        File.Delete("/dev/shm/var.lib.opencryptoki.swtok");
+        Directory.Delete(Folder, recursive: true);
+    }
+
+    private void Initialize()
     {
         using var library = Pkcs11Library.Open(Address.Library);
         ulong slot = library.GetTokens()[0].SlotId;
-        InitializeToken(library, slot, soPin);
+        InitializeToken(library, slot);
         using Pkcs11Session session = library.OpenSession(slot, readWrite: true);
         session.Login(Cku.So, FactoryPin);
         SetPin(session, FactoryPin, SoPin);
@@ -92,13 +99,13 @@ internal sealed class OpencryptokiToken : ITestToken
         session.Logout();
     }
 
-    private unsafe void InitializeToken(Pkcs11Library library, ulong slot, byte[] soPin)
+    private unsafe void InitializeToken(Pkcs11Library library, ulong slot)
     {
         byte[] label = System.Text.Encoding.ASCII.GetBytes(Address.TokenLabel!.PadRight(32));
-        fixed (byte* pin = soPin, name = label)
+        fixed (byte* pin = FactoryPin, name = label)
         {
             ulong rv = ((delegate* unmanaged[Cdecl]<CULong, byte*, CULong, byte*, CULong>)library.Functions.Call(FunctionIndex.C_InitToken))(
-                new CULong((nuint)slot), pin, new CULong((nuint)soPin.Length), name).Value;
+                new CULong((nuint)slot), pin, new CULong((nuint)FactoryPin.Length), name).Value;
             Assert.Equal(Ckr.Ok, rv);
         }
     }

@@ -75,24 +75,55 @@ internal sealed class TokenContent(Pkcs11Session session)
             change?.Invoke(priv);
         });
 
-    public (ulong Public, ulong Private) Ed25519Readable(string label) =>
-        Pair(label, Ckk.EcEdwards, Ckm.EcEdwardsKeyPairGen, pub => pub.Set(Cka.EcParams, Ed25519), priv => priv.Set(Cka.Sensitive, false));
+    public (ulong Public, ulong Private) Ed25519Readable(string label) => Edwards(label, sensitive: false);
+
+    public (ulong Public, ulong Private) Edwards(string label, bool sensitive) =>
+        Pair(label, Ckk.EcEdwards, Ckm.EcEdwardsKeyPairGen, pub => pub.Set(Cka.EcParams, Ed25519), priv => priv.Set(Cka.Sensitive, sensitive));
+
+    public (ulong Public, ulong Private) Dsa(string label) => Pair(label, Ckk.Dsa, Ckm.DsaKeyPairGen, pub => pub
+        .Set(Cka.Prime, DomainParameters.DsaPrime).Set(Cka.Subprime, DomainParameters.DsaSubprime).Set(Cka.Base, DomainParameters.DsaBase), _ => { });
+
+    public (ulong Public, ulong Private) Dh(string label) => Pair(label, Ckk.Dh, Ckm.DhPkcsKeyPairGen, pub =>
+    {
+        pub.Set(Cka.Prime, DomainParameters.DhPrime).Set(Cka.Base, DomainParameters.DhBase).Set(Cka.Derive, true);
+        pub.Remove(Cka.Verify);
+    }, priv =>
+    {
+        priv.Set(Cka.Derive, true);
+        priv.Remove(Cka.Sign);
+    });
+
+    /// <summary>A key whose value the test knows.</summary>
+    public ulong Known(string label, ulong keyType, byte[] value, Action<AttributeMap>? change = null)
+    {
+        AttributeMap template = Key(Cko.SecretKey, keyType, label).Set(Cka.Value, value);
+        template.Set(keyType is Ckk.Aes or Ckk.Des or Ckk.Des2 or Ckk.Des3 ? Cka.Encrypt : Cka.Sign, true);
+        change?.Invoke(template);
+        return Create(template, label);
+    }
 
     public void Data(string label, bool isPrivate, byte[]? value = null) => Create(new AttributeMap()
         .Set(Cka.Class, Cko.Data).Set(Cka.Token, true).Set(Cka.Private, isPrivate).Set(Cka.Label, label)
         .Set(Cka.Application, "HsmBackup tests").Set(Cka.ObjectId, [0x06, 0x03, 0x2A, 0x03, 0x04]).Set(Cka.Value, value ?? "some bytes"u8), label);
 
-    public X509Certificate2 Certificate(string label, bool isPrivate = false)
+    public X509Certificate2 Certificate(string label, bool isPrivate = false, Action<AttributeMap>? change = null)
     {
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         var request = new CertificateRequest($"CN={label}", key, HashAlgorithmName.SHA256);
         X509Certificate2 certificate = request.CreateSelfSigned(DateTimeOffset.UnixEpoch.AddYears(50), DateTimeOffset.UnixEpoch.AddYears(70));
-        Create(new AttributeMap().Set(Cka.Class, Cko.Certificate).Set(Cka.CertificateType, Ckc.X509)
+        Certificate(certificate, label, isPrivate, change);
+        return certificate;
+    }
+
+    public ulong Certificate(X509Certificate2 certificate, string label, bool isPrivate = false, Action<AttributeMap>? change = null)
+    {
+        AttributeMap template = new AttributeMap().Set(Cka.Class, Cko.Certificate).Set(Cka.CertificateType, Ckc.X509)
             .Set(Cka.Token, true).Set(Cka.Private, isPrivate).Set(Cka.Label, label).Set(Cka.Id, NextId())
             .Set(Cka.Subject, certificate.SubjectName.RawData).Set(Cka.Issuer, certificate.IssuerName.RawData)
             .Set(Cka.SerialNumber, [0x02, (byte)certificate.SerialNumberBytes.Length, .. certificate.SerialNumberBytes.Span])
-            .Set(Cka.Value, certificate.RawData), label);
-        return certificate;
+            .Set(Cka.Value, certificate.RawData);
+        change?.Invoke(template);
+        return Create(template, label);
     }
 
     public ulong Create(AttributeMap template, string label)

@@ -13,7 +13,7 @@ namespace HsmBackup.Engine.Tests.Support;
 internal static class Witness
 {
     /// <summary>The objects of a token, through a connection of its own.</summary>
-    public static List<string> OfToken(ScratchToken token)
+    public static List<string> OfToken(ITestToken token)
     {
         using TokenConnection connection = TokenConnection.Open(token.Address, token.Pin, readWrite: true, CancellationToken.None);
         return [.. connection.Session.FindTokenObjects().Select(handle => OfObject(connection.Session, handle)).Order(StringComparer.Ordinal)];

@@ -1,0 +1,103 @@
+using HsmBackup.Engine.Backup;
+using HsmBackup.Engine.Tests.Support;
+using HsmBackup.Engine.Tokens;
+using Xunit;
+
+namespace HsmBackup.Engine.Tests.Tokens;
+
+/// <summary>
+/// The same story on every maker's token: fill it with every kind of object, back it up, lose it, restore, prove, compare. What a token
+/// cannot do is no failure but a line in its table.
+/// </summary>
+internal static class TokenConformance
+{
+    /// <summary>Tells the story and gives the table of what became of each sample, a line for each.</summary>
+    public static string LoseAndRestore(ITestToken token)
+    {
+        using var fixture = new BackupFixture(token);
+        List<(string Name, string? Refusal)> samples = Fill(fixture);
+        BackupResult backup = fixture.BackUp(allowPartial: true);
+        token.Replace();
+
+        RestoreResult restored = fixture.Restore(backup, change: r => r with { AllowPartial = true });
+
+        using (RestoreOperation again = fixture.Prepare(backup, change: r => r with { AllowPartial = true }))
+        {
+            Assert.DoesNotContain(again.Plan.Items, i => i.Action is PlanAction.Add or PlanAction.Remove);
+        }
+        AssertNextGenerationIsEqual(fixture, backup);
+        token.Replace();
+        return Table(samples, backup, restored, Use(fixture, backup));
+    }
+
+    /// <summary>A backup of what was restored holds what the first one holds, and so does one of that.</summary>
+    private static void AssertNextGenerationIsEqual(BackupFixture fixture, BackupResult backup)
+    {
+        BackupResult second = fixture.BackUp(allowPartial: true);
+        CompareResult compared = CompareOperation.Run(new CompareRequest
+        {
+            ReferencePath = backup.Path,
+            ReferenceKey = backup.Key!,
+            DifferencePath = second.Path,
+            DifferenceKey = second.Key,
+        }, null, CancellationToken.None);
+        Dictionary<string, ObjectSummary> inexact = backup.Verdicts.Where(v => v.Verdict != Verdict.Captured).DistinctBy(v => v.Label).ToDictionary(v => v.Label);
+        Assert.DoesNotContain(compared.Objects, o => o.Side != CompareSide.Equal && !inexact.ContainsKey(o.Object.Label) && o.Object.Verdict == Verdict.Captured);
+        Assert.DoesNotContain(second.Verdicts, o => o.Verdict != Verdict.Captured && !inexact.ContainsKey(o.Label));
+    }
+
+    /// <summary>Restores once more, on trial, and uses every key.</summary>
+    private static IReadOnlyList<BackupCheck> Use(BackupFixture fixture, BackupResult backup)
+    {
+        TestResult result = TestOperation.Run(new TestRequest
+        {
+            Path = backup.Path,
+            Level = TestLevel.Restore,
+            Key = backup.Key,
+            ScratchToken = fixture.Token.Address,
+            ScratchPin = fixture.Token.Pin,
+        }, null, CancellationToken.None);
+        return result.Checks;
+    }
+
+    private static List<(string Name, string? Refusal)> Fill(BackupFixture fixture)
+    {
+        var samples = new List<(string Name, string? Refusal)>();
+        using TokenConnection connection = fixture.Open();
+        var content = new TokenContent(connection.Session);
+        foreach ((string name, Action<TokenContent> make) in TokenSamples.All)
+        {
+            try
+            {
+                make(content);
+                samples.Add((name, null));
+            }
+            catch (InvalidOperationException e)
+            {
+                samples.Add((name, e.Message.Split(": ")[^1]));
+            }
+        }
+        return samples;
+    }
+
+    private static string Table(
+        List<(string Name, string? Refusal)> samples, BackupResult backup, RestoreResult restored, IReadOnlyList<BackupCheck> uses)
+    {
+        List<string> table = [.. samples.Where(s => s.Refusal is not null).Select(s => $"'{s.Name}' not made: {s.Refusal}")];
+        foreach (ObjectSummary o in backup.Verdicts)
+        {
+            RestoredObject? back = restored.Objects.FirstOrDefault(r => r.Object.Index == o.Index);
+            string label = o.Label.Length > 40 ? o.Label[..10] + "..." : o.Label;
+            string outcome = back is null ? "lost without a word"
+                : back.Action == PlanAction.Unrestorable ? $"{o.Verdict}, {o.Reason}"
+                : back.Proof != CheckOutcome.Passed ? $"{o.Verdict}, restored, not proven"
+                : back.Differences.Count > 0 ? $"{o.Verdict}, restored, but " + string.Join("; ", back.Differences)
+                : o.Verdict != Verdict.Captured || o.Reason is not null ? $"{o.Verdict}, {o.Reason}, restored"
+                : "restored";
+            string? use = uses.FirstOrDefault(c => c.Name == $"{o} used")?.ToString().Replace($"{o} used: ", "", StringComparison.Ordinal);
+            table.Add($"'{label}' {o.Class[4..]}{(o.KeyType is null ? "" : " " + o.KeyType[4..])}: {outcome}{(use is null ? "" : $"; {use}")}");
+        }
+        table.Sort(StringComparer.Ordinal);
+        return string.Join('\n', table);
+    }
+}
