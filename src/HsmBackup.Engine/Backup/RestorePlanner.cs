@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using HsmBackup.Engine.Tokens;
 
 namespace HsmBackup.Engine.Backup;
@@ -70,15 +71,10 @@ internal static class RestorePlanner
         }
         targets.RemoveAll(taken.Contains);
 
-        Dictionary<string, Queue<PlanObject>> alike = Index(targets, t => t.Identity);
-        taken.Clear();
+        Dictionary<PlanObject, PlanObject> alike = PairByIdentity(open, targets);
         foreach (PlanObject source in open)
         {
-            PlanObject? target = alike.TryGetValue(source.Identity, out Queue<PlanObject>? queue) && queue.TryDequeue(out PlanObject? first) ? first : null;
-            if (target is not null)
-            {
-                taken.Add(target);
-            }
+            PlanObject? target = alike.GetValueOrDefault(source);
             steps.Add((source.IsWhole, target) switch
             {
                 (true, null) => Step(PlanAction.Add, source, null, "the token does not have it"),
@@ -88,14 +84,40 @@ internal static class RestorePlanner
                 (false, _) => Step(PlanAction.Keep, source, target, "the backup lists it without its key; the token's own stays"),
             });
         }
+        taken = new HashSet<PlanObject>(alike.Values, ReferenceEqualityComparer.Instance);
         steps.AddRange(targets.Where(t => !taken.Contains(t)).Select(t => new PlanStep(
             new PlanItem(PlanAction.Remove, t.Summary, t.IsDebris ? "left half made by an interrupted restore" : "the backup does not have it"), null, t)));
         return steps;
     }
 
+    /// <summary>
+    /// Objects of one name and different keys. Where several have the name, those choose first of which the backup has no key, and they
+    /// choose among the token's own, keys that no backup can hold before the others: what they get stays, and nothing else saves it.
+    /// </summary>
+    private static Dictionary<PlanObject, PlanObject> PairByIdentity(List<PlanObject> sources, List<PlanObject> targets)
+    {
+        var pairs = new Dictionary<PlanObject, PlanObject>(ReferenceEqualityComparer.Instance);
+        Dictionary<string, Queue<PlanObject>> own = Index(targets.Where(t => !t.IsDebris).OrderBy(t => t.IsWhole), t => t.Identity);
+        Dictionary<string, Queue<PlanObject>> debris = Index(targets.Where(t => t.IsDebris), t => t.Identity);
+        foreach (PlanObject source in sources.OrderBy(s => s.IsWhole))
+        {
+            if (TryTake(own, source, out PlanObject? target) || (source.IsWhole && TryTake(debris, source, out target)))
+            {
+                pairs.Add(source, target);
+            }
+        }
+        return pairs;
+    }
+
+    private static bool TryTake(Dictionary<string, Queue<PlanObject>> alike, PlanObject source, [NotNullWhen(true)] out PlanObject? target)
+    {
+        target = null;
+        return alike.TryGetValue(source.Identity, out Queue<PlanObject>? queue) && queue.TryDequeue(out target);
+    }
+
     private static PlanStep Step(PlanAction action, PlanObject source, PlanObject? target, string reason) =>
         new(new PlanItem(action, source.Summary, reason), source, target);
 
-    private static Dictionary<string, Queue<PlanObject>> Index(List<PlanObject> objects, Func<PlanObject, string> key) =>
+    private static Dictionary<string, Queue<PlanObject>> Index(IEnumerable<PlanObject> objects, Func<PlanObject, string> key) =>
         objects.GroupBy(key, StringComparer.Ordinal).ToDictionary(g => g.Key, g => new Queue<PlanObject>(g), StringComparer.Ordinal);
 }

@@ -12,6 +12,7 @@ public sealed class KeyEncryptionKey : IDisposable
 {
     private readonly Pkcs11Session _session;
     private readonly Dictionary<int, (ulong Public, ulong Private)> _transport = [];
+    private readonly HashSet<ulong> _refusedHashes = [];
     private byte[] _iv;
 
     private KeyEncryptionKey(Pkcs11Session session, TokenCapabilities capabilities, ulong handle, byte[] iv)
@@ -98,13 +99,19 @@ public sealed class KeyEncryptionKey : IDisposable
             {
                 continue;
             }
-            foreach (ulong candidate in (ulong[])[Ckm.Sha256, Ckm.Sha1])
+            foreach (ulong candidate in ((ulong[])[Ckm.Sha256, Ckm.Sha1]).Where(h => !_refusedHashes.Contains(h)))
             {
-                if (_session.TryWrapKey(Mechanism.RsaOaep(candidate), publicKey, key, out ReadOnlySpan<byte> bytes) == Ckr.Ok)
+                ulong rv = _session.TryWrapKey(Mechanism.RsaOaep(candidate), publicKey, key, out ReadOnlySpan<byte> bytes);
+                if (rv == Ckr.Ok)
                 {
                     hash = candidate;
                     wrapped = bytes.ToArray();
                     return true;
+                }
+                if (rv is Ckr.ArgumentsBad or Ckr.MechanismInvalid or Ckr.MechanismParamInvalid)
+                {
+                    // SoftHSM: SHA-1 and no other. Not to be asked again for every key.
+                    _refusedHashes.Add(candidate);
                 }
             }
         }

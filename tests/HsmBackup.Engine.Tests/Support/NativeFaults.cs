@@ -20,6 +20,12 @@ internal sealed unsafe class NativeCall
     /// <summary>The object or key that it is about; the new one after it was made.</summary>
     public ulong Handle { get; set; }
 
+    /// <summary>The wrapping key of C_WrapKey.</summary>
+    public ulong WrappingKey { get; init; }
+
+    /// <summary>Where the handle of a new object goes.</summary>
+    public CULong* Made { get; init; }
+
     /// <summary>The mechanism; 0 where there is none.</summary>
     public ulong Mechanism { get; init; }
 
@@ -110,6 +116,7 @@ internal sealed unsafe class NativeFaults : IDisposable
             .With(FunctionIndex.C_DestroyObject, (nint)(delegate* unmanaged[Cdecl]<CULong, CULong, CULong>)&DestroyObject)
             .With(FunctionIndex.C_GetAttributeValue, (nint)(delegate* unmanaged[Cdecl]<CULong, CULong, CK_ATTRIBUTE*, CULong, CULong>)&GetAttributeValue)
             .With(FunctionIndex.C_SetAttributeValue, (nint)(delegate* unmanaged[Cdecl]<CULong, CULong, CK_ATTRIBUTE*, CULong, CULong>)&SetAttributeValue)
+            .With(FunctionIndex.C_FindObjectsInit, (nint)(delegate* unmanaged[Cdecl]<CULong, CK_ATTRIBUTE*, CULong, CULong>)&FindObjectsInit)
             .With(FunctionIndex.C_FindObjects, (nint)(delegate* unmanaged[Cdecl]<CULong, CULong*, CULong, CULong*, CULong>)&FindObjects)
             .With(FunctionIndex.C_GenerateKeyPair, (nint)(delegate* unmanaged[Cdecl]<
                 CULong, CK_MECHANISM*, CK_ATTRIBUTE*, CULong, CK_ATTRIBUTE*, CULong, CULong*, CULong*, CULong>)&GenerateKeyPair)
@@ -139,7 +146,7 @@ internal sealed unsafe class NativeFaults : IDisposable
     public long CallsOf(FunctionIndex function) => Functions.CallsOf(function);
 
     /// <summary>The library itself, for a hook that makes calls of its own.</summary>
-    public nint Real(FunctionIndex function) => _real.PointerOf(function);
+    public FunctionTable RealFunctions => _real;
 
     public void Dispose()
     {
@@ -147,11 +154,13 @@ internal sealed unsafe class NativeFaults : IDisposable
         s_current = null;
     }
 
+    private nint Real(FunctionIndex function) => _real.PointerOf(function);
+
     private static NativeFaults Current => s_current ?? throw new InvalidOperationException("Another thread than the test's called the library.");
 
     private NativeCall Start(FunctionIndex function, CULong session, ulong handle = 0, CK_MECHANISM* mechanism = null,
         CK_ATTRIBUTE* template = null, CULong count = default, byte* buffer = null, CULong* length = null,
-        CULong* found = null, CULong* foundCount = null) => new()
+        CULong* found = null, CULong* foundCount = null, ulong wrappingKey = 0, CULong* made = null) => new()
         {
             Function = function,
             Session = session,
@@ -164,6 +173,8 @@ internal sealed unsafe class NativeFaults : IDisposable
             Length = length,
             Found = found,
             FoundCount = foundCount,
+            WrappingKey = wrappingKey,
+            Made = made,
         };
 
     private bool IsRefused(NativeCall call, out CULong answer)
@@ -207,7 +218,7 @@ internal sealed unsafe class NativeFaults : IDisposable
     [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
     private static CULong CreateObject(CULong session, CK_ATTRIBUTE* template, CULong count, CULong* handle)
     {
-        NativeCall call = Current.Start(FunctionIndex.C_CreateObject, session, template: template, count: count);
+        NativeCall call = Current.Start(FunctionIndex.C_CreateObject, session, template: template, count: count, made: handle);
         return Current.IsRefused(call, out CULong answer) ? answer : Current.Finish(call,
             ((delegate* unmanaged[Cdecl]<CULong, CK_ATTRIBUTE*, CULong, CULong*, CULong>)Current.Real(call.Function))(session, template, count, handle), handle);
     }
@@ -236,6 +247,14 @@ internal sealed unsafe class NativeFaults : IDisposable
     }
 
     [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
+    private static CULong FindObjectsInit(CULong session, CK_ATTRIBUTE* template, CULong count)
+    {
+        NativeCall call = Current.Start(FunctionIndex.C_FindObjectsInit, session, template: template, count: count);
+        return Current.IsRefused(call, out CULong answer) ? answer : Current.Finish(call,
+            ((delegate* unmanaged[Cdecl]<CULong, CK_ATTRIBUTE*, CULong, CULong>)Current.Real(call.Function))(session, template, count));
+    }
+
+    [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
     private static CULong FindObjects(CULong session, CULong* handles, CULong max, CULong* count)
     {
         NativeCall call = Current.Start(FunctionIndex.C_FindObjects, session, found: handles, foundCount: count);
@@ -256,7 +275,7 @@ internal sealed unsafe class NativeFaults : IDisposable
     [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
     private static CULong WrapKey(CULong session, CK_MECHANISM* mechanism, CULong wrapping, CULong key, byte* wrapped, CULong* length)
     {
-        NativeCall call = Current.Start(FunctionIndex.C_WrapKey, session, key.Value, mechanism, buffer: wrapped, length: length);
+        NativeCall call = Current.Start(FunctionIndex.C_WrapKey, session, key.Value, mechanism, buffer: wrapped, length: length, wrappingKey: wrapping.Value);
         return Current.IsRefused(call, out CULong answer) ? answer : Current.Finish(call,
             ((delegate* unmanaged[Cdecl]<CULong, CK_MECHANISM*, CULong, CULong, byte*, CULong*, CULong>)Current.Real(call.Function))(
                 session, mechanism, wrapping, key, wrapped, length));
@@ -266,7 +285,7 @@ internal sealed unsafe class NativeFaults : IDisposable
     private static CULong UnwrapKey(CULong session, CK_MECHANISM* mechanism, CULong unwrapping, byte* wrapped, CULong length,
         CK_ATTRIBUTE* template, CULong count, CULong* handle)
     {
-        NativeCall call = Current.Start(FunctionIndex.C_UnwrapKey, session, unwrapping.Value, mechanism, template, count, wrapped, &length);
+        NativeCall call = Current.Start(FunctionIndex.C_UnwrapKey, session, unwrapping.Value, mechanism, template, count, wrapped, &length, made: handle);
         if (Current.IsRefused(call, out CULong answer))
         {
             return answer;
