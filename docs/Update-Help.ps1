@@ -119,7 +119,7 @@ function Write-Syntax($Cmdlet) {
     $xml.WriteEndElement()
 }
 
-function Write-Parameters($Cmdlet, $Page) {
+function Write-ParameterList($Cmdlet, $Page) {
     $xml.WriteStartElement('command', 'parameters', $command)
     $seen = @{}
     foreach ($parameter in $Cmdlet.ParameterSets | Sort-Object -Property @{ Expression = 'IsDefault'; Descending = $true }, Name |
@@ -159,7 +159,7 @@ function Write-Example($Section) {
     $xml.WriteEndElement()
 }
 
-function Write-Notes($Section) {
+function Write-Note($Section) {
     $xml.WriteStartElement('maml', 'alertSet', $maml)
     $xml.WriteStartElement('maml', 'alert', $maml)
     Write-Para -Text (Get-Paragraph -Line $Section[''])
@@ -190,10 +190,10 @@ function Write-Command($Cmdlet, $Page) {
     $xml.WriteEndElement()
     Write-Description -Text (Get-Paragraph -Line $Page['Description'][''])
     Write-Syntax -Cmdlet $Cmdlet
-    Write-Parameters -Cmdlet $Cmdlet -Page $Page
+    Write-ParameterList -Cmdlet $Cmdlet -Page $Page
     Write-Type -Section $Page['Inputs'] -List inputTypes -Item inputType
     Write-Type -Section $Page['Outputs'] -List returnValues -Item returnValue
-    Write-Notes -Section $Page['Notes']
+    Write-Note -Section $Page['Notes']
     Write-Example -Section $Page['Examples']
     Write-Related -Section $Page['Related']
     $xml.WriteEndElement()

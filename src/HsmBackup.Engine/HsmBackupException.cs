@@ -2,7 +2,7 @@ namespace HsmBackup.Engine;
 
 /// <summary>
 /// An expected failure of a backup, test or restore: what went wrong, a stable identifier that scripts can rely on,
-/// and the next step for the person who reads it. It never carries a secret.
+/// and the next step for the person who reads it. It never carries a secret, and no character that a terminal would obey.
 /// </summary>
 public sealed class HsmBackupException : Exception
 {
@@ -12,7 +12,7 @@ public sealed class HsmBackupException : Exception
     /// <param name="recommendedAction">What to do next.</param>
     /// <param name="innerException">The cause, where there is one.</param>
     public HsmBackupException(ErrorCode code, string message, string recommendedAction, Exception? innerException = null)
-        : base(message, innerException)
+        : base(DisplayText.Harmless(message), innerException)
     {
         Code = code;
         RecommendedAction = recommendedAction;

@@ -11,7 +11,7 @@ namespace HsmBackup.PowerShell;
 /// </summary>
 internal static class Errors
 {
-    /// <summary>Turns an expected failure into an error record; null for one that nobody expected, which is to be thrown on.</summary>
+    /// <summary>Turns an expected failure into an error record; null for one that nobody expected, to be thrown on.</summary>
     /// <param name="error">The failure.</param>
     /// <param name="target">What was being worked on, for errors that do not say it themselves.</param>
     public static ErrorRecord? TryFrom(Exception error, object? target) => error switch
@@ -41,14 +41,16 @@ internal static class Errors
             .Where(check => check.Outcome == CheckOutcome.Failed)
             .Select(check => check.Detail is null ? check.Name : $"{check.Name}: {check.Detail}"));
         return From(new HsmBackupException(result.Error ?? ErrorCode.TestFailed,
-            $"The backup '{result.Path}' did not pass its test at level {result.Level}. {(checks.Length > 0 ? checks : result.Summary)}",
+            $"The backup '{result.Path}' did not pass its test at level {result.Level}. "
+            + (checks.Length > 0 ? checks : result.Summary),
             NextStep(result))
         { Target = result.Path });
     }
 
     /// <summary>Makes the error of a path where there is no backup.</summary>
     public static HsmBackupException NoBackupAt(string path) =>
-        new(ErrorCode.BackupNotFound, $"There is no backup at '{path}'.", "Check the path; Get-HsmBackup lists the backups of a folder.")
+        new(ErrorCode.BackupNotFound, $"There is no backup at '{path}'.",
+            "Check the path; Get-HsmBackup lists the backups of a folder.")
         { Target = path };
 
     /// <summary>Makes an error about arguments that do not fit together.</summary>
@@ -57,9 +59,11 @@ internal static class Errors
 
     private static string NextStep(TestResult result) => result switch
     {
-        { Error: ErrorCode.BackupNotFound or ErrorCode.NotABackup or ErrorCode.KeyMismatch } => "Check the path and the key, then test again.",
+        { Error: ErrorCode.BackupNotFound or ErrorCode.NotABackup or ErrorCode.KeyMismatch }
+            => "Check the path and the key, then test again.",
         { Level: TestLevel.Live, Error: ErrorCode.TestFailed }
-            => "Token and backup differ. Find out which of them is right before you restore the one or replace the other; Compare-HsmBackup says more.",
+            => "Token and backup differ. Find out which of them is right before you restore the one or replace the other; "
+            + "Compare-HsmBackup says more.",
         _ => "Do not rely on this backup: make a new one and test it. The result's Checks say what was seen.",
     };
 
@@ -97,7 +101,8 @@ internal static class Errors
         ErrorCode.AuthenticationFailed => ErrorCategory.SecurityError,
         ErrorCode.KeyFileExists => ErrorCategory.ResourceExists,
         ErrorCode.BackupIncomplete or ErrorCode.TestFailed => ErrorCategory.InvalidResult,
-        ErrorCode.TestNotPossible or ErrorCode.TokenMismatch or ErrorCode.WouldDestroyUnrecoverable => ErrorCategory.InvalidOperation,
+        ErrorCode.TestNotPossible or ErrorCode.TokenMismatch or ErrorCode.WouldDestroyUnrecoverable
+            => ErrorCategory.InvalidOperation,
         ErrorCode.RestoreFailed or ErrorCode.RestoreInterrupted or ErrorCode.Cancelled => ErrorCategory.OperationStopped,
         ErrorCode.Busy => ErrorCategory.ResourceBusy,
         ErrorCode.TokenAmbiguous or ErrorCode.KeyRequired or ErrorCode.KeyDestinationRequired or ErrorCode.KeyFileBesideBackup

@@ -51,9 +51,10 @@ public static class BackupOperation
         folders.Make(request.Destination, forOwner: false);
         using BackupPublication publication = BackupPublication.Begin(request.Destination, id);
         PreviousBackup? previous = FindPrevious(request.Destination, ClusterIdOf(connection.Token));
-        (BackupFileSummary summary, VerdictList verdicts) = Capture(connection, key, id, publication, previous, request.AllowPartial,
+        (VerdictList verdicts, _, BackupFileSummary summary) = Capture(connection, key, id, publication, previous, request.AllowPartial,
             (done, total) => progress?.Report(new OperationProgress(activity, "Capturing objects", done, total)), cancellationToken);
 
+        progress?.Report(new OperationProgress(activity, "Publishing", verdicts.Count, verdicts.Count));
         // The key first: a backup whose key went nowhere is worthless, a key whose backup never came is merely useless.
         WriteKey(request, key, id);
         try
@@ -82,13 +83,13 @@ public static class BackupOperation
     }
 
     /// <summary>Captures an open token and writes the file under its temporary name; also for the safety backup of a restore.</summary>
-    internal static (BackupFileSummary Summary, VerdictList Verdicts) Capture(TokenConnection connection, OneTimeKey key, BackupId id,
+    internal static CapturedToken Capture(TokenConnection connection, OneTimeKey key, BackupId id,
         BackupPublication publication, PreviousBackup? previous, bool allowPartial, Action<int, int>? progress, CancellationToken cancellationToken)
     {
         using BackupKeys keys = BackupKeys.Derive(key, id.ToString());
         using KeyEncryptionKey kek = KeyEncryptionKey.Import(connection, keys.Kek);
         using var spool = new ContentSpool(Path.GetDirectoryName(publication.FinalPath)!, id);
-        VerdictList verdicts = TokenCapture.Run(connection, kek, spool, progress, cancellationToken);
+        (VerdictList verdicts, List<ulong> handles) = TokenCapture.Run(connection, kek, spool, progress, cancellationToken);
         if (!allowPartial)
         {
             CheckComplete(connection.Token, verdicts);
@@ -105,7 +106,9 @@ public static class BackupOperation
             Previous = previous,
         };
         byte[] manifest = BackupManifest.Of(connection, kek).ToJson();
-        return (publication.Write(header, keys, manifest, spool, cancellationToken), verdicts);
+        BackupFileSummary summary = publication.Write(header, keys, manifest, spool, cancellationToken);
+        publication.ReadBack(key, summary, verdicts, cancellationToken);
+        return new CapturedToken(verdicts, handles, summary);
     }
 
     /// <summary>

@@ -1,4 +1,3 @@
-using System.Security.Cryptography;
 using HsmBackup.Engine.Format;
 using HsmBackup.Engine.Protection;
 
@@ -52,7 +51,7 @@ internal sealed class BackupPublication : IDisposable
         }
     }
 
-    /// <summary>Writes the file and checks what the disk has of it. It still has its temporary name.</summary>
+    /// <summary>Writes the file to the disk. It still has its temporary name.</summary>
     public BackupFileSummary Write(
         BackupHeader header, BackupKeys keys, ReadOnlySpan<byte> manifest, ContentSpool objects, CancellationToken cancellationToken)
     {
@@ -60,13 +59,6 @@ internal sealed class BackupPublication : IDisposable
         {
             BackupFileSummary written = BackupFileWriter.Write(_file, header, keys, manifest, objects, cancellationToken: cancellationToken);
             _file.Flush(flushToDisk: true);
-            _file.Position = 0;
-            BackupFileSummary read = BackupFile.CheckIntegrity(_file, cancellationToken);
-            if (!CryptographicOperations.FixedTimeEquals(Convert.FromHexString(read.Digest), Convert.FromHexString(written.Digest)))
-            {
-                throw new HsmBackupException(ErrorCode.IntegrityFailed, $"The file system gave back other bytes than were written to '{_temporary}'.",
-                    "Do not trust this volume; name another destination.") { Target = _temporary };
-            }
             return written;
         }
         catch (Exception e) when (FileErrors.Covers(e))
@@ -75,11 +67,42 @@ internal sealed class BackupPublication : IDisposable
         }
     }
 
+    /// <summary>Opens the file with its key as a restore would, and reads every object: what cannot be read now is no backup.</summary>
+    /// <exception cref="HsmBackupException">IntegrityFailed: the file system, or this program, did not keep what was written.</exception>
+    public void ReadBack(OneTimeKey key, BackupFileSummary written, VerdictList verdicts, CancellationToken cancellationToken)
+    {
+        try
+        {
+            _file.Position = 0;
+            using OpenedBackup opened = OpenedBackup.Open(_file, key, cancellationToken);
+            bool same = opened.Summary.Digest == written.Digest
+                && opened.Records(cancellationToken).Select(r => r.Verdict).SequenceEqual(verdicts.Select(v => v.Verdict));
+            if (!same)
+            {
+                throw NotKept(null);
+            }
+        }
+        catch (HsmBackupException e)
+        {
+            throw NotKept(e);
+        }
+        catch (Exception e) when (FileErrors.Covers(e))
+        {
+            throw FileErrors.From(e, _temporary);
+        }
+    }
+
+    private HsmBackupException NotKept(Exception? cause) => new(ErrorCode.IntegrityFailed,
+        $"The backup was written to '{_temporary}' and does not read back as it was written. It was removed.",
+        "Do not trust this volume; name another destination. If that fails too, report it.", cause) { Target = _temporary };
+
     /// <summary>Gives the file its name.</summary>
     public void Publish()
     {
         try
         {
+            // Windows does not rename a file that is open.
+            _file.Dispose();
             File.Move(_temporary, FinalPath, overwrite: false);
             _ = FolderFlush.TryFlush(Path.GetDirectoryName(FinalPath)!);
         }
@@ -91,7 +114,14 @@ internal sealed class BackupPublication : IDisposable
 
     public void Dispose()
     {
-        _file.Dispose();
+        try
+        {
+            _file.Dispose();
+        }
+        catch (IOException)
+        {
+            // A full disk refuses once more what is still in the buffer. The failure itself is on its way already.
+        }
         // After Publish there is nothing under this name any more.
         File.Delete(_temporary);
     }
@@ -103,10 +133,8 @@ internal sealed class BackupPublication : IDisposable
             try
             {
                 // A running backup holds its file locked; what can be opened alone belongs to nobody any more.
-                using (new FileStream(path, FileMode.Open, FileAccess.ReadWrite, FileShare.None))
-                {
-                    File.Delete(path);
-                }
+                new FileStream(path, FileMode.Open, FileAccess.ReadWrite, FileShare.None).Dispose();
+                File.Delete(path);
             }
             catch (Exception e) when (FileErrors.Covers(e))
             {

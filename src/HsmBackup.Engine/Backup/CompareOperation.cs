@@ -1,4 +1,3 @@
-using System.Security.Cryptography;
 using HsmBackup.Engine.Protection;
 using HsmBackup.Engine.Tokens;
 
@@ -40,6 +39,9 @@ public enum CompareSide
 
     /// <summary>Both have it, with different keys or attributes.</summary>
     Different,
+
+    /// <summary>Both have it, and at least one side lacks the key to compare: it may be another one.</summary>
+    NotComparable,
 }
 
 /// <summary>An object in a comparison.</summary>
@@ -127,27 +129,20 @@ public static class CompareOperation
                 ObjectComparison.Fingerprint(record, keyDigest), 0, record.Verdict == Verdict.Captured)
             {
                 KeyDigest = keyDigest,
+                HasSecret = record.HasSecret,
                 Record = record,
             };
         }
     }
 
-    private static string KeyDigest(ObjectRecord record, OpenedBackup backup, SecretBuffer digestKey)
-    {
-        if (record.Material is null)
-        {
-            return "";
-        }
-        using SecretBuffer? value = HostUnwrap.Open(
-            record, backup.Keys.Kek, backup.Manifest.Iv, backup.Manifest.TransportKeys, backup.Manifest.TransportForm);
-        return value is null
-            ? ObjectComparison.KeyDigest(record)
-            : Convert.ToHexStringLower(HMACSHA256.HashData(digestKey.Span, value.Span));
-    }
+    private static string KeyDigest(ObjectRecord record, OpenedBackup backup, SecretBuffer digestKey) =>
+        record.Material is null ? "" : backup.Host?.Digest(record, digestKey) ?? ObjectComparison.KeyDigest(record);
 
     private static List<ObjectDifference> Match(IReadOnlyList<PlanObject> left, IReadOnlyList<PlanObject> right) =>
         [.. RestorePlanner.Plan(left, right).Select(step => step switch
         {
+            { Source: { } source, Target: { } target } when source.HasSecret && (source.KeyDigest.Length == 0 || target.KeyDigest.Length == 0)
+                => new ObjectDifference(source.Summary, CompareSide.NotComparable, Differences(source, target)),
             { Source: { } source, Target: { } target } when source.Fingerprint == target.Fingerprint => new ObjectDifference(source.Summary, CompareSide.Equal, []),
             { Source: { } source, Target: { } target } => new ObjectDifference(source.Summary, CompareSide.Different, Differences(source, target)),
             { Source: { } source } => new ObjectDifference(source.Summary, CompareSide.OnlyInReference, []),
@@ -157,10 +152,11 @@ public static class CompareOperation
     private static List<string> Differences(PlanObject left, PlanObject right)
     {
         List<string> differences = ObjectComparison.Differences(left.Record!, right.Record!);
-        if (left.KeyDigest != right.KeyDigest)
+        if (left.HasSecret && (left.KeyDigest != right.KeyDigest || left.KeyDigest.Length == 0))
         {
             differences.Add((left.KeyDigest.Length, right.KeyDigest.Length) switch
             {
+                (0, 0) => "neither side has the key to compare",
                 (0, _) => "the reference has no key to compare with",
                 (_, 0) => "the other side has no key to compare with",
                 _ => "the key is another one",

@@ -24,11 +24,11 @@ internal static class LiveTest
             string name = step.Item.Object.ToString();
             switch (step.Item.Action)
             {
-                case PlanAction.Keep when step.Source!.IsWhole:
-                    checks.Add(name, CheckOutcome.Passed, "as in the backup", "as in the backup", "attributes are equal, and the key is proven where there is one");
+                case PlanAction.Keep when step.Source!.IsProvenBy(step.Target):
+                    checks.Proven(name, "attributes are equal, and the key is proven where there is one");
                     break;
                 case PlanAction.Keep:
-                    checks.Add(name, CheckOutcome.Skipped, null, "on the token", $"the backup has no key to compare with: {step.Source!.Summary.Verdict}");
+                    checks.Unprovable(name, $"the backup has no key to compare with: {step.Source!.Summary.Verdict}, {step.Source.Summary.Reason}");
                     break;
                 case PlanAction.Add or PlanAction.Unrestorable:
                     checks.Add(name, CheckOutcome.Failed, "on the token", "not there", "The token does not have it any more.");

@@ -1,5 +1,3 @@
-using System.Globalization;
-using System.Text;
 using HsmBackup.Engine.Pkcs11;
 using HsmBackup.Engine.Tokens;
 
@@ -12,7 +10,7 @@ namespace HsmBackup.Engine.Backup;
 /// <param name="Label">The label.</param>
 /// <param name="Id">CKA_ID in hex.</param>
 /// <param name="Verdict">What the backup says of it.</param>
-/// <param name="Reason">Why the verdict is not Captured.</param>
+/// <param name="Reason">Why the verdict is not Captured, or what is remarkable although it is.</param>
 public sealed record ObjectSummary(int Index, string Class, string? KeyType, string Label, string Id, Verdict Verdict, string? Reason)
 {
     /// <summary>The summary of a record.</summary>
@@ -20,12 +18,7 @@ public sealed record ObjectSummary(int Index, string Class, string? KeyType, str
         record.Index,
         record.ObjectClass == ulong.MaxValue ? "" : Names.OfClass(record.ObjectClass),
         record.KeyType is { } keyType ? Names.OfKeyType(keyType) : null,
-        Printable(record.Label), record.Id, record.Verdict, record.Reason);
-
-    /// <summary>A label may hold anything that a user of the token put there; a terminal must not obey it.</summary>
-    private static string Printable(string label) =>
-        string.Concat(label.EnumerateRunes().Select(r => Rune.GetUnicodeCategory(r) is UnicodeCategory.Control or UnicodeCategory.Format
-            or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator ? "\uFFFD" : r.ToString()));
+        DisplayText.Harmless(record.Label), record.Id, record.Verdict, record.Reason);
 
     /// <inheritdoc/>
     public override string ToString() => (Class.Length == 0 ? "unreadable object" : Class)

@@ -21,13 +21,27 @@ internal sealed class OpenedBackup : IDisposable
 
     public BackupKeys Keys => _content.Keys;
 
+    /// <summary>
+    /// Its keys, where this process may open them. So far that is always: it takes the one-time-key mode, and the other mode's backups
+    /// cannot be opened yet.
+    /// </summary>
+    public HostKeys? Host => Header.Mode == BackupMode.OneTimeKey
+        ? new HostKeys(Keys.Kek, Manifest.Iv, Manifest.TransportKeys, Manifest.TransportForm)
+        : null;
+
     public BackupFileSummary Summary => _content.Summary;
 
     /// <summary>Opens and authenticates a file.</summary>
     /// <exception cref="HsmBackupException">BackupNotFound, NotABackup, UnsupportedVersion, HeaderInvalid, KeyMismatch, IntegrityFailed, AuthenticationFailed.</exception>
-    public static OpenedBackup Open(string path, OneTimeKey key, CancellationToken cancellationToken)
+    public static OpenedBackup Open(string path, OneTimeKey key, CancellationToken cancellationToken) =>
+        Open(BackupContent.Open(path, key, cancellationToken));
+
+    /// <summary>Opens and authenticates a file that is open already, and stays so.</summary>
+    public static OpenedBackup Open(Stream stream, OneTimeKey key, CancellationToken cancellationToken) =>
+        Open(BackupContent.Open(stream, key, leaveOpen: true, cancellationToken));
+
+    private static OpenedBackup Open(BackupContent content)
     {
-        BackupContent content = BackupContent.Open(path, key, cancellationToken);
         try
         {
             return new OpenedBackup(content);

@@ -20,6 +20,7 @@ public sealed class RestoreOperation : IDisposable
     private readonly RestoreJournal? _journal;
     private readonly string _activity;
     private TimeSpan _preparation;
+    private AddedObjects? _added;
 
     private RestoreOperation(RestoreRequest request, OpenedBackup backup, TokenConnection connection, KeyEncryptionKey kek,
         TokenSnapshot snapshot, string stateFolder, RestoreJournal? journal)
@@ -33,11 +34,11 @@ public sealed class RestoreOperation : IDisposable
         _journal = journal;
         _activity = ActivityOf(request);
         Plan = new RestorePlan(backup.Header.Id.ToString(), connection.Token.Label,
-            RestorePlanner.Plan(snapshot.Backup, snapshot.Token), journal is not null);
+            RestorePlanner.Plan(snapshot.Backup, snapshot.Token), journal is not null && journal.BackupDigest == backup.Summary.Digest);
     }
 
     /// <summary>Handles of what was added, by the object's place in the backup.</summary>
-    internal Dictionary<int, ulong> Handles { get; } = [];
+    internal Dictionary<int, ulong> Handles => _added?.Handles.ToDictionary(h => h.Index, h => h.Handle) ?? [];
 
     /// <summary>The token.</summary>
     internal TokenConnection Connection => _connection;
@@ -59,9 +60,9 @@ public sealed class RestoreOperation : IDisposable
         try
         {
             backup = OpenedBackup.Open(request.Path, request.Key, cancellationToken);
-            CheckAccepted(request, backup);
+            RestoreChecks.CheckAccepted(request, backup);
             connection = TokenConnection.Open(request.Token, request.Pin, readWrite: true, cancellationToken);
-            CheckToken(request, backup, connection.Token);
+            RestoreChecks.CheckToken(request, backup, connection.Token);
             kek = backup.ImportKek(connection);
             TokenSnapshot snapshot = TokenSnapshot.Take(backup, connection, kek,
                 (done, total) => progress?.Report(new OperationProgress(activity, "Reading the token", done, total)), cancellationToken);
@@ -70,12 +71,8 @@ public sealed class RestoreOperation : IDisposable
             {
                 snapshot.MarkDebris(journal);
             }
-            else
-            {
-                journal = null;
-            }
             var operation = new RestoreOperation(request, backup, connection, kek, snapshot, stateFolder, journal);
-            operation.CheckPlan();
+            RestoreChecks.CheckPlan(operation.Plan, snapshot.Token, kek.Capabilities.Quirks, request.RemoveUnrecoverable);
             operation._preparation = watch.Elapsed;
             return operation;
         }
@@ -95,9 +92,11 @@ public sealed class RestoreOperation : IDisposable
         var watch = Stopwatch.StartNew();
         StateFolder.Create(_stateFolder);
         using IDisposable busy = RestoreJournal.Lock(_stateFolder, _connection.Token);
-        var writer = new ObjectWriter(_connection, _kek, _backup.Manifest.TransportKeys);
-        var added = new List<(PlanStep Step, ulong Handle, List<string> Differences)>();
-        RestoreJournal journal = _journal ?? new RestoreJournal(Plan.BackupId, _backup.Summary.Digest, [],
+        HostKeys? host = _backup.Host;
+        var writer = new ObjectWriter(_connection, _kek, _backup.Manifest.TransportKeys, _backup.Manifest.TransportForm, host);
+        _added = new AddedObjects(_connection, _kek, writer, host, _snapshot.Token.Select(t => t.Handle));
+        // A restore of another backup that was interrupted on this token leaves its safety backups to this one.
+        RestoreJournal journal = Plan.Resumes ? _journal! : new RestoreJournal(Plan.BackupId, _backup.Summary.Digest, _journal?.SafetyBackups ?? [],
             [.. _snapshot.Token.Where(t => !t.IsWhole).Select(t => t.Fingerprint)]);
         if (!Plan.ChangesNothing)
         {
@@ -109,22 +108,18 @@ public sealed class RestoreOperation : IDisposable
                 journal = journal with { SafetyBackups = [.. journal.SafetyBackups, SaveToken(progress, cancellationToken)] };
             }
             journal.Save(_stateFolder, _connection.Token);
-            Change(writer, added, progress, cancellationToken);
+            List<PlanStep> displaced = Displaced();
+            AddAndProve(_added, displaced, progress, cancellationToken);
+            RemoveOld(Plan.Steps.Where(s => s.Item.Action is PlanAction.Replace or PlanAction.Remove).Except(displaced), progress);
         }
-        RestoreResult result = Finish(added, journal, watch, progress, cancellationToken);
+        RestoreResult result = Finish(_added, journal, watch, progress, cancellationToken);
         RestoreJournal.Delete(_stateFolder, _connection.Token);
         return result;
     }
 
     /// <summary>Removes what was added; a trial on a scratch token is over.</summary>
-    internal void RemoveWhatWasAdded()
-    {
-        foreach (ulong handle in Handles.Values)
-        {
-            _connection.Session.TryDestroyObject(handle);
-        }
-        Handles.Clear();
-    }
+    /// <returns>False where the token keeps something of it.</returns>
+    internal bool RemoveWhatWasAdded() => _added?.Undo() ?? true;
 
     /// <inheritdoc/>
     public void Dispose()
@@ -136,58 +131,6 @@ public sealed class RestoreOperation : IDisposable
 
     private static string ActivityOf(RestoreRequest request) => $"Restoring {request.Token}";
 
-    private static void CheckAccepted(RestoreRequest request, OpenedBackup backup)
-    {
-        if (!backup.Header.Complete && !request.AllowPartial)
-        {
-            throw new HsmBackupException(ErrorCode.BackupIncomplete,
-                $"The backup {backup.Header.Id} is Partial: it holds {backup.Header.Verdicts.Captured} of {backup.Header.Objects} objects whole.",
-                "Choose a complete backup, or restore what this one has with -AllowPartial.") { Target = request.Path };
-        }
-    }
-
-    private static void CheckToken(RestoreRequest request, OpenedBackup backup, TokenInfo token)
-    {
-        if (token.Label != backup.Manifest.TokenLabel && !request.AllowOtherToken)
-        {
-            throw new HsmBackupException(ErrorCode.TokenMismatch,
-                $"The backup {backup.Header.Id} is of token '{backup.Manifest.TokenLabel}', not of '{token.Label}'. Nothing was touched.",
-                "Check -TokenLabel. To restore into another token on purpose, use -AllowOtherToken.") { Target = token.Label };
-        }
-        if (token.IsWriteProtected)
-        {
-            throw new HsmBackupException(ErrorCode.RestoreFailed, $"The token '{token.Label}' is write-protected.", "Remove the protection first.")
-            {
-                Target = token.Label,
-            };
-        }
-    }
-
-    /// <summary>What would fail or destroy is refused before anything is done.</summary>
-    private void CheckPlan()
-    {
-        List<PlanStep> going = [.. Plan.Steps.Where(s => s.Item.Action is PlanAction.Replace or PlanAction.Remove)];
-        List<PlanStep> lost = [.. going.Where(s => !s.Target!.IsWhole && !s.Target.IsDebris)];
-        if (lost.Count > 0 && !_request.RemoveUnrecoverable)
-        {
-            throw new HsmBackupException(ErrorCode.WouldDestroyUnrecoverable,
-                $"The token '{Plan.TokenLabel}' holds {lost.Count} objects that the restore would remove and that no safety backup can hold: "
-                + string.Join("; ", lost.Take(5).Select(s => $"{s.Target!.Summary}: {s.Target.Summary.Verdict}"))
-                + (lost.Count > 5 ? $"; and {lost.Count - 5} more." : ".") + " Nothing was touched.",
-                "If these keys may be lost for ever, use -RemoveUnrecoverable. Otherwise restore into another token.")
-            {
-                Target = Plan.TokenLabel,
-                Result = Plan,
-            };
-        }
-        if (going.Find(s => !s.Target!.IsDestroyable) is { } fixedObject)
-        {
-            throw new HsmBackupException(ErrorCode.RestoreFailed,
-                $"{fixedObject.Target!.Summary} is in the way and cannot be removed (CKA_DESTROYABLE is false). Nothing was touched.",
-                "Initialise the token anew and restore into the blank token.") { Target = Plan.TokenLabel, Result = Plan };
-        }
-    }
-
     /// <summary>The plan is of the token as it was read; between that and the confirmation somebody may have written to it.</summary>
     private void CheckUnchanged()
     {
@@ -198,23 +141,6 @@ public sealed class RestoreOperation : IDisposable
             throw new HsmBackupException(ErrorCode.Busy, $"The objects of token '{Plan.TokenLabel}' changed since the plan was made. Nothing was touched.",
                 "Make sure that nobody else writes to the token, then run the command again.") { Target = Plan.TokenLabel };
         }
-    }
-
-    private void Change(ObjectWriter writer, List<(PlanStep Step, ulong Handle, List<string> Differences)> added,
-        IProgress<OperationProgress>? progress, CancellationToken cancellationToken)
-    {
-        IEnumerable<PlanStep> replaced = Plan.Steps.Where(s => s.Item.Action == PlanAction.Replace);
-        IEnumerable<PlanStep> extra = Plan.Steps.Where(s => s.Item.Action == PlanAction.Remove);
-        if (_kek.Capabilities.Quirks.HasFlag(Quirks.IdentifierIsUnique))
-        {
-            // Added first, a key would silently take the place and the handle of the old one, and be removed in its stead.
-            RemoveOld(replaced, progress);
-            AddAndProve(writer, added, progress, cancellationToken);
-            RemoveOld(extra, progress);
-            return;
-        }
-        AddAndProve(writer, added, progress, cancellationToken);
-        RemoveOld(replaced.Concat(extra), progress);
     }
 
     /// <summary>Each object as a session object: what a token refuses it refuses here, where nothing is at stake.</summary>
@@ -234,35 +160,33 @@ public sealed class RestoreOperation : IDisposable
         }
     }
 
-    private void AddAndProve(ObjectWriter writer, List<(PlanStep Step, ulong Handle, List<string> Differences)> added,
-        IProgress<OperationProgress>? progress, CancellationToken cancellationToken)
+    private void AddAndProve(
+        AddedObjects added, List<PlanStep> displaced, IProgress<OperationProgress>? progress, CancellationToken cancellationToken)
     {
-        var known = new HashSet<ulong>(_snapshot.Token.Select(t => t.Handle));
-        var proof = new KeyProof(_connection, _kek);
-        var reader = new ObjectReader(_connection, _kek, forComparison: true);
+        bool removed = false;
         PlanStep? current = null;
         try
         {
             foreach ((PlanStep step, ObjectRecord record, int number) in Pending(cancellationToken))
             {
                 current = step;
-                progress?.Report(new OperationProgress(_activity, "Adding and proving", number, Plan.Add + Plan.Replace));
-                ulong handle = writer.Add(record, known);
-                known.Add(handle);
-                added.Add((step, handle, []));
-                Handles[record.Index] = handle;
-                if (record.Material is not null && !proof.Prove(handle, record, out string? detail))
+                if (!removed && TurnOf(step) == LastTurn)
                 {
-                    throw new HsmBackupException(ErrorCode.RestoreFailed, $"{step.Item.Object} was restored, and is not the key of the backup: {detail}.",
-                        "The token does not restore this key faithfully. Keep the backup, and restore into a token of the kind it was made of.");
+                    RemoveOld(displaced, progress);
+                    removed = displaced.Count > 0;
                 }
-                ObjectRecord back = reader.ReadAttributes(handle);
-                added[^1].Differences.AddRange(ObjectComparison.Differences(record, back));
+                progress?.Report(new OperationProgress(_activity, "Adding and proving", number, Plan.Add + Plan.Replace));
+                added.Add(step, record);
             }
         }
         catch (Exception e) when (e is Pkcs11Exception or HsmBackupException or OperationCanceledException)
         {
-            bool undone = Undo(added);
+            // Once something was removed, what was added and proven is better kept: taking it back would leave less than before.
+            bool undone = !removed && added.Undo();
+            if (undone && _journal is null)
+            {
+                RestoreJournal.Delete(_stateFolder, _connection.Token);
+            }
             string state = undone ? $"The token '{Plan.TokenLabel}' is as it was." : $"Run the same restore again to finish it.";
             throw e switch
             {
@@ -274,20 +198,22 @@ public sealed class RestoreOperation : IDisposable
         }
     }
 
-    /// <summary>Takes back what was added; nothing has been removed yet, so the token is then as it was.</summary>
-    private bool Undo(List<(PlanStep Step, ulong Handle, List<string> Differences)> added)
+    /// <summary>
+    /// Certificates of the token beside which the backup's cannot be made (<see cref="Quirks.IdentifierIsUnique"/>): they go just before
+    /// the last turn. They are no keys, and the safety backup has them.
+    /// </summary>
+    private List<PlanStep> Displaced()
     {
-        bool undone = !_kek.Capabilities.Quirks.HasFlag(Quirks.IdentifierIsUnique) || Plan.Replace == 0;
-        foreach ((_, ulong handle, _) in added)
+        if (!_kek.Capabilities.Quirks.HasFlag(Quirks.IdentifierIsUnique))
         {
-            undone &= _connection.Session.TryDestroyObject(handle) == Ckr.Ok;
+            return [];
         }
-        if (undone && _journal is null)
-        {
-            RestoreJournal.Delete(_stateFolder, _connection.Token);
-        }
-        return undone;
+        HashSet<string> coming = [.. Plan.Steps.Where(s => TurnOf(s) == LastTurn && s.Source?.UniqueKey is not null).Select(s => s.Source!.UniqueKey!)];
+        return [.. Plan.Steps.Where(s => s.Item.Action is PlanAction.Replace or PlanAction.Remove
+            && s.Target!.UniqueKey is { } key && coming.Contains(key) && IsCertificate(s.Target))];
     }
+
+    private static bool IsCertificate(PlanObject o) => o.Summary.Class == Names.OfClass(Cko.Certificate);
 
     private void RemoveOld(IEnumerable<PlanStep> steps, IProgress<OperationProgress>? progress)
     {
@@ -307,7 +233,7 @@ public sealed class RestoreOperation : IDisposable
     }
 
     /// <summary>Reads the token once more, and believes only what it shows.</summary>
-    private RestoreResult Finish(List<(PlanStep Step, ulong Handle, List<string> Differences)> added, RestoreJournal journal, Stopwatch watch,
+    private RestoreResult Finish(AddedObjects added, RestoreJournal journal, Stopwatch watch,
         IProgress<OperationProgress>? progress, CancellationToken cancellationToken)
     {
         IReadOnlyList<PlanStep> final = Plan.Steps;
@@ -316,21 +242,22 @@ public sealed class RestoreOperation : IDisposable
             _snapshot.Refresh(_connection, _kek,
                 (done, total) => progress?.Report(new OperationProgress(_activity, "Comparing the token with the backup", done, total)), cancellationToken);
             final = RestorePlanner.Plan(_snapshot.Backup, _snapshot.Token);
-            if (final.FirstOrDefault(s => s.Item.Action is PlanAction.Add or PlanAction.Remove) is { } wrong)
+            if (final.FirstOrDefault(IsWrong) is { } wrong)
             {
                 throw new HsmBackupException(ErrorCode.RestoreInterrupted,
                     $"After the restore the token '{Plan.TokenLabel}' does not hold what the backup holds. {wrong.Item}.",
                     "Make sure that nobody else writes to the token, then run the same restore again.") { Target = Plan.TokenLabel };
             }
         }
-        Dictionary<int, List<string>> differences = added.ToDictionary(a => a.Step.Source!.Summary.Index, a => a.Differences);
-        List<RestoredObject> objects = [.. Plan.Steps.Select(s => new RestoredObject(s.Item.Object, s.Item.Action, ProofOf(s),
-            s.Source is { } source && differences.TryGetValue(source.Summary.Index, out List<string>? list) ? list : []))];
+        Dictionary<int, PlanStep> seen = final.Where(s => s.Source is not null).ToDictionary(s => s.Source!.Summary.Index);
+        List<RestoredObject> objects = [.. Plan.Steps.Select(s => s.Source is { } source
+            ? new RestoredObject(s.Item.Object, s.Item.Action, ProofOf(seen[source.Summary.Index]), added.DifferencesOf(source))
+            : new RestoredObject(s.Item.Object, s.Item.Action, CheckOutcome.Skipped, []))];
         return new RestoreResult
         {
             BackupId = Plan.BackupId,
             TokenLabel = Plan.TokenLabel,
-            Exact = final.All(s => s.Item.Action == PlanAction.Keep) && objects.TrueForAll(o => o.Differences.Count == 0),
+            Exact = final.All(s => s.Source is { } source && source.IsProvenBy(s.Target)) && objects.TrueForAll(o => o.Differences.Count == 0),
             Objects = objects,
             SafetyBackups = journal.SafetyBackups,
             Resumed = Plan.Resumes,
@@ -338,26 +265,49 @@ public sealed class RestoreOperation : IDisposable
         };
     }
 
-    private static CheckOutcome ProofOf(PlanStep step) => step.Item.Action switch
+    /// <summary>What may be left in the end: what is as in the backup, or has the backup's key and other attributes, or has no key in the backup.</summary>
+    private static bool IsWrong(PlanStep step) => step.Item.Action is PlanAction.Add or PlanAction.Remove
+        || (step.Item.Action == PlanAction.Replace && step.Source!.KeyDigest != step.Target!.KeyDigest);
+
+    private static CheckOutcome ProofOf(PlanStep step) => step switch
     {
-        PlanAction.Add or PlanAction.Replace => CheckOutcome.Passed,
-        PlanAction.Keep when step.Source!.IsWhole => CheckOutcome.Passed,
-        PlanAction.Unrestorable => CheckOutcome.Failed,
+        { Item.Action: PlanAction.Unrestorable } => CheckOutcome.Failed,
+        // Where only attributes came out different the key is proven all the same, and the differences are told.
+        { Source: { Summary.Verdict: Verdict.Captured } source, Target: { } target } =>
+            source.IsProvenBy(target) || (source.KeyDigest.Length > 0 && source.KeyDigest == target.KeyDigest) ? CheckOutcome.Passed : CheckOutcome.Failed,
         _ => CheckOutcome.Skipped,
     };
 
-    /// <summary>The records of the objects to be added, as they come out of the file.</summary>
+    private const int LastTurn = 2;
+
+    /// <summary>
+    /// First what cannot be changed and must be made with its id while no other has it, last what cannot be taken back if something else
+    /// fails, and certificates, which may have to push others aside.
+    /// </summary>
+    private int TurnOf(PlanStep step) => step.Source switch
+    {
+        null => -1,
+        { IsDestroyable: false } => LastTurn,
+        { } source when IsCertificate(source) && _kek.Capabilities.Quirks.HasFlag(Quirks.IdentifierIsUnique) => LastTurn,
+        { IsChangeable: false } => 0,
+        _ => 1,
+    };
+
+    /// <summary>The records of the objects to be added, turn by turn, as they come out of the file.</summary>
     private IEnumerable<(PlanStep Step, ObjectRecord Record, int Number)> Pending(CancellationToken cancellationToken)
     {
-        Dictionary<int, PlanStep> wanted = Plan.Steps.Where(s => s.Item.Action is PlanAction.Add or PlanAction.Replace)
-            .ToDictionary(s => s.Source!.Summary.Index);
         int number = 0;
-        foreach (ObjectRecord record in _backup.Records(cancellationToken))
+        foreach (IGrouping<int, PlanStep> turn in Plan.Steps.Where(s => s.Item.Action is PlanAction.Add or PlanAction.Replace)
+            .GroupBy(TurnOf).OrderBy(t => t.Key))
         {
-            if (wanted.TryGetValue(record.Index, out PlanStep? step))
+            Dictionary<int, PlanStep> wanted = turn.ToDictionary(s => s.Source!.Summary.Index);
+            foreach (ObjectRecord record in _backup.Records(cancellationToken).TakeWhile(_ => wanted.Count > 0))
             {
-                cancellationToken.ThrowIfCancellationRequested();
-                yield return (step, record, ++number);
+                if (wanted.Remove(record.Index, out PlanStep? step))
+                {
+                    cancellationToken.ThrowIfCancellationRequested();
+                    yield return (step, record, ++number);
+                }
             }
         }
     }
@@ -367,8 +317,12 @@ public sealed class RestoreOperation : IDisposable
         string folder = Path.Combine(_stateFolder, "safety");
         var id = Format.BackupId.New(BackupOperation.ClusterNameOf(_connection.Token), _request.Clock);
         using BackupPublication publication = BackupPublication.Begin(folder, id);
-        BackupOperation.Capture(_connection, _request.Key, id, publication, previous: null, allowPartial: true,
+        CapturedToken saved = BackupOperation.Capture(_connection, _request.Key, id, publication, previous: null, allowPartial: true,
             (done, total) => progress?.Report(new OperationProgress(_activity, "Saving what the token holds", done, total)), cancellationToken);
+        if (!_request.RemoveUnrecoverable)
+        {
+            RestoreChecks.CheckSaved(Plan, saved);
+        }
         publication.Publish();
         return publication.FinalPath;
     }

@@ -15,8 +15,21 @@ internal sealed record PlanObject(
     /// <summary>False where the token will not let it be removed (CKA_DESTROYABLE).</summary>
     public bool IsDestroyable { get; init; } = true;
 
+    /// <summary>False where none of its attributes can be set once it is made (CKA_MODIFIABLE).</summary>
+    public bool IsChangeable { get; init; } = true;
+
+    /// <summary>Equal for objects of which a token with Quirks.IdentifierIsUnique can make only one; null where that does not apply.</summary>
+    public string? UniqueKey { get; init; }
+
     /// <summary>What stands for its key in a comparison; empty where there is none.</summary>
     public string KeyDigest { get; init; } = "";
+
+    /// <summary>True for a private or secret key.</summary>
+    public bool HasSecret { get; init; }
+
+    /// <summary>True where both are the same object, key and all, and that was seen.</summary>
+    public bool IsProvenBy(PlanObject? target) =>
+        target is not null && Summary.Verdict == Verdict.Captured && Fingerprint == target.Fingerprint && (!HasSecret || KeyDigest.Length > 0);
 
     /// <summary>The object itself, without its key, where it was asked to be kept.</summary>
     public ObjectRecord? Record { get; init; }

@@ -65,7 +65,11 @@ internal static class RestoreTest
         }
         finally
         {
-            restore.RemoveWhatWasAdded();
+            if (!restore.RemoveWhatWasAdded())
+            {
+                checks.Add("Scratch token cleared", CheckOutcome.Failed, "no objects", "some are left",
+                    "The token keeps objects that were restored for the trial. Initialise it anew before it is used for anything else.");
+            }
         }
     }
 
@@ -74,15 +78,23 @@ internal static class RestoreTest
         string name = $"{restored.Object} restored";
         if (restored.Action == PlanAction.Unrestorable)
         {
-            checks.Add(name, CheckOutcome.Skipped, null, null, $"the backup has no key of it: {restored.Object.Verdict}");
+            checks.Unprovable(name, $"the backup has no key of it: {restored.Object.Verdict}, {restored.Object.Reason}");
+        }
+        else if (restored.Object.Verdict == Verdict.Inexact)
+        {
+            checks.Unprovable(name, string.Join("; ", restored.Differences));
         }
         else if (restored.Differences.Count > 0)
         {
             checks.Add(name, CheckOutcome.Failed, "as in the backup", "different", string.Join("; ", restored.Differences));
         }
+        else if (restored.Proof == CheckOutcome.Passed)
+        {
+            checks.Proven(name, "attributes are equal, and the key is proven where there is one");
+        }
         else
         {
-            checks.Add(name, restored.Proof, "as in the backup", restored.Proof == CheckOutcome.Passed ? "as in the backup" : "not proven", null);
+            checks.Add(name, CheckOutcome.Failed, "as in the backup", "not proven", null);
         }
     }
 
@@ -98,8 +110,7 @@ internal static class RestoreTest
                 continue;
             }
             progress?.Report(new OperationProgress($"Testing {backup.Header.Id}", "Using every key", record.Index, backup.Header.Objects));
-            using SecretBuffer? value = HostUnwrap.Open(
-                record, backup.Keys.Kek, backup.Manifest.Iv, backup.Manifest.TransportKeys, backup.Manifest.TransportForm);
+            using SecretBuffer? value = backup.Host?.Open(record);
             publicKeys.TryGetValue(record.KeyType + "/" + record.Id, out ulong publicKey);
             UseOutcome outcome = use.Use(handle, record, value, publicKey);
             checks.Add($"{record} used", outcome.Used switch

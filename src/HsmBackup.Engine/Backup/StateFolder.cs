@@ -38,6 +38,10 @@ internal static class StateFolder
         {
             return CreateFile(path);
         }
+        catch (IOException e) when (FileErrors.From(e, path).Code == ErrorCode.DiskFull || !File.Exists(path))
+        {
+            throw FileErrors.From(e, path);
+        }
         catch (IOException e)
         {
             throw new HsmBackupException(ErrorCode.Busy, $"Another process is busy with {what} (it holds '{path}').",

@@ -3,9 +3,10 @@ using HsmBackup.Engine.Pkcs11;
 namespace HsmBackup.Engine.Backup;
 
 /// <summary>Collects the checks of a test. After a failed step the next ones are not run, and say so.</summary>
-internal sealed class TestChecks
+internal sealed class TestChecks(bool allowPartial)
 {
     private readonly List<BackupCheck> _checks = [];
+    private int _proven;
 
     /// <summary>All checks so far.</summary>
     public IReadOnlyList<BackupCheck> All => _checks;
@@ -45,6 +46,26 @@ internal sealed class TestChecks
     {
         _checks.Add(new BackupCheck(name, outcome, expected, actual, detail));
         Error ??= outcome == CheckOutcome.Failed ? ErrorCode.TestFailed : null;
+    }
+
+    /// <summary>Adds an object that was proven to be the backup's.</summary>
+    public void Proven(string name, string detail)
+    {
+        _proven++;
+        Add(name, CheckOutcome.Passed, "as in the backup", "as in the backup", detail);
+    }
+
+    /// <summary>Adds an object that cannot be proven, because the backup lacks its key or has it inexactly.</summary>
+    public void Unprovable(string name, string why) => Add(name, allowPartial ? CheckOutcome.Skipped : CheckOutcome.Failed,
+        "as in the backup", "not known", allowPartial ? why : $"{why}; with -AllowPartial such objects are skipped");
+
+    /// <summary>A test of objects passes only on evidence: at least one of them was proven.</summary>
+    public void RequireProof()
+    {
+        if (_proven == 0 && !HasFailed)
+        {
+            Add("Objects proven", CheckOutcome.Failed, "at least 1", "0", "No object of the backup was proven.");
+        }
     }
 
     /// <summary>Adds a check that could not be tried.</summary>

@@ -59,7 +59,7 @@ public sealed class TestResult
     /// <summary>The level that was asked for.</summary>
     public required TestLevel Level { get; init; }
 
-    /// <summary>True where there was at least one check and every one that applies passed.</summary>
+    /// <summary>True where there was at least one check and every one that applies passed. Live and Restore also need an object that was proven.</summary>
     public bool Passed => Checks.Any(c => c.Outcome == CheckOutcome.Passed)
         && Checks.All(c => c.Outcome is CheckOutcome.Passed or CheckOutcome.Skipped);
 
@@ -83,7 +83,8 @@ public sealed class TestResult
     {
         get
         {
-            string partial = Complete == false ? " Partial backup." : "";
+            int skipped = Checks.Count(c => c.Outcome == CheckOutcome.Skipped);
+            string partial = (skipped > 0 ? $" {skipped} skipped." : "") + (Complete == false ? " Partial backup." : "");
             if (Passed)
             {
                 return $"Passed at level {Level}: {Checks.Count(c => c.Outcome == CheckOutcome.Passed)} checks.{partial}";

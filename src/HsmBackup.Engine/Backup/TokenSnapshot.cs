@@ -1,4 +1,5 @@
 using HsmBackup.Engine.Pkcs11;
+using HsmBackup.Engine.Protection;
 using HsmBackup.Engine.Tokens;
 
 namespace HsmBackup.Engine.Backup;
@@ -8,30 +9,26 @@ internal sealed class TokenSnapshot
 {
     private static readonly HashSet<ulong> Dates = [Cka.StartDate, Cka.EndDate];
 
-    private readonly Dictionary<ulong, HashSet<ulong>> _untold = [];
-    private readonly Dictionary<string, List<KeyMaterial>> _digests = new(StringComparer.Ordinal);
+    private readonly OpenedBackup _backup;
+    private readonly HostKeys? _host;
     private readonly bool _keepRecords;
+    private readonly HashSet<ulong>? _onlyPresence;
+    private readonly HashSet<string> _keys = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, List<KeyMaterial>> _digests = new(StringComparer.Ordinal);
+    private Dictionary<string, List<ObjectRecord>>? _opened;
 
     private TokenSnapshot(OpenedBackup backup, Quirks quirks, bool keepRecords, CancellationToken cancellationToken)
     {
+        _backup = backup;
+        _host = backup.Host;
         _keepRecords = keepRecords;
+        _onlyPresence = quirks.HasFlag(Quirks.PrivateDatesUnreadable) ? Dates : null;
         var source = new List<PlanObject>();
-        foreach (ObjectRecord record in backup.Records(cancellationToken))
-        {
-            foreach ((ulong type, _) in record.Unavailable)
-            {
-                Untold(record.ObjectClass).Add(type);
-            }
-        }
-        if (quirks.HasFlag(Quirks.PrivateDatesUnreadable))
-        {
-            Untold(Cko.PrivateKey).UnionWith(Dates);
-            Untold(Cko.SecretKey).UnionWith(Dates);
-        }
         foreach (ObjectRecord record in backup.Records(cancellationToken))
         {
             PlanObject planned = ToPlanObject(record, 0, ObjectComparison.KeyDigest(record));
             source.Add(planned);
+            _keys.Add(planned.KeyDigest);
             if (record.Material is { Digest: not null } material)
             {
                 _digests.TryAdd(planned.KeyDigest, []);
@@ -60,7 +57,9 @@ internal sealed class TokenSnapshot
     public void Refresh(TokenConnection connection, KeyEncryptionKey kek, Action<int, int>? progress, CancellationToken cancellationToken)
     {
         var reader = new ObjectReader(connection, kek, forComparison: true);
-        var proof = new KeyProof(connection, kek);
+        var proof = new KeyProof(connection, kek, _host);
+        using var digestKey = SecretBuffer.Random(32);
+        _opened = null;
         List<ulong> handles = connection.Session.FindTokenObjects();
         connection.CheckPresent();
         var objects = new List<PlanObject>(handles.Count);
@@ -69,38 +68,81 @@ internal sealed class TokenSnapshot
             cancellationToken.ThrowIfCancellationRequested();
             ObjectRecord record = reader.Capture(handle);
             record.Index = -1;
-            string keyDigest = ObjectComparison.KeyDigest(record);
-            if (_digests.TryGetValue(keyDigest, out List<KeyMaterial>? lengths) && !lengths.Exists(m => proof.ProveLength(handle, m, out _)))
-            {
-                // The same but for zero bytes at its end, which the wrapping does not tell.
-                keyDigest += "-other-length";
-            }
-            objects.Add(ToPlanObject(record, handle, keyDigest));
+            objects.Add(ToPlanObject(record, handle, KeyDigest(handle, record, proof, digestKey, cancellationToken)));
             record.Material?.ZeroValues();
             progress?.Invoke(objects.Count, handles.Count);
         }
         Token = objects;
     }
 
-    /// <summary>Marks what is neither in the journal's list nor whole as left half made by an interrupted restore.</summary>
+    /// <summary>
+    /// Marks what an interrupted restore left half made: it is not whole, was not there before, and is an object of the backup as far as
+    /// it says what it is. Anything else came from somebody else, and is not ours to remove.
+    /// </summary>
     public void MarkDebris(RestoreJournal journal)
     {
         var before = new HashSet<string>(journal.UnrecoverableBefore, StringComparer.Ordinal);
-        Token = [.. Token.Select(o => o.IsWhole || before.Contains(o.Fingerprint) ? o : o with { IsDebris = true })];
+        Token = [.. Token.Select(o => o.IsWhole || before.Contains(o.Fingerprint) || !Backup.Any(b => CouldBecome(o.Summary, b.Summary))
+            ? o
+            : o with { IsDebris = true })];
+    }
+
+    private static bool CouldBecome(ObjectSummary half, ObjectSummary whole) =>
+        (half.Class.Length == 0 || half.Class == whole.Class)
+        && (half.KeyType is null || half.KeyType == whole.KeyType)
+        && (half.Label.Length == 0 || half.Label == whole.Label)
+        && (half.Id.Length == 0 || half.Id == whole.Id);
+
+    /// <summary>What stands for a key of the token: the same as for the key of the backup that it is.</summary>
+    private string KeyDigest(ulong handle, ObjectRecord record, KeyProof proof, SecretBuffer digestKey, CancellationToken cancellationToken)
+    {
+        string keyDigest = ObjectComparison.KeyDigest(record);
+        if (_digests.TryGetValue(keyDigest, out List<KeyMaterial>? lengths) && !lengths.Exists(m => proof.ProveLength(handle, m, out _)))
+        {
+            // The same but for zero bytes at its end, which the wrapping does not tell.
+            return keyDigest + "-other-length";
+        }
+        if (_host is null || record.Material is null || _keys.Contains(keyDigest)
+            || _host.DigestUpToPadding(record, digestKey) is not { } opened
+            || !Opened(digestKey, cancellationToken).TryGetValue(opened, out List<ObjectRecord>? candidates))
+        {
+            return keyDigest;
+        }
+        // Other bytes, and yet it may be the same key: the backup was made of another maker's token.
+        ObjectRecord? same = candidates.Find(c => proof.Prove(handle, c, out _));
+        return same is null ? keyDigest : ObjectComparison.KeyDigest(same);
+    }
+
+    /// <summary>The keys of the backup by what they are, whatever their bytes; made when the first key of the token is not found by its bytes.</summary>
+    private Dictionary<string, List<ObjectRecord>> Opened(SecretBuffer digestKey, CancellationToken cancellationToken)
+    {
+        if (_opened is null)
+        {
+            _opened = new Dictionary<string, List<ObjectRecord>>(StringComparer.Ordinal);
+            foreach (ObjectRecord record in _backup.Records(cancellationToken))
+            {
+                if (record.Material is not null && _host!.DigestUpToPadding(record, digestKey) is { } digest)
+                {
+                    _opened.TryAdd(digest, []);
+                    _opened[digest].Add(record);
+                }
+            }
+        }
+        return _opened;
     }
 
     private PlanObject ToPlanObject(ObjectRecord record, ulong handle, string keyDigest)
     {
-        _untold.TryGetValue(record.ObjectClass, out HashSet<ulong>? untold);
         bool whole = record.Verdict is Verdict.Captured or Verdict.Inexact && (!record.HasSecret || record.Material is not null);
         return new PlanObject(ObjectSummary.Of(record), ObjectComparison.Identity(record),
-            ObjectComparison.Fingerprint(record, keyDigest, untold), handle, whole)
+            ObjectComparison.Fingerprint(record, keyDigest, _onlyPresence), handle, whole)
         {
             IsDestroyable = record.Attributes.Boolean(Cka.Destroyable) != false,
+            IsChangeable = ObjectTemplate.IsChangeable(record),
+            UniqueKey = ObjectComparison.UniqueKey(record),
             KeyDigest = keyDigest,
+            HasSecret = record.HasSecret,
             Record = _keepRecords ? record : null,
         };
     }
-
-    private HashSet<ulong> Untold(ulong objectClass) => _untold.TryGetValue(objectClass, out HashSet<ulong>? set) ? set : _untold[objectClass] = [];
 }

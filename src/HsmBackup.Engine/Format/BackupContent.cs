@@ -71,12 +71,16 @@ public sealed class BackupContent : IDisposable
     /// the next line is asked for. The end of the enumeration is reached only if all of the content was found good.
     /// </summary>
     /// <param name="cancellationToken">Looked at before each segment.</param>
-    /// <exception cref="HsmBackupException">IntegrityFailed, AuthenticationFailed: the file was changed since it was opened.</exception>
+    /// <exception cref="HsmBackupException">
+    /// IntegrityFailed, AuthenticationFailed: the file was changed since it was opened.
+    /// </exception>
     public IEnumerable<ReadOnlyMemory<byte>> ReadObjects(CancellationToken cancellationToken = default)
     {
         using ContentReader reader = ContentReader.ForReading(_stream, _path, _preamble, Keys);
         while (reader.Read(cancellationToken))
+        {
             if (reader.Item == ContentItem.Object) yield return reader.Bytes;
+        }
     }
 
     /// <summary>Copies the bytes of an attachment to a stream.</summary>
@@ -93,7 +97,10 @@ public sealed class BackupContent : IDisposable
         if (!Attachments.Any(a => a.Name == name)) throw FormatErrors.NoAttachment(_path, name);
         using ContentReader reader = ContentReader.ForReading(_stream, _path, _preamble, Keys);
         while (reader.Read(cancellationToken))
-            if (reader.Item == ContentItem.AttachmentPart && reader.Head.Attachment == name) destination.Write(reader.Bytes.Span);
+        {
+            if (reader.Item == ContentItem.AttachmentPart && reader.Head.Attachment == name)
+                destination.Write(reader.Bytes.Span);
+        }
     }
 
     /// <summary>Closes the file and clears the keys.</summary>

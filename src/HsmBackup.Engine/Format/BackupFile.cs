@@ -23,11 +23,14 @@ public static class BackupFile
 
     /// <summary>
     /// Checks the structure of a file and the digest that it ends with. That finds every accidental damage; what somebody
-    /// has changed on purpose is found by <see cref="BackupContent.Open(string, Protection.OneTimeKey, CancellationToken)"/>.
+    /// has changed on purpose is found by
+    /// <see cref="BackupContent.Open(string, Protection.OneTimeKey, CancellationToken)"/>.
     /// </summary>
     /// <param name="path">The file.</param>
     /// <param name="cancellationToken">Looked at before each segment.</param>
-    /// <exception cref="HsmBackupException">BackupNotFound, NotABackup, UnsupportedVersion, HeaderInvalid, IntegrityFailed.</exception>
+    /// <exception cref="HsmBackupException">
+    /// BackupNotFound, NotABackup, UnsupportedVersion, HeaderInvalid, IntegrityFailed.
+    /// </exception>
     public static BackupFileSummary CheckIntegrity(string path, CancellationToken cancellationToken = default)
     {
         using FileStream file = Open(path);

@@ -14,7 +14,9 @@ public static class BackupFileWriter
     /// disk before that, is the caller's part.
     /// </summary>
     /// <param name="output">Where to; only ever appended to.</param>
-    /// <param name="header">The public header. Its counts must be those of the object lines, its key check that of the keys.</param>
+    /// <param name="header">
+    /// The public header. Its counts must be those of the object lines, its key check that of the keys.
+    /// </param>
     /// <param name="keys">The keys derived for <see cref="BackupHeader.Id"/>.</param>
     /// <param name="manifest">One JSON object in UTF-8 without a line break.</param>
     /// <param name="objects">The object lines. They can be written again afterwards, but not added to.</param>
@@ -76,9 +78,13 @@ public static class BackupFileWriter
     private static void Check(BackupHeader header, BackupKeys keys, ReadOnlySpan<byte> manifest, ContentSpool objects,
         BackupAttachment[] attachments, BackupSigner? signer)
     {
-        if (!keys.Matches(header.KeyCheck)) throw new ArgumentException("The header has the check value of other keys.", nameof(header));
+        if (!keys.Matches(header.KeyCheck))
+            throw new ArgumentException("The header has the check value of other keys.", nameof(header));
         if (header.Objects != objects.Count)
-            throw new ArgumentException($"The header counts {header.Objects} objects, but there are {objects.Count}.", nameof(header));
+        {
+            throw new ArgumentException(
+                $"The header counts {header.Objects} objects, but there are {objects.Count}.", nameof(header));
+        }
         if ((header.Signer is null) != (signer is null))
             throw new ArgumentException("A header names a signer exactly when there is one.", nameof(signer));
         if (ContentLines.FindManifestFault(manifest) is { } fault)

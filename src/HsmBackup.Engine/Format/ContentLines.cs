@@ -20,8 +20,9 @@ internal static class ContentLines
     /// <summary>The last line of a backup's content, with its newline.</summary>
     public static byte[] End(int objects, int attachments, ReadOnlySpan<byte> digest)
     {
+        string hex = Convert.ToHexStringLower(digest);
         string json = string.Create(CultureInfo.InvariantCulture,
-            $$$"""{"end":{"objects":{{{objects}}},"attachments":{{{attachments}}},"digest":"{{{Convert.ToHexStringLower(digest)}}}"}}""");
+            $$$"""{"end":{"objects":{{{objects}}},"attachments":{{{attachments}}},"digest":"{{{hex}}}"}}""");
         return Encoding.UTF8.GetBytes(json + "\n");
     }
 

@@ -135,7 +135,8 @@ internal sealed class ContentReader : IDisposable
     {
         if (_attachments.Count > 0) throw Forged("an object stands behind an attachment");
         if (++_objects > _preamble.Header.Objects) throw Forged("it has more objects than its header says");
-        if (ContentLines.FindFault(line.Span) is { } fault) throw Forged($"the line of object {_objects - 1} is malformed: {fault}");
+        if (ContentLines.FindFault(line.Span) is { } fault)
+            throw Forged($"the line of object {_objects - 1} is malformed: {fault}");
         Bytes = line;
         Item = ContentItem.Object;
     }

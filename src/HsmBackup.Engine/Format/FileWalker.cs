@@ -44,7 +44,8 @@ internal sealed class FileWalker : IDisposable
         new(stream, path, preamble, digest: true, []);
 
     /// <summary>Walks and checks the digest at the end and the MAC of the seal.</summary>
-    public static FileWalker ForAuthentication(Stream stream, string? path, BackupPreamble preamble, ReadOnlySpan<byte> sealKey) =>
+    public static FileWalker ForAuthentication(Stream stream, string? path, BackupPreamble preamble,
+        ReadOnlySpan<byte> sealKey) =>
         new(stream, path, preamble, digest: true, sealKey);
 
     /// <summary>Walks again over what was authenticated before.</summary>
@@ -127,7 +128,8 @@ internal sealed class FileWalker : IDisposable
     {
         if (Count == 0) throw Damaged("it has no segment");
         if (length > BackupFormat.MaxSealLength) throw Damaged("its seal is too long");
-        if (_position + length != _contentEnd) throw Damaged("something stands between its seal and its digest, or its end is missing");
+        if (_position + length != _contentEnd)
+            throw Damaged("something stands between its seal and its digest, or its end is missing");
         byte[] der = new byte[length];
         ReadAt(_position, der);
         Seal seal;

@@ -18,10 +18,11 @@ internal sealed record SegmentHead(int Index, string Binding, string? Attachment
     /// <summary>The line, with its newline.</summary>
     public byte[] Format()
     {
-        string json = Attachment is null
-            ? string.Create(CultureInfo.InvariantCulture, $$"""{"segment":{{Index}},"kind":"objects","binding":"{{Binding}}"}""")
-            : string.Create(CultureInfo.InvariantCulture,
-                $$"""{"segment":{{Index}},"kind":"attachment","binding":"{{Binding}}","name":"{{Attachment}}","offset":{{Offset}},"final":{{(Final ? "true" : "false")}}}""");
+        string kind = Attachment is null ? "objects" : "attachment";
+        string part = Attachment is null ? "" : string.Create(CultureInfo.InvariantCulture,
+            $$""","name":"{{Attachment}}","offset":{{Offset}},"final":{{(Final ? "true" : "false")}}""");
+        string json = string.Create(CultureInfo.InvariantCulture,
+            $$"""{"segment":{{Index}},"kind":"{{kind}}","binding":"{{Binding}}"{{part}}}""");
         return Encoding.UTF8.GetBytes(json + "\n");
     }
 

@@ -12,6 +12,9 @@ internal sealed class AttributeReading
 
     /// <summary>Attributes whose reading failed, with the CKR value: neither present nor known to be absent.</summary>
     public List<(ulong Type, ulong ReturnValue)> Failed { get; } = [];
+
+    /// <summary>Attributes that were not read, because their values are longer than anybody here wants.</summary>
+    public List<(ulong Type, ulong Length)> TooLong { get; } = [];
 }
 
 /// <summary>
@@ -22,6 +25,12 @@ internal sealed unsafe class AttributeReader : IDisposable
 {
     private const ulong Unavailable = ulong.MaxValue;
     private const int FixedSlot = 8;
+
+    /// <summary>
+    /// Longest value that is read. A line of the backup file may not be longer; base64 and the other attributes need their room. And a
+    /// token that claims more does not get the memory for it.
+    /// </summary>
+    internal const int LongestValue = 2 * 1024 * 1024;
 
     private readonly Pkcs11Session _session;
     private byte* _memory;
@@ -55,9 +64,11 @@ internal sealed unsafe class AttributeReader : IDisposable
         }
     }
 
-    /// <summary>Answers that leave every attribute with a length of its own (PKCS#11 5.7.5); any other spoils the whole call.</summary>
-    private static bool IsPerAttribute(ulong rv) =>
-        rv is Ckr.Ok or Ckr.AttributeSensitive or Ckr.AttributeTypeInvalid or Ckr.BufferTooSmall;
+    /// <summary>
+    /// Answers that leave every attribute with a length of its own (PKCS#11 5.7.5); any other spoils the whole call. So does a buffer
+    /// that is too small: the attribute then looks like one that is not there.
+    /// </summary>
+    private static bool IsPerAttribute(ulong rv) => rv is Ckr.Ok or Ckr.AttributeSensitive or Ckr.AttributeTypeInvalid;
 
     /// <summary>The length that a value of this type always has on this machine; 0 where it varies.</summary>
     private static int FixedLength(ulong type) => AttributeTable.KindOf(type) switch
@@ -95,7 +106,16 @@ internal sealed unsafe class AttributeReader : IDisposable
             {
                 continue;
             }
-            if (array[i].pValue != null || length == 0)
+            if (length > (ulong)LongestValue)
+            {
+                reading.TooLong.Add((types[i], length));
+            }
+            else if (array[i].pValue != null && length > (ulong)FixedLength(types[i]))
+            {
+                // More than there was room for, and yet not called too much: what stands there is not its value.
+                reading.Failed.Add((types[i], Ckr.BufferTooSmall));
+            }
+            else if (array[i].pValue != null || length == 0)
             {
                 Add(reading, types[i], array[i].pValue, checked((int)length));
             }
@@ -138,7 +158,7 @@ internal sealed unsafe class AttributeReader : IDisposable
         for (int i = 0; i < pending.Count; i++)
         {
             ulong length = Extend(array[i].ulValueLen);
-            if (length == Unavailable)
+            if (length == Unavailable || length > (ulong)pending[i].Length)
             {
                 // It had a length a moment ago: changed or refused in between. Say so instead of dropping it.
                 reading.Failed.Add((pending[i].Type, rv == Ckr.Ok ? Ckr.GeneralError : rv));

@@ -1,3 +1,4 @@
+using System.Formats.Asn1;
 using System.Security.Cryptography;
 using HsmBackup.Engine.Protection;
 
@@ -11,6 +12,7 @@ internal sealed class CapabilityProbe : IDisposable
 {
     // Not a multiple of 8: the length at which padding conventions differ.
     private const int OddLength = 20;
+    private const int EvenLength = 32;
 
     private static readonly (ulong Mechanism, string Name)[] Candidates =
     [
@@ -66,11 +68,15 @@ internal sealed class CapabilityProbe : IDisposable
             return new TokenCapabilities { Quirks = _quirks, Findings = _findings };
         }
         _handles.Add(kek);
-        FindUnreadableDates(kek);
+        ProbeDates();
 
         byte[] value = RandomNumberGenerator.GetBytes(OddLength);
         ulong subject = ImportSubject(value, import);
         List<WrapMethod> methods = subject == 0 ? [] : [.. Candidates.Select(c => ProbeSecret(c.Mechanism, c.Name, kek, subject, value)).OfType<WrapMethod>()];
+        if (methods.Count == 0)
+        {
+            methods = ProbeEvenLengths(kek, import);
+        }
         WrapMethod? secrets = methods.FirstOrDefault(m => m.ExactLengths && m.Form != WrapForm.CbcPad)
             ?? methods.FirstOrDefault(m => m.Form != WrapForm.CbcPad) ?? methods.FirstOrDefault();
         _quirks |= secrets is { ExactLengths: false } ? Quirks.WrapRoundsLengths : 0;
@@ -86,6 +92,14 @@ internal sealed class CapabilityProbe : IDisposable
             Quirks = _quirks,
             Findings = _findings,
         };
+    }
+
+    /// <summary>RFC 3394 in its strict form takes multiples of 8 bytes only; such a token still wraps every AES key.</summary>
+    private List<WrapMethod> ProbeEvenLengths(ulong kek, KekImport import)
+    {
+        byte[] value = RandomNumberGenerator.GetBytes(EvenLength);
+        ulong subject = ImportSubject(value, import);
+        return subject == 0 ? [] : [.. Candidates.Select(c => ProbeSecret(c.Mechanism, c.Name, kek, subject, value)).OfType<WrapMethod>()];
     }
 
     private ulong ImportSubject(byte[] value, KekImport import)
@@ -120,7 +134,7 @@ internal sealed class CapabilityProbe : IDisposable
             Note($"{name} on secret keys", false, "wraps, but its bytes are of no form known here");
             return null;
         }
-        rv = _session.TryUnwrapKey(native, kek, wrapped, SubjectTemplate(), out ulong back);
+        rv = Unwrap(native, kek, wrapped, SubjectTemplate(), out ulong back);
         if (rv != Ckr.Ok)
         {
             Note($"{name} on secret keys", false, $"wraps, but C_UnwrapKey {Names.OfReturnValue(rv)}");
@@ -150,7 +164,7 @@ internal sealed class CapabilityProbe : IDisposable
         if (KeyWrap.TryUnwrap3394(_kek.Span, wrapped, plain, out length))
         {
             ReadOnlySpan<byte> content = plain.AsSpan(0, length);
-            return IsZeroPadded(content, value) ? new WrapMethod(WrapForm.Rfc3394, mechanism, false)
+            return content.SequenceEqual(value) || IsZeroPadded(content, value) ? new WrapMethod(WrapForm.Rfc3394, mechanism, false)
                 : IsPkcs7Padded(content, value) ? new WrapMethod(WrapForm.Rfc3394Pkcs7, mechanism, true) : null;
         }
         return null;
@@ -166,7 +180,7 @@ internal sealed class CapabilityProbe : IDisposable
     /// <summary>Private keys take another path in most tokens (PKCS #8), so they are tried on their own: EC for speed, RSA where there is no EC.</summary>
     private WrapMethod? ProbePrivate(ulong kek)
     {
-        (ulong key, ulong keyType, string name) = GeneratePrivate();
+        (ulong key, ulong publicKey, ulong keyType, string name) = GeneratePrivate();
         if (key == 0)
         {
             return null;
@@ -186,7 +200,7 @@ internal sealed class CapabilityProbe : IDisposable
                 Note($"{mechanismName} on {name} private keys", false, "wraps, but its bytes are of no form known here");
                 continue;
             }
-            rv = UnwrapPrivate(native, kek, wrapped, keyType, out ulong back);
+            rv = UnwrapPrivate(native, kek, wrapped, keyType, publicKey, out ulong back);
             if (rv != Ckr.Ok)
             {
                 Note($"{mechanismName} on {name} private keys", false, $"wraps, but C_UnwrapKey {Names.OfReturnValue(rv)}");
@@ -204,22 +218,30 @@ internal sealed class CapabilityProbe : IDisposable
         return null;
     }
 
-    private ulong UnwrapPrivate(Mechanism native, ulong kek, byte[] wrapped, ulong keyType, out ulong handle)
+    private ulong UnwrapPrivate(Mechanism native, ulong kek, byte[] wrapped, ulong keyType, ulong publicKey, out ulong handle)
     {
         AttributeMap template = new AttributeMap()
             .Set(Cka.Class, Cko.PrivateKey).Set(Cka.KeyType, keyType).Set(Cka.Token, false).Set(Cka.Private, true)
             .Set(Cka.Sensitive, true).Set(Cka.Extractable, true).Set(Cka.Sign, true);
+        ulong rv = Unwrap(native, kek, wrapped, template, out handle);
+        if (rv == Ckr.TemplateIncomplete && keyType == Ckk.Ec
+            && _session.ReadAttributes(publicKey, [Cka.EcPoint]).Attributes.Bytes(Cka.EcPoint) is { } point)
+        {
+            rv = Unwrap(native, kek, wrapped, template.Set(Cka.NssDb, EcPublicPoint.Raw(point)), out handle);
+            _quirks |= rv == Ckr.Ok ? Quirks.UnwrapNeedsNssDb : 0;
+        }
+        return rv;
+    }
+
+    private ulong Unwrap(Mechanism native, ulong kek, byte[] wrapped, AttributeMap template, out ulong handle)
+    {
         ulong rv = _session.TryUnwrapKey(native, kek, wrapped, template, out handle);
         if (rv == Ckr.AttributeReadOnly)
         {
             // opencryptoki: CKA_EXTRACTABLE belongs to the token in an unwrap template, and is true without being asked for.
-            template.Remove(Cka.Extractable);
-            rv = _session.TryUnwrapKey(native, kek, wrapped, template, out handle);
-        }
-        if (rv == Ckr.TemplateIncomplete)
-        {
-            rv = _session.TryUnwrapKey(native, kek, wrapped, template.Set(Cka.NssDb, [0]), out handle);
-            _quirks |= rv == Ckr.Ok ? Quirks.UnwrapNeedsNssDb : 0;
+            AttributeMap without = template.Copy();
+            without.Remove(Cka.Extractable);
+            rv = _session.TryUnwrapKey(native, kek, wrapped, without, out handle);
         }
         return rv;
     }
@@ -231,13 +253,23 @@ internal sealed class CapabilityProbe : IDisposable
             return WrapForm.CbcPad;
         }
         using var plain = new SecretBuffer(wrapped.Length);
-        return KeyWrap.TryUnwrap5649(_kek.Span, wrapped, plain.Span, out _) ? WrapForm.Rfc5649
-            : KeyWrap.TryUnwrap3394(_kek.Span, wrapped, plain.Span, out int length)
-                ? plain.Span[length - 1] is > 0 and <= 8 ? WrapForm.Rfc3394Pkcs7 : WrapForm.Rfc3394
-                : null;
+        if (KeyWrap.TryUnwrap5649(_kek.Span, wrapped, plain.Span, out _))
+        {
+            return WrapForm.Rfc5649;
+        }
+        if (!KeyWrap.TryUnwrap3394(_kek.Span, wrapped, plain.Span, out int length))
+        {
+            return null;
+        }
+        // PKCS #8 says where it ends; what comes after it tells the two paddings apart.
+        ReadOnlySpan<byte> content = plain.Span[..length];
+        return AsnDecoder.TryReadEncodedValue(content, AsnEncodingRules.BER, out _, out _, out _, out int used)
+            && used < length && content[used..].IndexOfAnyExcept((byte)(length - used)) < 0
+            ? WrapForm.Rfc3394Pkcs7
+            : WrapForm.Rfc3394;
     }
 
-    private (ulong Key, ulong KeyType, string Name) GeneratePrivate()
+    private (ulong Key, ulong PublicKey, ulong KeyType, string Name) GeneratePrivate()
     {
         AttributeMap publicTemplate = new AttributeMap().Set(Cka.Token, false).Set(Cka.Private, false).Set(Cka.Verify, true).Set(Cka.EcParams, P256);
         AttributeMap privateTemplate = new AttributeMap().Set(Cka.Token, false).Set(Cka.Private, true).Set(Cka.Sensitive, true)
@@ -246,13 +278,13 @@ internal sealed class CapabilityProbe : IDisposable
         if (rv == Ckr.Ok)
         {
             _handles.AddRange([publicKey, privateKey]);
-            return (privateKey, Ckk.Ec, "EC");
+            return (privateKey, publicKey, Ckk.Ec, "EC");
         }
         ulong second = TransportKey.TryGenerate(_session, 2048, out publicKey, out privateKey);
         if (second == Ckr.Ok)
         {
             _handles.AddRange([publicKey, privateKey]);
-            return (privateKey, Ckk.Rsa, "RSA");
+            return (privateKey, publicKey, Ckk.Rsa, "RSA");
         }
         Note("a private key to try wrapping on", false, $"C_GenerateKeyPair {Names.OfReturnValue(rv)} for EC, {Names.OfReturnValue(second)} for RSA");
         return default;
@@ -267,17 +299,17 @@ internal sealed class CapabilityProbe : IDisposable
         return works;
     }
 
-    private void FindUnreadableDates(ulong privateObject)
+    /// <summary>Dates that are set: SoftHSM shows those that are not.</summary>
+    private void ProbeDates()
     {
-        AttributeReading reading;
-        try
-        {
-            reading = _session.ReadAttributes(privateObject, [Cka.Class, Cka.StartDate, Cka.EndDate]);
-        }
-        catch (Pkcs11Exception)
+        AttributeMap template = SubjectTemplate().Set(Cka.Value, RandomNumberGenerator.GetBytes(32))
+            .Set(Cka.StartDate, "20200101").Set(Cka.EndDate, "20991231");
+        if (_session.TryCreateObject(template, out ulong subject) != Ckr.Ok)
         {
             return;
         }
+        _handles.Add(subject);
+        AttributeReading reading = _session.ReadAttributes(subject, [Cka.Class, Cka.StartDate, Cka.EndDate]);
         if (reading.Failed.Count > 0)
         {
             _quirks |= Quirks.PrivateDatesUnreadable;

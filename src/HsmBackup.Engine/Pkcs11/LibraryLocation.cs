@@ -12,4 +12,10 @@ public sealed record LibraryLocation(string Path)
     /// every library that follows the standard.
     /// </summary>
     public string? Parameters { get; init; }
+
+    /// <summary>Quirks that its tokens are taken to have, whatever the probe sees. For a token that the probe misjudges.</summary>
+    public Quirks QuirksOn { get; init; }
+
+    /// <summary>Quirks that its tokens are taken not to have, whatever the probe sees.</summary>
+    public Quirks QuirksOff { get; init; }
 }

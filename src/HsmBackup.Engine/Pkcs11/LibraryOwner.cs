@@ -132,10 +132,13 @@ internal sealed class LibraryOwner
 
     private static string FirstLine(string text) => text.Split('\n')[0].TrimEnd('.', '\r', ' ');
 
-    private static bool SameStart(LibraryLocation a, LibraryLocation b) =>
-        a.Parameters == b.Parameters
-        && (b.Environment ?? new Dictionary<string, string>()).All(v =>
-            a.Environment is not null && a.Environment.TryGetValue(v.Key, out string? value) && value == v.Value);
+    private static bool SameStart(LibraryLocation a, LibraryLocation b)
+    {
+        IReadOnlyDictionary<string, string> mine = a.Environment ?? new Dictionary<string, string>();
+        IReadOnlyDictionary<string, string> theirs = b.Environment ?? new Dictionary<string, string>();
+        return a.Parameters == b.Parameters && mine.Count == theirs.Count
+            && mine.All(v => theirs.TryGetValue(v.Key, out string? value) && value == v.Value);
+    }
 
     private unsafe void Start(LibraryLocation location)
     {

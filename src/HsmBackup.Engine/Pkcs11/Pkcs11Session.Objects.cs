@@ -13,8 +13,14 @@ public sealed unsafe partial class Pkcs11Session
     {
         using (var native = new NativeTemplate(template))
         {
-            Check(FunctionIndex.C_FindObjectsInit, ((delegate* unmanaged[Cdecl]<CULong, CK_ATTRIBUTE*, CULong, CULong>)
-                _functions.Call(FunctionIndex.C_FindObjectsInit))(Native, native.Pointer, native.Count).Value);
+            ulong rv = ((delegate* unmanaged[Cdecl]<CULong, CK_ATTRIBUTE*, CULong, CULong>)
+                _functions.Call(FunctionIndex.C_FindObjectsInit))(Native, native.Pointer, native.Count).Value;
+            if (rv != Ckr.Ok)
+            {
+                // SoftHSM counts a search as begun even when it refused it, and would refuse every later one.
+                _ = ((delegate* unmanaged[Cdecl]<CULong, CULong>)_functions.Call(FunctionIndex.C_FindObjectsFinal))(Native);
+                throw new Pkcs11Exception(nameof(FunctionIndex.C_FindObjectsInit), rv);
+            }
         }
         var found = new List<ulong>();
         var buffer = new CULong[HandlesPerCall];

@@ -75,7 +75,7 @@ public sealed unsafe partial class Pkcs11Session
             ulong final = ((delegate* unmanaged[Cdecl]<CULong, byte*, CULong*, CULong>)_functions.Call(FunctionIndex.C_DigestFinal))(
                 Native, digest, &length).Value;
             rv = rv != Ckr.Ok ? rv : keyed != Ckr.Ok ? keyed : final;
-            if (rv == Ckr.Ok)
+            if (rv == Ckr.Ok && length.Value <= 64)
             {
                 result = new ReadOnlySpan<byte>(digest, checked((int)length.Value)).ToArray();
             }

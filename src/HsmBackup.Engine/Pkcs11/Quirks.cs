@@ -11,17 +11,20 @@ public enum Quirks
     None = 0,
 
     /// <summary>
-    /// Reading CKA_START_DATE or CKA_END_DATE of a private object fails the whole C_GetAttributeValue (SoftHSM 2.6). The dates
-    /// of private objects are then reported as unavailable.
+    /// CKA_START_DATE and CKA_END_DATE can be set on a private object and not be read again: C_GetAttributeValue fails as a whole
+    /// (SoftHSM 2.6). An object with such a date is Inexact, and after a restore only whether there is a date is compared.
     /// </summary>
     PrivateDatesUnreadable = 1,
 
-    /// <summary>C_UnwrapKey of a private EC or DSA key wants the vendor attribute CKA_NSS_DB, with any value (NSS softoken).</summary>
+    /// <summary>
+    /// C_UnwrapKey of a private EC or DSA key wants the vendor attribute CKA_NSS_DB (NSS softoken). It must be the key's public value:
+    /// any other is taken too, and stands as the public key in whatever the token wraps later.
+    /// </summary>
     UnwrapNeedsNssDb = 2,
 
     /// <summary>
-    /// A key with the class and CKA_ID of another silently takes its place (NSS softoken). Two such keys in one backup cannot
-    /// both be restored, and a replaced key must be removed before its replacement is added.
+    /// A key made with the class and CKA_ID of another silently takes its place (NSS softoken). Keys are made without their id, and
+    /// get it afterwards, which overwrites nothing.
     /// </summary>
     IdentifierIsUnique = 4,
 

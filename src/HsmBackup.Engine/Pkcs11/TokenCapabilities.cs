@@ -51,6 +51,28 @@ public sealed record TokenCapabilities
     /// <summary>True where at least one kind of key can be wrapped and the KEK gets in.</summary>
     public bool CanWrap => KekImport != KekImport.None && (SecretKeys is not null || PrivateKeys is not null);
 
+    /// <summary>The same with quirks switched by the caller, who knows the token better than the probe could.</summary>
+    internal TokenCapabilities Switch(Quirks on, Quirks off)
+    {
+        if ((on & off) != 0)
+        {
+            throw new HsmBackupException(ErrorCode.InvalidArgument, $"The quirks {on & off} cannot be both on and off.", "Name each quirk once.");
+        }
+        Quirks quirks = (Quirks | on) & ~off;
+        if (quirks == Quirks)
+        {
+            return this;
+        }
+        ProbeFinding switched = new("quirks", true, $"{quirks} by the caller's choice; the probe found {Quirks}");
+        return this with
+        {
+            Quirks = quirks,
+            SecretKeys = ((Quirks ^ quirks) & Quirks.WrapRoundsLengths) == 0 ? SecretKeys
+                : SecretKeys is null ? null : SecretKeys with { ExactLengths = !quirks.HasFlag(Quirks.WrapRoundsLengths) },
+            Findings = [.. Findings, switched],
+        };
+    }
+
     /// <summary>The findings as lines of text.</summary>
     public override string ToString()
     {

@@ -113,22 +113,26 @@ public sealed class KeyEncryptionKey : IDisposable
 
     /// <summary>The transport private key of a backup, unwrapped into this token; 0 where that fails.</summary>
     /// <param name="wrappedKeys">The backup's transport keys by modulus length.</param>
+    /// <param name="form">Their form.</param>
     /// <param name="bits">The modulus length.</param>
-    public ulong TransportPrivateKey(IReadOnlyDictionary<int, byte[]> wrappedKeys, int bits)
+    public ulong TransportPrivateKey(IReadOnlyDictionary<int, byte[]> wrappedKeys, WrapForm form, int bits)
     {
         if (_transport.TryGetValue(bits, out (ulong Public, ulong Private) known))
         {
             return known.Private;
         }
-        if (!wrappedKeys.TryGetValue(bits, out byte[]? wrapped) || Capabilities.PrivateKeys is not { } method)
+        if (!wrappedKeys.TryGetValue(bits, out byte[]? wrapped) || MechanismFor(form, Cko.PrivateKey) is not { } mechanism)
         {
             return 0;
         }
         AttributeMap template = TransportKey.PrivateTemplate().Set(Cka.Class, Cko.PrivateKey).Set(Cka.KeyType, Ckk.Rsa);
-        _session.TryUnwrapKey(method.ToMechanism(_iv), Handle, wrapped, template, out ulong handle);
+        _session.TryUnwrapKey(mechanism, Handle, wrapped, template, out ulong handle);
         _transport[bits] = (0, handle);
         return handle;
     }
+
+    /// <summary>True for the KEK itself and the transport keys.</summary>
+    internal bool Owns(ulong handle) => handle == Handle || _transport.Values.Any(t => handle == t.Public || handle == t.Private);
 
     /// <summary>Uses the IV of a backup that is being read.</summary>
     internal void UseIv(byte[] iv) => _iv = iv;

@@ -13,16 +13,14 @@ internal static class ObjectComparison
     /// <summary>A digest that is equal for equal objects.</summary>
     /// <param name="record">The object.</param>
     /// <param name="keyDigest">What stands for its key; see <see cref="KeyDigest"/>.</param>
-    /// <param name="ignoring">Attributes that the other side cannot tell.</param>
-    public static string Fingerprint(ObjectRecord record, string keyDigest, IReadOnlySet<ulong>? ignoring = null)
+    /// <param name="onlyPresence">Attributes of which one side can only tell that they are there, by failing to read them.</param>
+    public static string Fingerprint(
+        ObjectRecord record, string keyDigest, IReadOnlySet<ulong>? onlyPresence = null)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        foreach (TokenAttribute attribute in Comparable(record).OrderBy(a => a.Type))
+        foreach (TokenAttribute attribute in Comparable(record).Concat(Unread(record)).OrderBy(a => a.Type))
         {
-            if (ignoring is null || !ignoring.Contains(attribute.Type))
-            {
-                Append(hash, attribute);
-            }
+            Append(hash, onlyPresence?.Contains(attribute.Type) == true ? new TokenAttribute(attribute.Type, []) : attribute);
         }
         return Convert.ToHexStringLower(hash.GetHashAndReset()) + keyDigest;
     }
@@ -54,26 +52,40 @@ internal static class ObjectComparison
         return Convert.ToHexStringLower(hash.GetHashAndReset());
     }
 
+    /// <summary>
+    /// What a token with <see cref="Quirks.IdentifierIsUnique"/> makes only one object of: class and id of a key, issuer and serial number
+    /// of a certificate. Null where that does not apply.
+    /// </summary>
+    public static string? UniqueKey(ObjectRecord record)
+    {
+        ulong[] types = record.ObjectClass switch
+        {
+            Cko.PublicKey or Cko.PrivateKey or Cko.SecretKey when record.Id.Length > 0 => [Cka.Id],
+            Cko.Certificate => [Cka.Issuer, Cka.SerialNumber],
+            _ => [],
+        };
+        return types.All(t => record.Attributes.Bytes(t) is not { Length: > 0 }) ? null : $"{record.ObjectClass}/" + string.Join('/', types.Select(t => Convert.ToHexStringLower(record.Attributes.Bytes(t) ?? [])));
+    }
+
     /// <summary>The key as the KEK wraps it: the same bytes for the same key, whatever else was stored to keep its length.</summary>
     public static byte[] KeyBytes(KeyMaterial material) => material.Check ?? material.Data;
 
     /// <summary>What is different, in words, one line for each attribute. Keys are compared elsewhere.</summary>
     public static List<string> Differences(ObjectRecord expected, ObjectRecord actual)
     {
-        List<string> differences = [];
-        List<TokenAttribute> want = [.. Comparable(expected)];
-        List<TokenAttribute> have = [.. Comparable(actual)];
+        Dictionary<ulong, TokenAttribute> want = Comparable(expected).ToDictionary(a => a.Type);
+        Dictionary<ulong, TokenAttribute> have = Comparable(actual).ToDictionary(a => a.Type);
+        return [.. DifferentAttributes(expected, actual).Select(type => $"{Names.OfAttribute(type)}: expected {Show(want, type)}, found {Show(have, type)}")];
+    }
+
+    /// <summary>The attributes that are different.</summary>
+    public static List<ulong> DifferentAttributes(ObjectRecord expected, ObjectRecord actual)
+    {
+        Dictionary<ulong, TokenAttribute> want = Comparable(expected).ToDictionary(a => a.Type);
+        Dictionary<ulong, TokenAttribute> have = Comparable(actual).ToDictionary(a => a.Type);
         var unreadable = new HashSet<ulong>(expected.Unavailable.Concat(actual.Unavailable).Select(u => u.Type));
-        foreach (ulong type in want.Concat(have).Select(a => a.Type).Distinct().Where(t => !unreadable.Contains(t)))
-        {
-            TokenAttribute? a = want.Exists(x => x.Type == type) ? want.Find(x => x.Type == type) : null;
-            TokenAttribute? b = have.Exists(x => x.Type == type) ? have.Find(x => x.Type == type) : null;
-            if (a is null || b is null || !a.Value.SameAs(b.Value))
-            {
-                differences.Add($"{Names.OfAttribute(type)}: expected {Show(a)}, found {Show(b)}");
-            }
-        }
-        return differences;
+        return [.. want.Keys.Union(have.Keys).Where(type => !unreadable.Contains(type)
+            && !(want.TryGetValue(type, out TokenAttribute a) && have.TryGetValue(type, out TokenAttribute b) && a.SameAs(b)))];
     }
 
     private static IEnumerable<TokenAttribute> Comparable(ObjectRecord record)
@@ -82,12 +94,17 @@ internal static class ObjectComparison
         {
             bool counts = AttributeTable.RoleOf(attribute.Type, record.ObjectClass)
                 is AttributeRole.Identity or AttributeRole.Setting or AttributeRole.PublicComponent or AttributeRole.Content;
-            if (counts && !ObjectTemplate.IsAssumed(attribute))
+            // The public value that NSS keeps with a private key follows from the key.
+            if (counts && attribute.Type != Cka.NssDb && !ObjectTemplate.IsAssumed(attribute))
             {
                 yield return AttributeTable.KindOf(attribute.Type) == AttributeKind.MechanismList ? Sorted(attribute) : attribute;
             }
         }
     }
+
+    /// <summary>What is there and could not be read; SoftHSM fails at dates that are set, and shows those that are not.</summary>
+    private static IEnumerable<TokenAttribute> Unread(ObjectRecord record) =>
+        record.Unavailable.Where(u => !record.Attributes.Contains(u.Type)).Select(u => new TokenAttribute(u.Type, "unread"u8.ToArray()));
 
     /// <summary>A list of mechanisms is a set; SoftHSM gives it back in an order of its own.</summary>
     private static TokenAttribute Sorted(TokenAttribute list)
@@ -116,16 +133,16 @@ internal static class ObjectComparison
         hash.AppendData(bytes);
     }
 
-    private static string Show(TokenAttribute? attribute)
+    private static string Show(Dictionary<ulong, TokenAttribute> attributes, ulong type)
     {
-        if (attribute is not { } a)
+        if (!attributes.TryGetValue(type, out TokenAttribute a))
         {
             return "nothing";
         }
         return AttributeTable.KindOf(a.Type) switch
         {
             AttributeKind.Boolean when a.Value is [byte b] => b != 0 ? "true" : "false",
-            AttributeKind.Text or AttributeKind.Date => $"'{System.Text.Encoding.UTF8.GetString(a.Value)}'",
+            AttributeKind.Text or AttributeKind.Date => DisplayText.Harmless($"'{System.Text.Encoding.UTF8.GetString(a.Value)}'"),
             AttributeKind.Template => $"a template of {a.Template?.Count ?? 0} attributes",
             // The value of a data object may be a secret of its owner.
             _ when a.Type == Cka.Value => $"{a.Value.Length} bytes",

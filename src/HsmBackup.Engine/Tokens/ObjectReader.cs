@@ -13,11 +13,7 @@ public sealed class ObjectReader
     // Every attribute that the usual kinds of object have, so that one read serves without knowing the class beforehand. A token
     // answers quickly that it does not know one; looking the class up first would cost a call for each object.
     private static readonly ImmutableArray<ulong> Usual = CollectUsual();
-    private static readonly ImmutableArray<ulong> UsualWithoutDates = Usual.RemoveRange([Cka.StartDate, Cka.EndDate]);
-    private static readonly ImmutableArray<ulong> Dates = [Cka.StartDate, Cka.EndDate];
-
-    // A line of the backup file may not be longer; base64 and the other attributes need their room.
-    private const int LargestValue = 2 * 1024 * 1024;
+    private static readonly ImmutableArray<ulong> UsualOfNss = Usual.Insert(Usual.IndexOf(Cka.AllowedMechanisms), Cka.NssDb);
 
     private readonly Pkcs11Session _session;
     private readonly KeyEncryptionKey _kek;
@@ -51,39 +47,90 @@ public sealed class ObjectReader
     public ObjectRecord ReadAttributes(ulong handle)
     {
         AttributeReading reading;
-        bool separateDates = _quirks.HasFlag(Quirks.PrivateDatesUnreadable);
         try
         {
-            reading = _session.ReadAttributes(handle, (separateDates ? UsualWithoutDates : Usual).AsSpan(), IsSecret);
+            reading = _session.ReadAttributes(handle, (_quirks.HasFlag(Quirks.UnwrapNeedsNssDb) ? UsualOfNss : Usual).AsSpan(), IsSecret);
             ReadUnusual(handle, reading);
-            if (separateDates && reading.Attributes.Contains(Cka.KeyType))
-            {
-                ReadDates(handle, reading);
-            }
         }
         catch (Pkcs11Exception e) when (!IsTokenGone(e.ReturnValue))
         {
             return new ObjectRecord { Verdict = Verdict.Unreadable, Reason = $"{e.Function} returned {Names.OfReturnValue(e.ReturnValue)}" };
         }
-
         var record = new ObjectRecord { Attributes = reading.Attributes, Unavailable = reading.Failed, Verdict = Verdict.Captured };
+        Judge(record, reading);
+        return record;
+    }
+
+    private static void Judge(ObjectRecord record, AttributeReading reading)
+    {
         if (!reading.Attributes.Contains(Cka.Class))
         {
             record.Verdict = Verdict.Unreadable;
             record.Reason = "the token does not tell its class";
         }
-        else if (reading.Attributes.FirstOrDefault(a => a.Value.Length > LargestValue) is { Type: not 0 } large)
-        {
-            record.Attributes.Remove(large.Type);
-            record.Verdict = Verdict.Unreadable;
-            record.Reason = $"{Names.OfAttribute(large.Type)} has {large.Value.Length} bytes, more than the {LargestValue} that a backup takes";
-        }
-        else if (reading.Failed.FirstOrDefault(f => AttributeTable.RoleOf(f.Type, record.ObjectClass) == AttributeRole.PublicComponent) is { Type: not 0 } lost)
+        else if (reading.TooLong is [var (tooLong, length), ..])
         {
             record.Verdict = Verdict.Unreadable;
-            record.Reason = $"reading {Names.OfAttribute(lost.Type)} returned {Names.OfReturnValue(lost.ReturnValue)}";
+            record.Reason = $"{Names.OfAttribute(tooLong)} has {length} bytes, more than the {AttributeReader.LongestValue} that a backup takes";
         }
-        return record;
+        else if (Lost(record, AttributeRole.PublicComponent, AttributeRole.Content) is { } missing)
+        {
+            record.Verdict = Verdict.Unreadable;
+            record.Reason = missing;
+        }
+        else if (FindMissing(record) is { } content)
+        {
+            record.Verdict = Verdict.Unreadable;
+            record.Reason = $"the token does not show its {content}";
+        }
+        else if (Names.OfClass(record.ObjectClass).StartsWith("0x", StringComparison.Ordinal))
+        {
+            record.Verdict = Verdict.Inexact;
+            record.Reason = "its class is not known here, so it may have attributes that were not asked for";
+        }
+        else if (Lost(record, AttributeRole.Identity, AttributeRole.Setting) is { } lost)
+        {
+            record.Verdict = Verdict.Inexact;
+            record.Reason = lost + "; it would come back without";
+        }
+    }
+
+    /// <summary>The first attribute of these roles that is there and could not be read, with why.</summary>
+    private static string? Lost(ObjectRecord record, AttributeRole role, AttributeRole otherRole)
+    {
+        foreach ((ulong type, ulong rv) in record.Unavailable)
+        {
+            if (AttributeTable.RoleOf(type, record.ObjectClass) is { } found && (found == role || found == otherRole))
+            {
+                return $"reading {Names.OfAttribute(type)} returned {Names.OfReturnValue(rv)}";
+            }
+        }
+        return null;
+    }
+
+    /// <summary>
+    /// What an object is nothing without. A token that knows an attribute and will not show it answers as if it did not know it, so an
+    /// object without its content would otherwise pass as a whole one.
+    /// </summary>
+    private static string? FindMissing(ObjectRecord record)
+    {
+        ulong[] needed = (record.ObjectClass, record.KeyType) switch
+        {
+            (Cko.Data, _) => [Cka.Value],
+            (Cko.PublicKey, Ckk.Rsa) => [Cka.Modulus, Cka.PublicExponent],
+            (Cko.PublicKey, Ckk.Ec or Ckk.EcEdwards or Ckk.EcMontgomery) => [Cka.EcParams, Cka.EcPoint],
+            (Cko.PublicKey, Ckk.Dsa) => [Cka.Prime, Cka.Subprime, Cka.Base, Cka.Value],
+            (Cko.PublicKey, Ckk.Dh) => [Cka.Prime, Cka.Base, Cka.Value],
+            (Cko.PublicKey, Ckk.MlDsa or Ckk.MlKem or Ckk.SlhDsa) => [Cka.ParameterSet, Cka.Value],
+            _ => [],
+        };
+        if (Array.Find(needed, type => !record.Attributes.Contains(type)) is var missing and not 0)
+        {
+            return Names.OfAttribute(missing);
+        }
+        // A certificate may stand elsewhere, at its URL (PKCS#11 4.6.3).
+        return record.ObjectClass == Cko.Certificate && record.Attributes.Bytes(Cka.Value) is not { Length: > 0 }
+            && record.Attributes.Bytes(Cka.Url) is not { Length: > 0 } ? Names.OfAttribute(Cka.Value) : null;
     }
 
     private static bool IsSecret(AttributeMap known, ulong type) =>
@@ -114,22 +161,8 @@ public sealed class ObjectReader
                 reading.Attributes.Set(attribute);
             }
             reading.Failed.AddRange(more.Failed);
+            reading.TooLong.AddRange(more.TooLong);
         }
-    }
-
-    private void ReadDates(ulong handle, AttributeReading reading)
-    {
-        if (reading.Attributes.Boolean(Cka.Private) == true)
-        {
-            reading.Failed.AddRange([(Cka.StartDate, Ckr.GeneralError), (Cka.EndDate, Ckr.GeneralError)]);
-            return;
-        }
-        AttributeReading dates = _session.ReadAttributes(handle, Dates.AsSpan());
-        foreach (TokenAttribute attribute in dates.Attributes)
-        {
-            reading.Attributes.Set(attribute);
-        }
-        reading.Failed.AddRange(dates.Failed);
     }
 
     private void CaptureKey(ulong handle, ObjectRecord record)
@@ -141,6 +174,10 @@ public sealed class ObjectReader
             ulong rv = !_forComparison && NeedsExactLength(record, method) ? WrapExactly(handle, record, method) : WrapPlainly(handle, record, method);
             if (rv == Ckr.Ok)
             {
+                if (record.Attributes.Boolean(Cka.Extractable) == false)
+                {
+                    record.Reason ??= "the token wraps it although CKA_EXTRACTABLE is false";
+                }
                 return;
             }
             if (IsTokenGone(rv))
@@ -223,7 +260,7 @@ public sealed class ObjectReader
             record.Material = new KeyMaterial { Form = method.Form, Data = check!, Length = LengthOf(record) };
             record.Verdict = Verdict.Inexact;
             string length = LengthOf(record) is { } known ? $"its {known} bytes" : "its length";
-            record.Reason = $"{Names.OfMechanism(method.Mechanism)} of this token rounds {length} up to a multiple of 8 with zero bytes, and no exact way was found";
+            record.Reason = (record.Reason is null ? "" : record.Reason + "; ") + $"{Names.OfMechanism(method.Mechanism)} of this token rounds {length} up to a multiple of 8 with zero bytes, and no exact way was found";
         }
         return rv;
     }

@@ -30,7 +30,7 @@ public sealed class ObjectRecord
     /// <summary>The verdict.</summary>
     public Verdict Verdict { get; set; }
 
-    /// <summary>Why the verdict is not Captured; null where it is.</summary>
+    /// <summary>Why the verdict is not Captured; or what is remarkable about it although it is; mostly null.</summary>
     public string? Reason { get; set; }
 
     /// <summary>Its attributes, without secret values.</summary>
@@ -57,13 +57,26 @@ public sealed class ObjectRecord
     /// <summary>CKA_ID in hex; empty where it has none.</summary>
     public string Id => Convert.ToHexStringLower(Attributes.Bytes(Cka.Id) ?? []);
 
+    /// <summary>Lists the object as unreadable, with nothing of it but what names it.</summary>
+    internal void GiveUp(string reason)
+    {
+        Verdict = Verdict.Unreadable;
+        Reason = reason;
+        Material?.ZeroValues();
+        Material = null;
+        foreach (TokenAttribute attribute in Attributes.Where(a => a.Value.Length > 256 || a.Template is { Count: > 0 }).ToArray())
+        {
+            Attributes.Remove(attribute.Type);
+        }
+    }
+
     /// <summary>The object as a person would name it: class, key type, label, id.</summary>
     public override string ToString()
     {
         string kind = ObjectClass == ulong.MaxValue ? "object of unknown class" : Names.OfClass(ObjectClass);
         string type = KeyType is { } keyType ? " " + Names.OfKeyType(keyType) : "";
         string id = Id.Length > 0 ? $" (id {Id})" : "";
-        return $"{kind}{type} '{Label}'{id}";
+        return DisplayText.Harmless($"{kind}{type} '{Label}'{id}");
     }
 }
 

@@ -99,7 +99,7 @@ public sealed class ObjectRecordJson : IDisposable
             {
                 case "object": index = json.GetInt32(); break;
                 case "class": objectClass = Names.TryParseClass(json.ValueSpan, out ulong c) ? c : throw new JsonException("Unknown class."); break;
-                case "verdict": verdict = Enum.Parse<Verdict>(json.GetString()!); break;
+                case "verdict": verdict = ParseVerdict(json.GetString()!); break;
                 case "reason": reason = json.GetString(); break;
                 case "attributes": attributes = AttributeJson.Read(ref json); break;
                 case "unavailable": ReadUnavailable(ref json, unavailable); break;
@@ -184,6 +184,10 @@ public sealed class ObjectRecordJson : IDisposable
                 default: throw new JsonException($"Unknown member '{name}' of key material.");
             }
         }
+        if (form == WrapForm.Value ? values is not { Count: > 0 } || data.Length > 0 : values is not null || data.Length == 0)
+        {
+            throw new JsonException("Key material without a key.");
+        }
         return new KeyMaterial
         {
             Form = form ?? throw new JsonException("Key material without its form."),
@@ -228,6 +232,16 @@ public sealed class ObjectRecordJson : IDisposable
         "RSA-OAEP" => WrapForm.RsaOaep,
         "VALUE" => WrapForm.Value,
         _ => throw new JsonException($"Unknown form '{name}' of key material."),
+    };
+
+    private static Verdict ParseVerdict(string name) => name switch
+    {
+        nameof(Verdict.Captured) => Verdict.Captured,
+        nameof(Verdict.NotExtractable) => Verdict.NotExtractable,
+        nameof(Verdict.NotWrappable) => Verdict.NotWrappable,
+        nameof(Verdict.Inexact) => Verdict.Inexact,
+        nameof(Verdict.Unreadable) => Verdict.Unreadable,
+        _ => throw new JsonException($"Unknown verdict '{name}'."),
     };
 
     private static string VerdictName(Verdict verdict) => verdict switch

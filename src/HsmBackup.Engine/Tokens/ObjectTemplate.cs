@@ -23,7 +23,8 @@ internal static class ObjectTemplate
     /// <param name="record">The object.</param>
     /// <param name="onToken">False for a trial as a session object.</param>
     /// <param name="quirks">What the token wants otherwise.</param>
-    public static AttributeMap For(ObjectRecord record, bool onToken, Quirks quirks)
+    /// <param name="publicValue">The public value of an EC or DSA private key, for tokens that want it; null where it is not known.</param>
+    public static AttributeMap For(ObjectRecord record, bool onToken, Quirks quirks, byte[]? publicValue = null)
     {
         bool unwrapped = record.Material is { Form: not WrapForm.Value };
         AttributeMap template = new AttributeMap().Set(Cka.Class, record.ObjectClass);
@@ -34,7 +35,7 @@ internal static class ObjectTemplate
         template.Set(Cka.Token, onToken);
         foreach (TokenAttribute attribute in record.Attributes)
         {
-            if (!template.Contains(attribute.Type) && attribute.Type != Cka.Modifiable && Belongs(attribute, record, unwrapped))
+            if (!template.Contains(attribute.Type) && !IsSetApart(attribute.Type) && Belongs(attribute, record, unwrapped))
             {
                 template.Set(attribute);
             }
@@ -43,17 +44,34 @@ internal static class ObjectTemplate
         {
             template.Set(value);
         }
-        if (unwrapped && quirks.HasFlag(Quirks.UnwrapNeedsNssDb) && record.ObjectClass == Cko.PrivateKey && record.KeyType is Ckk.Ec or Ckk.Dsa)
+        if (publicValue is not null && quirks.HasFlag(Quirks.UnwrapNeedsNssDb))
         {
-            template.Set(Cka.NssDb, record.Attributes.Bytes(Cka.Id) is { Length: > 0 } id ? id : [0]);
+            template.Set(Cka.NssDb, publicValue);
+        }
+        if (unwrapped && IsChangeable(record))
+        {
+            // Closed only when it is proven: what may not be wrapped cannot be wrapped again to be compared.
+            OpenForProof(template);
         }
         // Last, because SoftHSM applies a template in order and would refuse everything after it.
-        if (record.Attributes.Boolean(Cka.Modifiable) == false)
+        if (!IsChangeable(record))
         {
             template.Set(Cka.Modifiable, false);
         }
+        if (onToken && GetsIdentifierLater(record, quirks))
+        {
+            template.Remove(Cka.Id);
+        }
         return template;
     }
+
+    /// <summary>True where an id given while the object is made would overwrite another object, and is therefore set afterwards.</summary>
+    public static bool GetsIdentifierLater(ObjectRecord record, Quirks quirks) =>
+        quirks.HasFlag(Quirks.IdentifierIsUnique) && IsChangeable(record)
+        && record.ObjectClass is Cko.PublicKey or Cko.PrivateKey or Cko.SecretKey && record.Id.Length > 0;
+
+    /// <summary>False where CKA_MODIFIABLE is.</summary>
+    public static bool IsChangeable(ObjectRecord record) => record.Attributes.Boolean(Cka.Modifiable) != false;
 
     /// <summary>True where leaving the attribute out means the same as giving it.</summary>
     public static bool IsAssumed(TokenAttribute attribute) =>
@@ -61,6 +79,18 @@ internal static class ObjectTemplate
             ? attribute.Value is [byte value] && (value != 0) == assumed
             : attribute.Template is { } template ? template.Count == 0
             : attribute.Value.Length == 0 || IsZeroNumber(attribute);
+
+    // The public value of NSS has a rule of its own.
+    private static bool IsSetApart(ulong type) => type is Cka.Modifiable or Cka.NssDb;
+
+    private static void OpenForProof(AttributeMap template)
+    {
+        if (template.Boolean(Cka.Extractable) == false)
+        {
+            template.Set(Cka.Extractable, true);
+        }
+        template.Remove(Cka.WrapWithTrusted);
+    }
 
     private static bool Belongs(TokenAttribute attribute, ObjectRecord record, bool unwrapped)
     {

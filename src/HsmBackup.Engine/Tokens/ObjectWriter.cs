@@ -4,31 +4,41 @@ namespace HsmBackup.Engine.Tokens;
 
 /// <summary>
 /// Makes objects of a backup again in a token, first as session objects on trial and then for good. A token that refuses some
-/// attribute is asked again without it, and the object is read back in the end: what came out differently is told, not assumed.
+/// attribute is asked again without it, and the object is read back in the end: what came out differently is set, and told where that
+/// does not help.
 /// </summary>
-public sealed class ObjectWriter
+internal sealed class ObjectWriter
 {
     private readonly Pkcs11Session _session;
     private readonly KeyEncryptionKey _kek;
     private readonly IReadOnlyDictionary<int, byte[]> _transportKeys;
+    private readonly WrapForm _transportForm;
+    private readonly HostKeys? _host;
     private readonly Dictionary<(ulong Class, ulong? KeyType), HashSet<ulong>> _refused = [];
+    private readonly HashSet<ulong> _foreign;
 
     /// <summary>A writer for one backup.</summary>
     /// <param name="connection">The token, open for writing.</param>
     /// <param name="kek">The backup's KEK in that token.</param>
     /// <param name="transportKeys">The backup's transport keys by modulus length.</param>
-    public ObjectWriter(TokenConnection connection, KeyEncryptionKey kek, IReadOnlyDictionary<int, byte[]> transportKeys)
+    /// <param name="transportForm">Their form.</param>
+    /// <param name="host">The backup's keys, where this process may open them.</param>
+    public ObjectWriter(TokenConnection connection, KeyEncryptionKey kek, IReadOnlyDictionary<int, byte[]> transportKeys,
+        WrapForm transportForm, HostKeys? host)
     {
         _session = connection.Session;
         _kek = kek;
         _transportKeys = transportKeys;
+        _transportForm = transportForm;
+        _host = host;
+        _foreign = [.. _session.FindObjects(NotOnToken())];
     }
 
     /// <summary>Makes the object as a session object and destroys it again.</summary>
     /// <exception cref="Pkcs11Exception">The token cannot take it.</exception>
     public void Try(ObjectRecord record)
     {
-        ulong handle = Make(record, onToken: false, out string function, out ulong rv);
+        ulong handle = Make(record, known: null, out string function, out ulong rv);
         if (handle == 0)
         {
             throw new Pkcs11Exception(function, rv);
@@ -43,56 +53,65 @@ public sealed class ObjectWriter
     /// <exception cref="Pkcs11Exception">The token refused; nothing of the attempt is left.</exception>
     public ulong Add(ObjectRecord record, IReadOnlySet<ulong> known)
     {
-        ulong handle = Make(record, onToken: true, out string function, out ulong rv);
-        if (handle != 0)
+        ulong handle = Make(record, known, out string function, out ulong rv);
+        if (handle == 0)
         {
-            SetWhatWasLeftOut(handle, record);
-            return handle;
+            throw new Pkcs11Exception(function, rv);
         }
-        // SoftHSM leaves an object without label and value behind when an attribute is refused.
-        foreach (ulong debris in _session.FindTokenObjects().Where(h => !known.Contains(h)))
+        if (ObjectTemplate.GetsIdentifierLater(record, _kek.Capabilities.Quirks))
         {
-            _session.TryDestroyObject(debris);
+            // A refusal shows when the object is read back.
+            _session.TrySetAttributes(handle, new AttributeMap().Set(Cka.Id, record.Attributes.Bytes(Cka.Id)!));
         }
-        throw new Pkcs11Exception(function, rv);
+        return handle;
     }
 
-    private ulong Make(ObjectRecord record, bool onToken, out string function, out ulong rv)
+    /// <summary>
+    /// Sets what came out otherwise than the backup has it: what the token would not hear while the object was made (opencryptoki:
+    /// CKA_EXTRACTABLE), heard and forgot (CKA_SENSITIVE), or was not told before the proof.
+    /// </summary>
+    /// <returns>True where something was set, so that the object must be read again.</returns>
+    public bool PutRight(ulong handle, ObjectRecord expected, ObjectRecord actual)
     {
-        AttributeMap template = ObjectTemplate.For(record, onToken, _kek.Capabilities.Quirks);
-        if (!_refused.TryGetValue((record.ObjectClass, record.KeyType), out HashSet<ulong>? refused))
+        bool changed = false;
+        foreach (ulong type in ObjectComparison.DifferentAttributes(expected, actual))
         {
-            rv = MakeWith(record, template, out ulong first, out function);
-            if (rv == Ckr.Ok || !IsAboutTemplate(rv))
+            if (expected.Attributes.TryGet(type, out TokenAttribute attribute) && IsSettable(attribute, expected.ObjectClass))
             {
-                return first;
+                changed |= _session.TrySetAttributes(handle, new AttributeMap().Set(attribute)) == Ckr.Ok;
             }
         }
-        else
+        return changed;
+    }
+
+    /// <param name="record">The object.</param>
+    /// <param name="known">Null for a trial as a session object.</param>
+    /// <param name="function">The function that was called last.</param>
+    /// <param name="rv">What it returned.</param>
+    private ulong Make(ObjectRecord record, IReadOnlySet<ulong>? known, out string function, out ulong rv)
+    {
+        AttributeMap template = ObjectTemplate.For(record, known is not null, _kek.Capabilities.Quirks, PublicValueOf(record));
+        if (_refused.TryGetValue((record.ObjectClass, record.KeyType), out HashSet<ulong>? refused))
         {
             foreach (ulong type in refused)
             {
                 template.Remove(type);
             }
-            rv = MakeWith(record, template, out ulong known, out function);
-            if (rv == Ckr.Ok || !IsAboutTemplate(rv))
-            {
-                return known;
-            }
         }
-        // Only a trial may search: on the token each attempt could leave debris.
-        return onToken ? 0 : Negotiate(record, template, refused ?? [], ref rv, ref function);
+        rv = MakeWith(record, template, known, out ulong handle, out function);
+        return rv == Ckr.Ok || !IsAboutTemplate(rv) ? handle : Negotiate(record, template, refused ?? [], known, ref rv, ref function);
     }
 
     /// <summary>Leaves out one setting after the other, until the token takes the object.</summary>
-    private ulong Negotiate(ObjectRecord record, AttributeMap template, HashSet<ulong> refused, ref ulong rv, ref string function)
+    private ulong Negotiate(
+        ObjectRecord record, AttributeMap template, HashSet<ulong> refused, IReadOnlySet<ulong>? known, ref ulong rv, ref string function)
     {
         List<ulong> optional = [.. template.Select(a => a.Type).Where(IsOptional)];
         foreach (ulong type in optional)
         {
             AttributeMap without = template.Copy();
             without.Remove(type);
-            rv = MakeWith(record, without, out ulong handle, out function);
+            rv = MakeWith(record, without, known, out ulong handle, out function);
             if (rv == Ckr.Ok)
             {
                 refused.Add(type);
@@ -104,7 +123,7 @@ public sealed class ObjectWriter
         foreach (ulong type in optional)
         {
             rest.Remove(type);
-            rv = MakeWith(record, rest, out ulong handle, out function);
+            rv = MakeWith(record, rest, known, out ulong handle, out function);
             if (rv == Ckr.Ok)
             {
                 refused.UnionWith(optional.TakeWhile(t => t != type).Append(type));
@@ -113,6 +132,16 @@ public sealed class ObjectWriter
             }
         }
         return 0;
+    }
+
+    private ulong MakeWith(ObjectRecord record, AttributeMap template, IReadOnlySet<ulong>? known, out ulong handle, out string function)
+    {
+        ulong rv = MakeWith(record, template, out handle, out function);
+        if (rv != Ckr.Ok && known is not null)
+        {
+            RemoveDebris(record, known);
+        }
+        return rv;
     }
 
     private ulong MakeWith(ObjectRecord record, AttributeMap template, out ulong handle, out string function)
@@ -126,7 +155,7 @@ public sealed class ObjectWriter
         handle = 0;
         if (material.Form == WrapForm.RsaOaep)
         {
-            ulong transport = _kek.TransportPrivateKey(_transportKeys, material.Data.Length * 8);
+            ulong transport = _kek.TransportPrivateKey(_transportKeys, _transportForm, material.Data.Length * 8);
             return transport == 0
                 ? Ckr.UnwrappingKeyHandleInvalid
                 : _session.TryUnwrapKey(Mechanism.RsaOaep(material.OaepHash), transport, material.Data, template, out handle);
@@ -136,22 +165,33 @@ public sealed class ObjectWriter
             : Ckr.MechanismInvalid;
     }
 
-    /// <summary>What the token would not hear while the object was made it may accept afterwards (opencryptoki: CKA_SENSITIVE).</summary>
-    private void SetWhatWasLeftOut(ulong handle, ObjectRecord record)
+    /// <summary>
+    /// What a refused attempt leaves behind. SoftHSM leaves an object of the class without label, id and value, in the token's storage
+    /// for ever, but with CKA_TOKEN false, so that it does not show among the token objects.
+    /// </summary>
+    private void RemoveDebris(ObjectRecord record, IReadOnlySet<ulong> known)
     {
-        if (!_refused.TryGetValue((record.ObjectClass, record.KeyType), out HashSet<ulong>? refused))
+        IEnumerable<ulong> found = _session.FindObjects(NotOnToken()).Where(h => !_foreign.Contains(h) && !_kek.Owns(h))
+            .Concat(_session.FindTokenObjects().Where(h => !known.Contains(h)));
+        foreach (ulong handle in found)
         {
-            return;
-        }
-        foreach (ulong type in refused)
-        {
-            if (record.Attributes.TryGet(type, out TokenAttribute attribute))
-            {
-                // A refusal shows when the object is read back.
-                _session.TrySetAttributes(handle, new AttributeMap().Set(attribute));
-            }
+            AttributeMap debris = _session.ReadAttributes(handle, [Cka.Class, Cka.KeyType, Cka.Label, Cka.Id]).Attributes;
+            bool isOurs = debris.Number(Cka.Class) == record.ObjectClass && debris.Number(Cka.KeyType) == record.KeyType
+                && IsOwnOrEmpty(Cka.Label, debris, record) && IsOwnOrEmpty(Cka.Id, debris, record);
+            // Another program's object may have come at the same moment; it has a name of its own.
+            _ = isOurs ? _session.TryDestroyObject(handle) : Ckr.Ok;
         }
     }
+
+    private static bool IsOwnOrEmpty(ulong type, AttributeMap debris, ObjectRecord record) =>
+        debris.Bytes(type) is not { Length: > 0 } value || value.AsSpan().SequenceEqual(record.Attributes.Bytes(type));
+
+    private static AttributeMap NotOnToken() => new AttributeMap().Set(Cka.Token, false);
+
+    private byte[]? PublicValueOf(ObjectRecord record) =>
+        _kek.Capabilities.Quirks.HasFlag(Quirks.UnwrapNeedsNssDb) && record is { ObjectClass: Cko.PrivateKey, KeyType: Ckk.Ec or Ckk.Dsa }
+            ? record.Attributes.Bytes(Cka.NssDb) ?? _host?.PublicValue(record)
+            : null;
 
     private static bool IsAboutTemplate(ulong rv) => rv is Ckr.AttributeReadOnly or Ckr.AttributeTypeInvalid or Ckr.AttributeValueInvalid
         or Ckr.TemplateInconsistent or Ckr.GeneralError or Ckr.UserNotLoggedIn;
@@ -160,4 +200,8 @@ public sealed class ObjectWriter
     private static bool IsOptional(ulong type) => type is not (Cka.Class or Cka.KeyType or Cka.CertificateType or Cka.Token or Cka.Private
         or Cka.Label or Cka.Id or Cka.Sensitive or Cka.NssDb)
         && AttributeTable.Find(type)?.Role is AttributeRole.Setting or AttributeRole.Identity;
+
+    private static bool IsSettable(TokenAttribute attribute, ulong objectClass) =>
+        attribute.Type is not (Cka.Class or Cka.KeyType or Cka.CertificateType or Cka.Token or Cka.Private or Cka.Modifiable)
+        && AttributeTable.RoleOf(attribute.Type, objectClass) is AttributeRole.Setting or AttributeRole.Identity;
 }

@@ -34,7 +34,8 @@ public sealed class TokenConnection : IDisposable
     public Pkcs11Session Session { get; }
 
     /// <summary>What the token was seen to do; probed when first asked for.</summary>
-    public TokenCapabilities Capabilities => _capabilities ??= CapabilityProbe.Run(Session, _library.GetInfo());
+    public TokenCapabilities Capabilities => _capabilities ??= CapabilityProbe.Run(Session, _library.GetInfo())
+        .Switch(Address.Library.QuirksOn, Address.Library.QuirksOff);
 
     /// <summary>The library.</summary>
     public Pkcs11Library Library => _library;

@@ -18,7 +18,7 @@ internal sealed class UseProof
     private static readonly byte[] Message = "HsmBackup proof of use"u8.ToArray();
 
     private readonly Pkcs11Session _session;
-    private readonly Pin? _pin;
+    private Pin? _pin;
 
     public UseProof(TokenConnection connection, Pin? pin)
     {
@@ -199,8 +199,13 @@ internal sealed class UseProof
         return Answer("AES key wrap", rv, () => blob.AsSpan().SequenceEqual(expected));
     }
 
-    private static UseOutcome Answer(string what, ulong rv, Func<bool> isRight)
+    private UseOutcome Answer(string what, ulong rv, Func<bool> isRight)
     {
+        if (rv is Ckr.PinIncorrect or Ckr.PinLocked)
+        {
+            // Sent once: the next key that wants it is not tried with it again.
+            _pin = null;
+        }
         if (rv != Ckr.Ok)
         {
             return new UseOutcome(false, $"{what}: {Names.OfReturnValue(rv)}");

@@ -15,29 +15,38 @@ internal static class Attendance
 
     /// <summary>Whether somebody attends this session.</summary>
     public static bool IsAttended(PSHost host) => IsAttended(
-        host.Name, Environment.GetCommandLineArgs(), Environment.UserInteractive, Console.IsInputRedirected || Console.IsOutputRedirected);
+        host.Name,
+        Environment.GetCommandLineArgs(),
+        Environment.UserInteractive,
+        Console.IsInputRedirected || Console.IsOutputRedirected);
 
     /// <summary>The decision, from what it depends on.</summary>
-    /// <param name="hostName">Name of the session's host. Runspaces, jobs and remote sessions have hosts of their own that show nothing to anybody.</param>
+    /// <param name="hostName">
+    /// Name of the session's host. Runspaces, jobs and remote sessions have hosts of their own that show nothing to anybody.
+    /// </param>
     /// <param name="commandLine">The command line of the process, the program's own name first.</param>
     /// <param name="userInteractive">Whether the process may have a window or terminal at all.</param>
     /// <param name="redirected">Whether input does not come from a terminal, or output does not go to one.</param>
-    internal static bool IsAttended(string hostName, IEnumerable<string> commandLine, bool userInteractive, bool redirected) => hostName switch
-    {
-        ConsoleHost => userInteractive && !redirected && !SaysNonInteractive(commandLine),
-        EditorHost => true,
-        _ => false,
-    };
+    internal static bool IsAttended(string hostName, IEnumerable<string> commandLine, bool userInteractive, bool redirected) =>
+        hostName switch
+        {
+            ConsoleHost => userInteractive && !redirected && !SaysNonInteractive(commandLine),
+            EditorHost => true,
+            _ => false,
+        };
 
     /// <summary>
-    /// Finds <c>-NonInteractive</c> in any spelling that pwsh takes: by its first letters, from "noni" on, and with any dash. What
-    /// comes after the command or script belongs to that.
+    /// Finds <c>-NonInteractive</c> in any spelling that pwsh takes: by its first letters, from "noni" on, and with any
+    /// dash. What comes after the command or script belongs to that.
     /// </summary>
     private static bool SaysNonInteractive(IEnumerable<string> commandLine) => commandLine
         .Skip(1)
         .Select(Switch)
-        .TakeWhile(name => !IsPrefix(name, "command", 1) && !IsPrefix(name, "file", 1) && !IsPrefix(name, "commandwithargs", 8) && !IsPrefix(name, "cwa", 3))
+        .TakeWhile(name => !BeginsCommand(name))
         .Any(name => IsPrefix(name, "noninteractive", 4));
+
+    private static bool BeginsCommand(string name) => IsPrefix(name, "file", 1) || IsPrefix(name, "command", 1)
+        || IsPrefix(name, "commandwithargs", 8) || IsPrefix(name, "cwa", 3);
 
     private static bool IsPrefix(string name, string full, int shortest) =>
         name.Length >= shortest && full.StartsWith(name, StringComparison.OrdinalIgnoreCase);

@@ -19,6 +19,7 @@ public sealed class BackupIdCompleter : ValueCompleter
             .SelectMany(place => BackupCatalogue.List(place, out _))
             .OrderByDescending(backup => backup.BackupId, StringComparer.Ordinal)
             .Select(backup => new CompletionValue(
-                backup.BackupId, $"{backup.ClusterName}: {backup.Captured} of {backup.Objects} objects{(backup.Complete ? "" : ", Partial")}"))];
+                backup.BackupId,
+                $"{backup.ClusterName}: {backup.State}, {backup.Captured} of {backup.Objects} objects"))];
     }
 }

@@ -67,7 +67,7 @@ internal static class InstalledLibraries
         return Directory.Exists(folder) ? Directory.EnumerateFiles(folder, Path.GetFileName(place)) : [];
     }
 
-    /// <summary>What the module files of p11-kit (pkcs11.conf, "module:") name; a bare name is in its folder of modules.</summary>
+    /// <summary>What the module files of p11-kit name ("module:", pkcs11.conf); a bare name is in its own folder.</summary>
     private static IEnumerable<string> KnownToP11Kit(string[] folders)
     {
         string own = Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".config/pkcs11/modules");

@@ -20,6 +20,7 @@ public sealed class TokenLabelCompleter : ValueCompleter
         using var library = Pkcs11Library.Open(location);
         return [.. library.GetTokens()
             .Where(token => token.IsInitialized)
-            .Select(token => new CompletionValue(token.Label, $"{token.Manufacturer} {token.Model}, serial number {token.SerialNumber}"))];
+            .Select(token => new CompletionValue(
+                token.Label, $"{token.Manufacturer} {token.Model}, serial number {token.SerialNumber}"))];
     }
 }

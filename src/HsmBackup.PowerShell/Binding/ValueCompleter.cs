@@ -40,7 +40,8 @@ public abstract class ValueCompleter : IArgumentCompleter
     private protected abstract IEnumerable<CompletionValue> Find(IDictionary boundParameters);
 
     /// <summary>Whether a value fits what was typed so far.</summary>
-    private protected virtual bool IsMatch(string value, string word) => value.StartsWith(word, StringComparison.OrdinalIgnoreCase);
+    private protected virtual bool IsMatch(string value, string word) =>
+        value.StartsWith(word, StringComparison.OrdinalIgnoreCase);
 
     /// <summary>The paths of the session in which Tab was pressed.</summary>
     private protected static SessionPaths SessionPaths()

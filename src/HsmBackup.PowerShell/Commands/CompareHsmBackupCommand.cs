@@ -18,7 +18,8 @@ public sealed class CompareHsmBackupCommand : TokenCommand
     private const string TokenSet = "Token";
 
     /// <summary>The backup that is compared with.</summary>
-    [Parameter(Mandatory = true, Position = 0, ValueFromPipelineByPropertyName = true, HelpMessage = "The backup file that the other side is compared with.")]
+    [Parameter(Mandatory = true, Position = 0, ValueFromPipelineByPropertyName = true,
+        HelpMessage = "The backup file that the other side is compared with.")]
     [Alias("Path")]
     [ValidateNotNullOrEmpty]
     public string? ReferencePath { get; set; }
@@ -29,7 +30,8 @@ public sealed class CompareHsmBackupCommand : TokenCommand
     public string? ReferenceKeyPath { get; set; }
 
     /// <summary>The one-time key of the reference.</summary>
-    [Parameter(ValueFromPipelineByPropertyName = true, HelpMessage = "The one-time key of the reference; -ReferenceKeyPath goes before it.")]
+    [Parameter(ValueFromPipelineByPropertyName = true,
+        HelpMessage = "The one-time key of the reference; -ReferenceKeyPath goes before it.")]
     [Alias("OneTimeKey")]
     [Secret]
     public SecureString? ReferenceKey { get; set; }
@@ -45,7 +47,8 @@ public sealed class CompareHsmBackupCommand : TokenCommand
     public string? DifferenceKeyPath { get; set; }
 
     /// <summary>The one-time key of the other backup.</summary>
-    [Parameter(ParameterSetName = BackupSet, HelpMessage = "The one-time key of the backup to compare; -DifferenceKeyPath goes before it.")]
+    [Parameter(ParameterSetName = BackupSet,
+        HelpMessage = "The one-time key of the backup to compare; -DifferenceKeyPath goes before it.")]
     [Secret]
     public SecureString? DifferenceKey { get; set; }
 
@@ -93,7 +96,8 @@ public sealed class CompareHsmBackupCommand : TokenCommand
         string reference = Paths.Literal(ReferencePath!);
         string? difference = Paths.LiteralOrNull(DifferencePath);
         TokenAddress? token = Token;
-        using OneTimeKey referenceKey = Keys.Require(reference, ReferenceKeyPath, ReferenceKey, "-ReferenceKeyPath or -ReferenceKey");
+        using OneTimeKey referenceKey = Keys.Require(
+            reference, ReferenceKeyPath, ReferenceKey, "-ReferenceKeyPath or -ReferenceKey");
         using OneTimeKey? differenceKey = difference is null
             ? null
             : Keys.Require(difference, DifferenceKeyPath, DifferenceKey, "-DifferenceKeyPath or -DifferenceKey");

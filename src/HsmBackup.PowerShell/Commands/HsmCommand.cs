@@ -5,7 +5,7 @@ using HsmBackup.PowerShell.Binding;
 
 namespace HsmBackup.PowerShell.Commands;
 
-/// <summary>What every cmdlet of the module has: cancellation, progress, paths of the session, and one way to report errors.</summary>
+/// <summary>What every cmdlet of the module has: cancellation, progress, paths of the session, and one way to fail.</summary>
 public abstract class HsmCommand : PSCmdlet, IDisposable
 {
     // PowerShell 7.6 has Cmdlet.PipelineStopToken; the reference assembly that this is compiled against does not.

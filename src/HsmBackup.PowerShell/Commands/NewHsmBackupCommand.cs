@@ -75,6 +75,12 @@ public sealed class NewHsmBackupCommand : TokenCommand
             // Before anything that a stopped pipeline could prevent: the backup exists, and this is its only key.
             KeyDisplay.Show(Host, key, result.Id.ToString());
         }
+        else if (KeyInOutputOnly && Stopping)
+        {
+            // Nobody takes the output any more, and with it goes the only key.
+            File.Delete(result.Path);
+            throw new PipelineStoppedException();
+        }
         Tell(result);
         WriteObject(new CreatedBackup(result, key?.ToSecureString()));
     }
@@ -89,13 +95,14 @@ public sealed class NewHsmBackupCommand : TokenCommand
         }
         if (KeyRecipient is not null && KeyPath is null)
         {
-            throw new HsmBackupException(ErrorCode.KeyDestinationRequired, "-KeyRecipient says for whom the key file is sealed, but not where it goes.",
+            throw new HsmBackupException(ErrorCode.KeyDestinationRequired,
+                "-KeyRecipient says for whom the key file is sealed, but not where it goes.",
                 "Name a new file with -KeyPath.");
         }
         if (ShowsKey && !Attendance.IsAttended(Host))
         {
             throw new HsmBackupException(ErrorCode.KeyDestinationRequired,
-                "Nobody attends this session, so the one-time key would be shown to nobody, and the backup could never be opened.",
+                "Nobody attends this session, so the one-time key would be shown to nobody and the backup could never be opened.",
                 "Give -KeyPath to write the key to a file, with -KeyRecipient to seal that file for a certificate, or "
                 + "-KeyInOutputOnly where the script takes the key from the output object.");
         }
@@ -108,8 +115,9 @@ public sealed class NewHsmBackupCommand : TokenCommand
             $"Backed up {result.Captured} of {result.Objects} objects in {result.Elapsed.TotalSeconds:F2} s."));
         if (!result.Complete)
         {
-            WriteWarning($"Backup {result.Id} is Partial: {result.Objects - result.Captured} of {result.Objects} objects of token "
-                + $"'{result.TokenLabel}' are not in it ({result.Verdicts}).");
+            int missing = result.Objects - result.Captured;
+            WriteWarning($"Backup {result.Id} is Partial: {missing} of {result.Objects} objects of token '{result.TokenLabel}' "
+                + $"are not in it ({result.Verdicts}).");
         }
     }
 }

@@ -10,7 +10,8 @@ using TokenPin = HsmBackup.Engine.Protection.Pin;
 namespace HsmBackup.PowerShell.Commands;
 
 /// <summary>Restore-HsmCluster: makes a token hold what a backup holds, no more and no less.</summary>
-[Cmdlet(VerbsData.Restore, "HsmCluster", SupportsShouldProcess = true, ConfirmImpact = ConfirmImpact.High, DefaultParameterSetName = PathSet)]
+[Cmdlet(VerbsData.Restore, "HsmCluster",
+    SupportsShouldProcess = true, ConfirmImpact = ConfirmImpact.High, DefaultParameterSetName = PathSet)]
 [OutputType(typeof(RestoreResult), typeof(RestorePlan))]
 public sealed class RestoreHsmClusterCommand : TokenCommand
 {
@@ -18,7 +19,8 @@ public sealed class RestoreHsmClusterCommand : TokenCommand
     private const string LiteralPathSet = "LiteralPath";
 
     /// <summary>The backup.</summary>
-    [Parameter(Mandatory = true, Position = 0, ParameterSetName = PathSet, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true,
+    [Parameter(Mandatory = true, Position = 0, ParameterSetName = PathSet,
+        ValueFromPipeline = true, ValueFromPipelineByPropertyName = true,
         HelpMessage = "The backup file; a wildcard pattern must match one file only.")]
     [ValidateNotNullOrEmpty]
     [SupportsWildcards]
@@ -61,7 +63,7 @@ public sealed class RestoreHsmClusterCommand : TokenCommand
     public SwitchParameter RemoveUnrecoverable { get; set; }
 
     /// <summary>The folder of the journal and the safety backup.</summary>
-    [Parameter(HelpMessage = "Folder for the journal and the safety backup; by default HSMBACKUP_HOME or the user's state folder.")]
+    [Parameter(HelpMessage = "Folder for the journal and safety backups; by default HSMBACKUP_HOME or the user's state folder.")]
     [ValidateNotNullOrEmpty]
     public string? StatePath { get; set; }
 
@@ -99,7 +101,8 @@ public sealed class RestoreHsmClusterCommand : TokenCommand
     {
         [string one] => one,
         [] => throw Errors.NoBackupAt(path),
-        { Count: int several } => throw Errors.InvalidArgument($"'{path}' matches {several} files.", "Name the one backup to restore.", path),
+        { Count: int several } => throw Errors.InvalidArgument(
+            $"'{path}' matches {several} files.", "Name the one backup to restore.", path),
     };
 
     /// <summary>One question for the whole token, with the counts that it is about.</summary>
@@ -118,7 +121,8 @@ public sealed class RestoreHsmClusterCommand : TokenCommand
 
     private void Tell(RestoreResult result)
     {
-        WriteVerbose(string.Create(CultureInfo.InvariantCulture, $"Restored and proved {result.Proven} objects in {result.Elapsed.TotalSeconds:F2} s."));
+        WriteVerbose(string.Create(CultureInfo.InvariantCulture,
+            $"Restored and proved {result.Proven} objects in {result.Elapsed.TotalSeconds:F2} s."));
         if (result.SafetyBackupPath is not null)
         {
             WriteVerbose($"What the token held before is in '{result.SafetyBackupPath}', which the same one-time key opens.");

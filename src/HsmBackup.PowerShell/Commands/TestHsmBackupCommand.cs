@@ -20,7 +20,8 @@ public sealed class TestHsmBackupCommand : TokenCommand
     private const string LiteralPathSet = "LiteralPath";
 
     /// <summary>The backups.</summary>
-    [Parameter(Mandatory = true, Position = 0, ParameterSetName = PathSet, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true,
+    [Parameter(Mandatory = true, Position = 0, ParameterSetName = PathSet,
+        ValueFromPipeline = true, ValueFromPipelineByPropertyName = true,
         HelpMessage = "Backup files; wildcards are permitted.")]
     [ValidateNotNullOrEmpty]
     [SupportsWildcards]
@@ -49,7 +50,7 @@ public sealed class TestHsmBackupCommand : TokenCommand
     public SecureString? Key { get; set; }
 
     /// <summary>Library of a token for the trial restore.</summary>
-    [Parameter(HelpMessage = "PKCS#11 library of a blank token for level Restore; a throw-away SoftHSM token where it is left out.")]
+    [Parameter(HelpMessage = "PKCS#11 library of a blank token for level Restore; SoftHSM in memory where it is left out.")]
     [ValidateNotNullOrEmpty]
     [ArgumentCompleter(typeof(LibraryCompleter))]
     public string? ScratchLibrary { get; set; }
@@ -92,10 +93,8 @@ public sealed class TestHsmBackupCommand : TokenCommand
     private void TestMatches(string path)
     {
         IReadOnlyList<string> matches = [path];
-        // A pattern that matches nothing is an error here: a script must not take "nothing tested" for "all is well". A path that
-        // does not exist is a test that fails.
-        if (WildcardPattern.ContainsWildcardCharacters(path)
-            && !TryItem(path, () => matches = Paths.Matches(path) is { Count: > 0 } found ? found : throw Errors.NoBackupAt(path)))
+        // A path that does not exist is a test that fails.
+        if (WildcardPattern.ContainsWildcardCharacters(path) && !TryItem(path, () => matches = AllMatches(path)))
         {
             TellQuietly(false);
             return;
@@ -105,6 +104,10 @@ public sealed class TestHsmBackupCommand : TokenCommand
             TestItem(match);
         }
     }
+
+    // A pattern that matches nothing is an error here: a script must not take "nothing tested" for "all is well".
+    private IReadOnlyList<string> AllMatches(string path) =>
+        Paths.Matches(path) is { Count: > 0 } matches ? matches : throw Errors.NoBackupAt(path);
 
     private void TestItem(string path)
     {
@@ -131,7 +134,8 @@ public sealed class TestHsmBackupCommand : TokenCommand
             ScratchPin = scratchPin,
         };
         TestResult result = WithProgress((progress, stop) => TestOperation.Run(request, progress, stop));
-        WriteVerbose(string.Create(CultureInfo.InvariantCulture, $"{file}: {result.Summary} ({result.Elapsed.TotalSeconds:F2} s)"));
+        WriteVerbose(string.Create(CultureInfo.InvariantCulture,
+            $"{file}: {result.Summary} ({result.Elapsed.TotalSeconds:F2} s)"));
         if (Quiet)
         {
             TellQuietly(result.Passed);

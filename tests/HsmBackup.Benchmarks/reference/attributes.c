@@ -7,8 +7,9 @@
 /* What is used where no file names other lists. SoftHSM wants CKA_MODIFIABLE last in a template. */
 static const char builtin[] =
     /* Everything that a key may have; no dates, which SoftHSM cannot read on private objects. */
-    "read * * 0 100 1 2 3 102 101 103 104 105 106 107 108 109 10a 10b 10c 120 121 122 "
-    "161 162 163 164 165 166 171 172 180 181 202 210 170\n"
+    "read * * 0/8 100/8 1/1 2/1 3 102 101 103/1 104/1 105/1 106/1 107/1 108/1 109/1 10a/1 10b/1 10c/1 120 121/8 122 "
+    "161/8 162/1 163/1 164/1 165/1 166/8 171/1 172/1 180 181 202/1 210/1 170/1\n"
+    "readpublic * * 110 111\n"
     "unwrap 4 * 0 100 1 2 3 102 103 162 104 105 106 107 108 10a 10c 210 171 172 170\n"
     "unwrap 3 * 0 100 1 2 3 102 101 103 162 105 107 108 109 10c 202 210 171 172 170\n"
     "create 2 * 0 100 1 2 3 102 101 104 106 10a 10b 10c 120 122 180 181 171 172 170\n";
@@ -16,13 +17,19 @@ static const char builtin[] =
 static struct attribute_list *lists;
 static size_t list_count;
 
-static CK_ULONG code(const char *word)
+static CK_ULONG code(const char *word, char **end)
 {
     if (strcmp(word, "*") == 0) {
+        *end = (char *)word + 1;
         return CK_UNAVAILABLE_INFORMATION;
     }
+    return strtoul(word, end, 16);
+}
+
+static CK_ULONG whole_code(const char *word)
+{
     char *end;
-    CK_ULONG value = strtoul(word, &end, 16);
+    CK_ULONG value = code(word, &end);
     if (*end != '\0') {
         fail("an attribute list holds something that is no hexadecimal number", CKR_OK);
     }
@@ -31,7 +38,9 @@ static CK_ULONG code(const char *word)
 
 static bool parse_use(const char *word, enum use *use)
 {
-    static const char *const names[] = {[USE_READ] = "read", [USE_UNWRAP] = "unwrap", [USE_CREATE] = "create"};
+    static const char *const names[] = {
+        [USE_READ] = "read", [USE_READ_PUBLIC] = "readpublic", [USE_UNWRAP] = "unwrap", [USE_CREATE] = "create",
+    };
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         if (strcmp(word, names[i]) == 0) {
             *use = (enum use)i;
@@ -39,6 +48,17 @@ static bool parse_use(const char *word, enum use *use)
         }
     }
     return false;
+}
+
+/* A code, and behind a slash the length where it is fixed. */
+static void add_attribute(struct attribute_list *list, const char *word)
+{
+    if (list->count == MAX_ATTRIBUTES) {
+        fail("an attribute list is too long", CKR_OK);
+    }
+    char *end;
+    list->types[list->count] = code(word, &end);
+    list->lengths[list->count++] = *end == '/' ? whole_code(end + 1) : (*end == '\0' ? 0 : whole_code(word));
 }
 
 static void parse_line(char *line)
@@ -51,15 +71,12 @@ static void parse_line(char *line)
     struct attribute_list list = {0};
     const char *class = strtok_r(NULL, " \t\r\n", &rest), *key_type = strtok_r(NULL, " \t\r\n", &rest);
     if (!parse_use(word, &list.use) || class == NULL || key_type == NULL) {
-        fail("an attribute list must begin with read, unwrap or create, a class and a key type", CKR_OK);
+        fail("an attribute list must begin with its use, a class and a key type", CKR_OK);
     }
-    list.class = code(class);
-    list.key_type = code(key_type);
+    list.class = whole_code(class);
+    list.key_type = whole_code(key_type);
     while ((word = strtok_r(NULL, " \t\r\n", &rest)) != NULL) {
-        if (list.count == MAX_ATTRIBUTES) {
-            fail("an attribute list is too long", CKR_OK);
-        }
-        list.types[list.count++] = code(word);
+        add_attribute(&list, word);
     }
     lists = realloc(lists, (list_count + 1) * sizeof *lists);
     if (lists == NULL) {
@@ -81,19 +98,6 @@ void load_lists(const char *path)
     }
     free(line);
     fclose(file);
-    if (next_list(USE_READ, NULL) == NULL) {
-        fail("no list says what to read", CKR_OK);
-    }
-}
-
-const struct attribute_list *next_list(enum use use, const struct attribute_list *previous)
-{
-    for (size_t i = previous ? (size_t)(previous - lists) + 1 : 0; i < list_count; i++) {
-        if (lists[i].use == use) {
-            return &lists[i];
-        }
-    }
-    return NULL;
 }
 
 static bool covers(CK_ULONG listed, CK_ULONG value)
@@ -104,10 +108,9 @@ static bool covers(CK_ULONG listed, CK_ULONG value)
 /* The first list that fits. */
 const struct attribute_list *list_for(enum use use, CK_ULONG class, CK_ULONG key_type)
 {
-    const struct attribute_list *list = NULL;
-    while ((list = next_list(use, list)) != NULL) {
-        if (covers(list->class, class) && covers(list->key_type, key_type)) {
-            return list;
+    for (size_t i = 0; i < list_count; i++) {
+        if (lists[i].use == use && covers(lists[i].class, class) && covers(lists[i].key_type, key_type)) {
+            return &lists[i];
         }
     }
     fail("no list fits an object that was found", CKR_OK);

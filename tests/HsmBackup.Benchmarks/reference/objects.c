@@ -3,50 +3,91 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { FIXED_SLOT = 8 };
+
 /* "It has no such attribute" and "it does not give it away" are answers, not errors. */
 static void check_read(CK_RV rv)
 {
-    if (rv != CKR_ATTRIBUTE_SENSITIVE && rv != CKR_ATTRIBUTE_TYPE_INVALID) {
+    if (rv != CKR_ATTRIBUTE_SENSITIVE && rv != CKR_ATTRIBUTE_TYPE_INVALID && rv != CKR_BUFFER_TOO_SMALL) {
         check("C_GetAttributeValue", rv);
     }
 }
 
-/* Two calls: the first for the lengths, the second for the values of what the object has. */
-void read_object(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE handle, const struct attribute_list *list, enum step step,
-                 struct object *object)
+/* The first call brings values of known length and asks for the length of the others; the second brings those. */
+static void read_list(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE handle, const struct attribute_list *list,
+                      struct object *object)
 {
     CK_ATTRIBUTE asked[MAX_ATTRIBUTES];
+    CK_BYTE fixed[MAX_ATTRIBUTES * FIXED_SLOT];
     for (CK_ULONG i = 0; i < list->count; i++) {
-        asked[i] = (CK_ATTRIBUTE){list->types[i], NULL, 0};
+        asked[i] = (CK_ATTRIBUTE){list->types[i], list->lengths[i] ? fixed + i * FIXED_SLOT : NULL, list->lengths[i]};
     }
-    check_read(TIMED(step, p11->C_GetAttributeValue(session, handle, asked, list->count)));
+    check_read(CALL(C_GetAttributeValue, session, handle, asked, list->count));
 
+    /* First those without a value yet, then those that have one. */
+    CK_ULONG first = object->count, pending;
     size_t length = 0;
-    *object = (struct object){.class = CK_UNAVAILABLE_INFORMATION, .key_type = CK_UNAVAILABLE_INFORMATION};
     for (CK_ULONG i = 0; i < list->count; i++) {
-        if (asked[i].ulValueLen != CK_UNAVAILABLE_INFORMATION) {
+        if (asked[i].ulValueLen != CK_UNAVAILABLE_INFORMATION && asked[i].ulValueLen > 0 && asked[i].pValue == NULL) {
             object->attributes[object->count++] = asked[i];
             length += asked[i].ulValueLen;
         }
     }
-    object->values = allocate(length);
-    CK_BYTE *value = object->values;
-    for (CK_ULONG i = 0; i < object->count; i++) {
-        object->attributes[i].pValue = value;
-        value += object->attributes[i].ulValueLen;
+    pending = object->count - first;
+    size_t start = 0;
+    if (object->values == NULL) {
+        object->values = allocate(length + sizeof fixed);
+    } else if (length > 0) {
+        fail("only the first list of an object may have values of variable length", CKR_OK);
     }
-    check_read(TIMED(step, p11->C_GetAttributeValue(session, handle, object->attributes, object->count)));
+    for (CK_ULONG i = first; i < object->count; i++) {
+        object->attributes[i].pValue = object->values + start;
+        start += object->attributes[i].ulValueLen;
+    }
+    for (CK_ULONG i = 0; i < list->count; i++) {
+        if (asked[i].ulValueLen != CK_UNAVAILABLE_INFORMATION && asked[i].ulValueLen > 0 && asked[i].pValue != NULL) {
+            memcpy(object->values + start, asked[i].pValue, asked[i].ulValueLen);
+            object->attributes[object->count++] = (CK_ATTRIBUTE){asked[i].type, object->values + start, asked[i].ulValueLen};
+            start += asked[i].ulValueLen;
+        }
+    }
+    if (pending > 0) {
+        check_read(CALL(C_GetAttributeValue, session, handle, object->attributes + first, pending));
+    }
+}
+
+static const CK_ATTRIBUTE *find_attribute(const struct object *object, CK_ATTRIBUTE_TYPE type, CK_ULONG length)
+{
+    for (CK_ULONG i = 0; i < object->count; i++) {
+        if (object->attributes[i].type == type && object->attributes[i].ulValueLen == length) {
+            return &object->attributes[i];
+        }
+    }
+    return NULL;
 }
 
 static CK_ULONG number_of(const struct object *object, CK_ATTRIBUTE_TYPE type)
 {
     CK_ULONG number = CK_UNAVAILABLE_INFORMATION;
-    for (CK_ULONG i = 0; i < object->count; i++) {
-        if (object->attributes[i].type == type && object->attributes[i].ulValueLen == sizeof number) {
-            memcpy(&number, object->attributes[i].pValue, sizeof number);
-        }
+    const CK_ATTRIBUTE *attribute = find_attribute(object, type, sizeof number);
+    if (attribute != NULL) {
+        memcpy(&number, attribute->pValue, sizeof number);
     }
     return number;
+}
+
+/* Keys that are not private are asked for their dates, which SoftHSM cannot read on others. */
+struct object read_object(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE handle)
+{
+    struct object object = {0};
+    read_list(session, handle, list_for(USE_READ, CK_UNAVAILABLE_INFORMATION, CK_UNAVAILABLE_INFORMATION), &object);
+    object.class = number_of(&object, CKA_CLASS);
+    object.key_type = number_of(&object, CKA_KEY_TYPE);
+    const CK_ATTRIBUTE *private = find_attribute(&object, CKA_PRIVATE, sizeof(CK_BBOOL));
+    if (object.key_type != CK_UNAVAILABLE_INFORMATION && (private == NULL || *(CK_BBOOL *)private->pValue == CK_FALSE)) {
+        read_list(session, handle, list_for(USE_READ_PUBLIC, object.class, object.key_type), &object);
+    }
+    return object;
 }
 
 void free_object(struct object *object)
@@ -73,63 +114,52 @@ static void add_object(struct objects *objects, const struct object *object)
     objects->keys += is_wrapped(object);
 }
 
-static void capture_object(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE kek, CK_OBJECT_HANDLE handle,
-                           const struct attribute_list *list, struct objects *objects)
+static void capture_object(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE kek, CK_OBJECT_HANDLE handle, struct objects *objects)
 {
-    struct object object;
-    read_object(session, handle, list, READ, &object);
-    object.class = number_of(&object, CKA_CLASS);
-    object.key_type = number_of(&object, CKA_KEY_TYPE);
+    struct object object = read_object(session, handle);
     if (is_wrapped(&object)) {
         CK_BYTE buffer[WRAP_BUFFER];
-        object.blob_length = wrap_key(session, kek, handle, WRAP, buffer);
+        object.blob_length = wrap_key(session, kek, handle, buffer);
         object.blob = allocate(object.blob_length);
         memcpy(object.blob, buffer, object.blob_length);
     }
     add_object(objects, &object);
 }
 
-/* The handles of all token objects that a list is for, in one enumeration. */
-static CK_OBJECT_HANDLE *find_objects(CK_SESSION_HANDLE session, const struct attribute_list *list, size_t *count)
+/* The handles of all token objects, in one enumeration. */
+CK_OBJECT_HANDLE *find_objects(CK_SESSION_HANDLE session, size_t *count)
 {
-    enum { BATCH = 1024 };
     CK_BBOOL yes = CK_TRUE;
-    CK_ULONG class = list->class, key_type = list->key_type, terms = 1;
-    CK_ATTRIBUTE template[3] = {{CKA_TOKEN, &yes, sizeof yes}};
-    if (class != CK_UNAVAILABLE_INFORMATION) {
-        template[terms++] = (CK_ATTRIBUTE){CKA_CLASS, &class, sizeof class};
-    }
-    if (key_type != CK_UNAVAILABLE_INFORMATION) {
-        template[terms++] = (CK_ATTRIBUTE){CKA_KEY_TYPE, &key_type, sizeof key_type};
-    }
-    check("C_FindObjectsInit", TIMED(FIND, p11->C_FindObjectsInit(session, template, terms)));
+    CK_ATTRIBUTE template = {CKA_TOKEN, &yes, sizeof yes};
+    check("C_FindObjectsInit", CALL(C_FindObjectsInit, session, &template, 1));
     CK_OBJECT_HANDLE *handles = NULL;
     CK_ULONG got;
     *count = 0;
     do {
-        handles = realloc(handles, (*count + BATCH) * sizeof *handles);
+        handles = realloc(handles, (*count + FIND_BATCH) * sizeof *handles);
         if (handles == NULL) {
             fail("out of memory", CKR_OK);
         }
-        check("C_FindObjects", TIMED(FIND, p11->C_FindObjects(session, handles + *count, BATCH, &got)));
+        check("C_FindObjects", CALL(C_FindObjects, session, handles + *count, FIND_BATCH, &got));
         *count += got;
     } while (got > 0);
-    check("C_FindObjectsFinal", TIMED(FIND, p11->C_FindObjectsFinal(session)));
+    check("C_FindObjectsFinal", CALL(C_FindObjectsFinal, session));
     return handles;
 }
 
-struct objects capture_objects(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE kek)
+/* Everything that is there, and then one look for what came meanwhile. */
+struct objects capture_objects(CK_SLOT_ID slot, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE kek)
 {
     struct objects objects = {0};
-    const struct attribute_list *list = NULL;
-    while ((list = next_list(USE_READ, list)) != NULL) {
-        size_t count;
-        CK_OBJECT_HANDLE *handles = find_objects(session, list, &count);
-        for (size_t i = 0; i < count; i++) {
-            capture_object(session, kek, handles[i], list, &objects);
-        }
-        free(handles);
+    size_t count, again;
+    CK_OBJECT_HANDLE *handles = find_objects(session, &count);
+    check_present(slot);
+    for (size_t i = 0; i < count; i++) {
+        capture_object(session, kek, handles[i], &objects);
     }
+    free(handles);
+    free(find_objects(session, &again));
+    check_present(slot);
     return objects;
 }
 

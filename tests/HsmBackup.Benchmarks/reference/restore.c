@@ -1,5 +1,6 @@
 #include "bench.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* The captured values of the listed attributes, in the order of the list, for a token or a session object. */
@@ -21,68 +22,70 @@ static CK_ULONG make_template(const struct object *object, enum use use, CK_BBOO
     return count;
 }
 
-static CK_OBJECT_HANDLE unwrap(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE kek, const struct object *object, CK_BBOOL is_token,
-                               enum step step)
+static CK_OBJECT_HANDLE make_object(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE kek, const struct object *object, CK_BBOOL is_token)
 {
-    CK_MECHANISM mechanism = {CKM_AES_KEY_WRAP_PAD, NULL, 0};
     CK_ATTRIBUTE template[MAX_ATTRIBUTES];
+    CK_OBJECT_HANDLE handle;
+    if (!is_wrapped(object)) {
+        CK_ULONG count = make_template(object, USE_CREATE, &is_token, template);
+        check("C_CreateObject", CALL(C_CreateObject, session, template, count, &handle));
+        return handle;
+    }
+    CK_MECHANISM mechanism = {CKM_AES_KEY_WRAP_PAD, NULL, 0};
     CK_ULONG count = make_template(object, USE_UNWRAP, &is_token, template);
-    CK_OBJECT_HANDLE key;
-    check("C_UnwrapKey", TIMED(step, p11->C_UnwrapKey(session, &mechanism, kek, object->blob, object->blob_length, template,
-                                                      count, &key)));
-    return key;
-}
-
-static void read_back(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE handle, const struct object *object)
-{
-    struct object written;
-    read_object(session, handle, list_for(USE_READ, object->class, object->key_type), READ_BACK, &written);
-    free_object(&written);
+    check("C_UnwrapKey", CALL(C_UnwrapKey, session, &mechanism, kek, object->blob, object->blob_length, template, count, &handle));
+    return handle;
 }
 
 /* Wrapping with padding is deterministic: the same key under the same key-encryption key gives the same bytes. */
 static void prove(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE kek, CK_OBJECT_HANDLE key, const struct object *object)
 {
     CK_BYTE buffer[WRAP_BUFFER];
-    CK_ULONG length = wrap_key(session, kek, key, PROVE, buffer);
+    CK_ULONG length = wrap_key(session, kek, key, buffer);
     if (length != object->blob_length || memcmp(buffer, object->blob, length) != 0) {
         fail("a restored key is not the key that was captured", CKR_OK);
     }
 }
 
-static void restore_key(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE kek, const struct object *object,
-                        const struct options *options)
+/* What the token refuses it refuses here, as a session object, where nothing is at stake. */
+static void try_object(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE kek, const struct object *object)
 {
-    if (options->trial) {
-        CK_OBJECT_HANDLE trial = unwrap(session, kek, object, CK_FALSE, TRIAL);
-        check("C_DestroyObject", TIMED(TRIAL, p11->C_DestroyObject(session, trial)));
-    }
-    CK_OBJECT_HANDLE key = unwrap(session, kek, object, CK_TRUE, UNWRAP);
-    read_back(session, key, object);
-    prove(session, kek, key, object);
+    CK_OBJECT_HANDLE trial = make_object(session, kek, object, CK_FALSE);
+    check("C_DestroyObject", CALL(C_DestroyObject, session, trial));
 }
 
-static void restore_value(CK_SESSION_HANDLE session, const struct object *object, const struct options *options)
+static void add_object(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE kek, const struct object *object)
 {
-    CK_ATTRIBUTE template[MAX_ATTRIBUTES];
-    CK_BBOOL is_token = CK_TRUE;
-    CK_ULONG count = make_template(object, USE_CREATE, &is_token, template);
-    CK_OBJECT_HANDLE handle;
-    check("C_CreateObject", TIMED(CREATE, p11->C_CreateObject(session, template, count, &handle)));
-    if (options->read_back_public) {
-        read_back(session, handle, object);
+    CK_OBJECT_HANDLE handle = make_object(session, kek, object, CK_TRUE);
+    if (is_wrapped(object)) {
+        prove(session, kek, handle, object);
     }
+    struct object written = read_object(session, handle);
+    free_object(&written);
 }
 
-void restore_objects(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE kek, const struct objects *objects,
-                     const struct options *options)
+void restore_objects(CK_SLOT_ID slot, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE kek, const struct objects *objects)
 {
     for (size_t i = 0; i < objects->count; i++) {
-        const struct object *object = &objects->items[i];
-        if (is_wrapped(object)) {
-            restore_key(session, kek, object, options);
-        } else {
-            restore_value(session, object, options);
-        }
+        try_object(session, kek, &objects->items[i]);
     }
+    for (size_t i = 0; i < objects->count; i++) {
+        add_object(session, kek, &objects->items[i]);
+    }
+    /* The last word has the token: everything is read and wrapped once more. */
+    size_t count;
+    CK_OBJECT_HANDLE *handles = find_objects(session, &count);
+    check_present(slot);
+    if (count != objects->count) {
+        fail("the target token holds another number of objects than the source", CKR_OK);
+    }
+    for (size_t i = 0; i < count; i++) {
+        CK_BYTE buffer[WRAP_BUFFER];
+        struct object object = read_object(session, handles[i]);
+        if (is_wrapped(&object)) {
+            wrap_key(session, kek, handles[i], buffer);
+        }
+        free_object(&object);
+    }
+    free(handles);
 }

@@ -43,6 +43,22 @@ void load_library(const char *path)
     check("C_GetFunctionList", get(&p11));
 }
 
+/* SoftHSM reads the variable at each start, so one process can see the source and then, as in a recovery, only the target. */
+void start_library(const char *configuration)
+{
+    if (configuration != NULL) {
+        setenv("SOFTHSM2_CONF", configuration, 1);
+    }
+    /* With locks of its own, as anybody asks for who may have more than one thread. */
+    CK_C_INITIALIZE_ARGS arguments = {.flags = CKF_OS_LOCKING_OK};
+    check("C_Initialize", p11->C_Initialize(&arguments));
+}
+
+void stop_library(void)
+{
+    check("C_Finalize", p11->C_Finalize(NULL));
+}
+
 /* The slot of the token with this label; for a null label, of a token that nobody has initialised. */
 static bool find_slot(const char *label, CK_SLOT_ID *found)
 {
@@ -100,11 +116,17 @@ void make_token(CK_SLOT_ID slot, const char *label, const char *so_pin, const ch
     close_session(session);
 }
 
+void check_present(CK_SLOT_ID slot)
+{
+    CK_TOKEN_INFO info;
+    check("C_GetTokenInfo", CALL(C_GetTokenInfo, slot, &info));
+}
+
 CK_SESSION_HANDLE open_session(CK_SLOT_ID slot, const char *pin)
 {
     CK_SESSION_HANDLE session;
-    check("C_OpenSession", TIMED(LOGIN, p11->C_OpenSession(slot, CKF_SERIAL_SESSION | CKF_RW_SESSION, NULL, NULL, &session)));
-    check("C_Login", TIMED(LOGIN, p11->C_Login(session, CKU_USER, (CK_UTF8CHAR_PTR)pin, strlen(pin))));
+    check("C_OpenSession", p11->C_OpenSession(slot, CKF_SERIAL_SESSION | CKF_RW_SESSION, NULL, NULL, &session));
+    check("C_Login", p11->C_Login(session, CKU_USER, (CK_UTF8CHAR_PTR)pin, strlen(pin)));
     return session;
 }
 
@@ -128,15 +150,15 @@ CK_OBJECT_HANDLE import_kek(CK_SESSION_HANDLE session)
         {CKA_UNWRAP, &yes, sizeof yes}, {CKA_VALUE, value, sizeof value},
     };
     CK_OBJECT_HANDLE kek;
-    check("C_CreateObject", TIMED(IMPORT, p11->C_CreateObject(session, template, sizeof template / sizeof *template, &kek)));
+    check("C_CreateObject", CALL(C_CreateObject, session, template, sizeof template / sizeof *template, &kek));
     return kek;
 }
 
 /* One call: the buffer is larger than any wrapped key of the benchmark. */
-CK_ULONG wrap_key(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE kek, CK_OBJECT_HANDLE key, enum step step, CK_BYTE *buffer)
+CK_ULONG wrap_key(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE kek, CK_OBJECT_HANDLE key, CK_BYTE *buffer)
 {
     CK_MECHANISM mechanism = {CKM_AES_KEY_WRAP_PAD, NULL, 0};
     CK_ULONG length = WRAP_BUFFER;
-    check("C_WrapKey", TIMED(step, p11->C_WrapKey(session, &mechanism, kek, key, buffer, &length)));
+    check("C_WrapKey", CALL(C_WrapKey, session, &mechanism, kek, key, buffer, &length));
     return length;
 }

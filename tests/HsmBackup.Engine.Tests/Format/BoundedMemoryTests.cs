@@ -61,14 +61,18 @@ public sealed class BoundedMemoryTests
     }
 
     public static TheoryData<string> HostileFiles =>
-        ["der-huge", "der-huge-8", "der-4-mib", "header-unending", "header-too-long", "seal-too-long", "der-padding", "empty", "header-none"];
+    [
+        "der-huge", "der-huge-8", "der-4-mib", "der-padding", "seal-too-long",
+        "header-unending", "header-too-long", "header-none", "empty",
+    ];
 
     [Theory]
     [MemberData(nameof(HostileFiles))]
     public void A_hostile_file_of_a_terabyte_costs_little_memory(string name)
     {
         byte[] start = MustFail.All.Single(v => v.Name == name).Bytes;
-        AssertBounded(() => Assert.Throws<HsmBackupException>(() => BackupFile.CheckIntegrity(new PaddedStream(start, 1L << 40))));
+        AssertBounded(() => Assert.Throws<HsmBackupException>(() =>
+            BackupFile.CheckIntegrity(new PaddedStream(start, 1L << 40))));
         AssertBounded(() => Assert.Throws<HsmBackupException>(() =>
         {
             using OneTimeKey key = TestKey.Counting;

@@ -28,6 +28,7 @@ internal static class Cms
         public byte[]? KeyId { get; init; }
         public int NonceLength { get; init; } = 12;
         public int TagLength { get; init; } = 16;
+        public int? NamedTagLength { get; init; }
         public bool KeyCipherHasNull { get; init; }
         public bool UnprotectedAttributes { get; init; }
         public bool ConstructedContent { get; init; }
@@ -63,7 +64,7 @@ internal static class Cms
                         using (der.PushSequence())
                         {
                             der.WriteOctetString([.. nonce, .. new byte[shape.NonceLength - 12]]);
-                            der.WriteInteger(shape.TagLength);
+                            der.WriteInteger(shape.NamedTagLength ?? shape.TagLength);
                         }
                     }
                     if (shape.ConstructedContent)

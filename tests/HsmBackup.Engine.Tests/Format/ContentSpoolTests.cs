@@ -32,7 +32,8 @@ public sealed class ContentSpoolTests
             new FileInfo(fd).LinkTarget?.StartsWith(folder.File($".{Sample.Id}.spool"), StringComparison.Ordinal) == true);
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(handle));
         // By another process: to this one the file is locked.
-        byte[] bytes = Tool.Run("cat", [handle.Replace("self", Environment.ProcessId.ToString(CultureInfo.InvariantCulture), StringComparison.Ordinal)]);
+        string self = Environment.ProcessId.ToString(CultureInfo.InvariantCulture);
+        byte[] bytes = Tool.Run("cat", [handle.Replace("self", self, StringComparison.Ordinal)]);
         Assert.True(bytes.Length > BackupFormat.MaxSegmentLength / 2);
         Assert.Equal(-1, bytes.AsSpan().IndexOf(Encoding.ASCII.GetBytes(Mark)));
         Assert.Equal(-1, bytes.AsSpan().IndexOf("{\"object\""u8));

@@ -76,8 +76,8 @@ internal static class ContentVectors
             return [.. segments, Cms.Segment(new Cms.Shape(f.Seed, segments.Count), content)];
         });
 
-        yield return Two("objects-fewer", "fewer objects than the header counts", f => f.Parts[0] = Forge.Lines(Manifest, Object0));
-        yield return Two("objects-more", "more objects than the header counts", f => f.Parts[0] = Forge.Lines(Manifest, Object0, Object1, Object1));
+        yield return Two("objects-fewer", "fewer objects than the header counts", f => SetObjects(f, Object0));
+        yield return Two("objects-more", "more objects than the header counts", f => SetObjects(f, Object0, Object1, Object1));
         yield return Two("manifest-missing", "no manifest", f => f.Parts[0] = Forge.Lines(Object0, Object1));
         yield return Two("manifest-twice", "two manifests", f => f.Parts[0] = Forge.Lines(Manifest, Manifest, Object0));
         yield return Two("manifest-late", "the manifest comes after an object", f => f.Parts[0] = Forge.Lines(Object0, Manifest, Object1));
@@ -136,6 +136,13 @@ internal static class ContentVectors
 
     private static string EndLine(int objects, int attachments, string digest) =>
         $$$"""{"end":{"objects":{{{objects}}},"attachments":{{{attachments}}},"digest":"{{{digest}}}"}}""" + "\n";
+
+    // The end line counts what is there.
+    private static void SetObjects(Forge forge, params string[] objects)
+    {
+        forge.Parts[0] = Forge.Lines([Manifest, .. objects]);
+        forge.Objects = objects.Length;
+    }
 
     // The segments stay those of the first header.
     private static void EditHeader(Forge forge)

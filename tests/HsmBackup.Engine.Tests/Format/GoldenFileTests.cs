@@ -2,9 +2,11 @@ using System.Collections.Concurrent;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
+using HsmBackup.Engine.Backup;
 using HsmBackup.Engine.Format;
 using HsmBackup.Engine.Protection;
 using HsmBackup.Engine.Tests.Protection;
+using HsmBackup.Engine.Tokens;
 using Xunit;
 
 namespace HsmBackup.Engine.Tests.Format;
@@ -32,6 +34,19 @@ public sealed class GoldenFileTests
         privateKey.ImportPkcs8PrivateKey(pkcs8.AsSpan(0, length), out _);
         Assert.Equal(records[1].GetProperty("attributes").GetProperty("CKA_MODULUS").GetBytesFromBase64(),
             privateKey.ExportParameters(false).Modulus);
+    }
+
+    [Theory]
+    [InlineData("golden.hsmbackup")]
+    [InlineData("golden-forms.hsmbackup")]
+    public void Its_manifest_and_records_are_those_of_this_program(string fileName)
+    {
+        using OneTimeKey key = TestKey.Counting;
+        using BackupContent content = BackupContent.Open(Vectors.PathOf(fileName), key);
+        Assert.Equal("payments-1", BackupManifest.Parse(content.Manifest).TokenLabel);
+        int number = 0;
+        foreach (ReadOnlyMemory<byte> line in content.ReadObjects()) Assert.Equal(number++, ObjectRecordJson.Read(line.Span).Index);
+        Assert.Equal(content.Header.Objects, number);
     }
 
     [Fact]

@@ -19,13 +19,17 @@ public sealed class OpenSslTests
         Assert.Equal(3, contents.Count);
         string binding = BackupFile.ReadHeader(new MemoryStream(file)).Binding;
         for (int i = 0; i < contents.Count; i++)
-            Assert.StartsWith($$"""{"segment":{{i}},"kind":"objects","binding":"{{binding}}"}""" + "\n", contents[i], StringComparison.Ordinal);
+        {
+            Assert.StartsWith($$"""{"segment":{{i}},"kind":"objects","binding":"{{binding}}"}""" + "\n", contents[i],
+                StringComparison.Ordinal);
+        }
 
         string all = string.Concat(contents);
         int end = all.LastIndexOf("{\"end\"", StringComparison.Ordinal);
         string digest = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(all[..end])));
         Assert.Equal($$$"""{"end":{"objects":9,"attachments":0,"digest":"{{{digest}}}"}}""" + "\n", all[end..]);
-        string[] found = [.. all[..end].Split('\n', StringSplitOptions.RemoveEmptyEntries).Where(l => !l.StartsWith("{\"segment\"", StringComparison.Ordinal))];
+        string[] found = [.. all[..end].Split('\n', StringSplitOptions.RemoveEmptyEntries)
+            .Where(line => !line.StartsWith("{\"segment\"", StringComparison.Ordinal))];
         Assert.Equal([$$"""{"manifest":{{Encoding.UTF8.GetString(Sample.Manifest)}}}""", .. lines], found);
     }
 
@@ -38,7 +42,8 @@ public sealed class OpenSslTests
         const int sealLength = 53;
         File.WriteAllBytes(folder.File("sealed"), file[..^(sealLength + 32)]);
         File.WriteAllBytes(folder.File("whole"), file[..^32]);
-        byte[] mac = Tool.Run("openssl", ["dgst", "-sha256", "-binary", "-mac", "HMAC", "-macopt", "hexkey:" + Hex(keys.Seal.Span), folder.File("sealed")]);
+        byte[] mac = Tool.Run("openssl", ["dgst", "-sha256", "-binary", "-mac", "HMAC",
+            "-macopt", "hexkey:" + Hex(keys.Seal.Span), folder.File("sealed")]);
         Assert.Equal(file[^64..^32], mac);
         Assert.Equal(file[^32..], Tool.Run("openssl", ["dgst", "-sha256", "-binary", folder.File("whole")]));
     }
@@ -51,8 +56,8 @@ public sealed class OpenSslTests
         byte[] content = new byte[100_000];
         Random.Shared.NextBytes(content);
         File.WriteAllBytes(folder.File("content"), content);
-        byte[] der = Tool.Run("openssl", ["cms", "-encrypt", "-aes-256-gcm", "-binary", "-in", folder.File("content"), "-outform", "DER",
-            "-secretkey", Hex(keys.Cms.Span), "-secretkeyid", keys.Check]);
+        byte[] der = Tool.Run("openssl", ["cms", "-encrypt", "-aes-256-gcm", "-binary", "-in", folder.File("content"),
+            "-outform", "DER", "-secretkey", Hex(keys.Cms.Span), "-secretkeyid", keys.Check]);
         AuthEnvelopedData.Layout layout = AuthEnvelopedData.Read(der);
         Assert.True(AuthEnvelopedData.TryDecrypt(keys.Cms.Span, der, layout));
         Assert.Equal(content, der[layout.Content]);
@@ -77,7 +82,8 @@ public sealed class OpenSslTests
         using TestFolder folder = new();
         using BackupKeys keys = Sample.Keys();
         File.WriteAllBytes(folder.File("segment"), segment);
-        return Tool.Run("openssl", ["cms", "-decrypt", "-binary", "-inform", "DER", "-secretkey", Hex(keys.Cms.Span), "-in", folder.File("segment")]);
+        return Tool.Run("openssl", ["cms", "-decrypt", "-binary", "-inform", "DER",
+            "-secretkey", Hex(keys.Cms.Span), "-in", folder.File("segment")]);
     }
 
     private static string Hex(ReadOnlySpan<byte> bytes) => Convert.ToHexStringLower(bytes);

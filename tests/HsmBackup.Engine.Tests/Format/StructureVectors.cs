@@ -48,6 +48,7 @@ internal static class StructureVectors
         yield return Shaped("cms-content-cipher", "content under AES-256-CCM", s => s with { ContentCipher = "2.16.840.1.101.3.4.1.47" });
         yield return Shaped("cms-nonce", "a nonce of 16 bytes", s => s with { NonceLength = 16 });
         yield return Shaped("cms-tag", "a tag of 12 bytes", s => s with { TagLength = 12 });
+        yield return Shaped("cms-tag-named", "a tag of 16 bytes that calls itself 12", s => s with { NamedTagLength = 12 });
         yield return Shaped("cms-constructed", "the content as a constructed string", s => s with { ConstructedContent = true });
         yield return Shaped("cms-attributes", "unauthenticated attributes", s => s with { UnprotectedAttributes = true });
 

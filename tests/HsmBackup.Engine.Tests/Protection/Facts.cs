@@ -10,6 +10,13 @@ internal sealed class UnixFactAttribute : FactAttribute
     public UnixFactAttribute() => Skip = OperatingSystem.IsWindows() ? "Windows has neither file modes nor a umask." : null;
 }
 
+/// <summary>A test that puts a key into the user's store, which elsewhere is the key ring of the person who runs it.</summary>
+[AttributeUsage(AttributeTargets.Method)]
+internal sealed class LinuxFactAttribute : FactAttribute
+{
+    public LinuxFactAttribute() => Skip = OperatingSystem.IsLinux() ? null : "Here the store is the user's real key ring.";
+}
+
 /// <summary>A test that mounts a small file system, which takes root on Linux.</summary>
 [AttributeUsage(AttributeTargets.Method)]
 internal sealed class MountFactAttribute : FactAttribute

@@ -77,6 +77,20 @@ public sealed class SealedKeyFileTests : IDisposable
         Assert.Equal(Text, Encoding.ASCII.GetString(cms.ContentInfo.Content));
     }
 
+    [Theory]
+    [InlineData(0, "RSA-2048")]
+    [InlineData(2, "P-256")]
+    [InlineData(2, "RSA-2048", "P-256")]
+    public void The_version_is_the_one_that_RFC_5652_asks_for(int version, params string[] kinds)
+    {
+        TestCertificate[] recipients = [.. kinds.Select(TestCertificate.Of)];
+        Seal([.. recipients.Select(recipient => recipient.Public)]);
+        EnvelopedCms cms = new();
+        cms.Decode(File.ReadAllBytes(_path));
+        Assert.Equal(version, cms.Version);
+        Array.ForEach(recipients, recipient => recipient.Dispose());
+    }
+
     [OpenSslFact]
     public void Each_of_several_recipients_opens_the_file_alone()
     {
@@ -157,28 +171,6 @@ public sealed class SealedKeyFileTests : IDisposable
         Assert.Equal(Text, output.ReplaceLineEndings("\n"));
     }
 
-    [Fact]
-    public void A_certificate_in_the_store_of_the_user_is_found()
-    {
-        using TestCertificate recipient = TestCertificate.Of("RSA-2048");
-        Seal(recipient.Public);
-        // A key that lives in memory only cannot be stored on every system; one from a PFX can.
-        using X509Certificate2 stored = X509CertificateLoader.LoadPkcs12(
-            recipient.WithKey.Export(X509ContentType.Pkcs12), null,
-            X509KeyStorageFlags.Exportable | X509KeyStorageFlags.PersistKeySet);
-        using X509Store store = new(StoreName.My, StoreLocation.CurrentUser, OpenFlags.ReadWrite);
-        store.Add(stored);
-        try
-        {
-            using OneTimeKey read = KeyFile.Read(_path);
-            Assert.Equal(TestKey.CountingHex, TestKey.Hex(read));
-        }
-        finally
-        {
-            store.Remove(stored);
-        }
-    }
-
     [Theory]
     [InlineData("RSA-2048")]
     [InlineData("P-256")]
@@ -199,6 +191,23 @@ public sealed class SealedKeyFileTests : IDisposable
             }
         }
         Assert.Equal([ErrorCode.KeyTextInvalid, ErrorCode.KeyFileSealed], codes.Order());
+    }
+
+    [Theory]
+    [InlineData("RSA-2048")]
+    [InlineData("P-256")]
+    public void A_private_key_that_fails_is_told_apart_from_one_that_is_missing(string kind)
+    {
+        using TestCertificate recipient = TestCertificate.Of(kind);
+        Seal(recipient.Public);
+        byte[] damaged = File.ReadAllBytes(_path);
+        EnvelopedCms cms = new();
+        cms.Decode(damaged);
+        damaged[damaged.AsSpan().IndexOf(cms.RecipientInfos[0].EncryptedKey) + 9] ^= 1;
+        File.WriteAllBytes(_path, damaged);
+        HsmBackupException error = Refused(ErrorCode.KeyFileSealed, () => KeyFile.Read(_path, [recipient.WithKey]));
+        Assert.Contains("The private key at hand could not open it", error.Message, StringComparison.Ordinal);
+        Assert.NotNull(error.InnerException);
     }
 
     private void TryRead(byte[] content, TestCertificate recipient, HashSet<ErrorCode> codes)

@@ -10,15 +10,14 @@ internal sealed class CertificateId
     private readonly byte[] _issuer;
     private readonly byte[] _serial;
 
-    private CertificateId(byte[] issuer, byte[] serial, string issuerName)
+    private CertificateId(byte[] issuer, byte[] serial)
     {
         _issuer = issuer;
         _serial = serial;
-        Name = $"{issuerName}, serial number {Convert.ToHexString(serial)}";
     }
 
     /// <summary>Issuer and serial number in words, by which a person finds the certificate.</summary>
-    public string Name { get; }
+    public string Name => $"{IssuerName()}, serial number {Convert.ToHexString(_serial)}";
 
     /// <summary>Reads the sequence of issuer and serial number.</summary>
     /// <exception cref="AsnContentException">It is something else.</exception>
@@ -27,14 +26,7 @@ internal sealed class CertificateId
         AsnReader id = reader.ReadSequence();
         byte[] issuer = id.ReadEncodedValue().ToArray();
         byte[] serial = id.ReadIntegerBytes().ToArray();
-        try
-        {
-            return new CertificateId(issuer, serial, new X500DistinguishedName(issuer).Name);
-        }
-        catch (CryptographicException e)
-        {
-            throw new AsnContentException("The issuer is not a distinguished name.", e);
-        }
+        return new CertificateId(issuer, serial);
     }
 
     /// <summary>Writes the issuer and serial number of a certificate.</summary>
@@ -51,4 +43,17 @@ internal sealed class CertificateId
     public bool Names(X509Certificate2 certificate) =>
         certificate.SerialNumberBytes.Span.SequenceEqual(_serial)
         && certificate.IssuerName.RawData.AsSpan().SequenceEqual(_issuer);
+
+    private string IssuerName()
+    {
+        try
+        {
+            return new X500DistinguishedName(_issuer).Name;
+        }
+        catch (CryptographicException)
+        {
+            // A file from anywhere may hold bytes that are no name, and not every platform's decoder puts up with them.
+            return "an issuer without a name";
+        }
+    }
 }

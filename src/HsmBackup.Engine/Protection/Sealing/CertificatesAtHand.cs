@@ -30,9 +30,9 @@ internal sealed class CertificatesAtHand : IDisposable
             using X509Store store = new(StoreName.My, StoreLocation.CurrentUser, OpenFlags.ReadOnly);
             return store.Certificates;
         }
-        catch (CryptographicException)
+        catch (Exception e) when (e is CryptographicException || FileErrors.Covers(e))
         {
-            // An account without a home folder or profile has no store, hence no certificates in it.
+            // An account without a home folder or profile has no store that can be read, hence no certificates in it.
             return [];
         }
     }

@@ -1,0 +1,128 @@
+using HsmBackup.Engine.Pkcs11;
+using HsmBackup.Engine.Tokens;
+
+namespace HsmBackup.Engine.Backup;
+
+/// <summary>What a restore refuses before anything of the token is touched.</summary>
+internal static class RestoreChecks
+{
+    /// <summary>A Partial backup must be accepted as such.</summary>
+    public static void CheckAccepted(RestoreRequest request, OpenedBackup backup)
+    {
+        if (!backup.Header.Complete && !request.AllowPartial)
+        {
+            throw new HsmBackupException(ErrorCode.BackupIncomplete,
+                $"The backup {backup.Header.Id} is Partial: it holds {backup.Header.Verdicts.Captured} of {backup.Header.Objects} objects whole.",
+                "Choose a complete backup, or restore what this one has with -AllowPartial.") { Target = request.Path };
+        }
+    }
+
+    /// <summary>The token must be the backup's, or another on purpose, and writable.</summary>
+    public static void CheckToken(RestoreRequest request, OpenedBackup backup, TokenInfo token)
+    {
+        if (token.Label != backup.Manifest.TokenLabel && !request.AllowOtherToken)
+        {
+            throw new HsmBackupException(ErrorCode.TokenMismatch,
+                $"The backup {backup.Header.Id} is of token '{backup.Manifest.TokenLabel}', not of '{token.Label}'. Nothing was touched.",
+                "Check -TokenLabel. To restore into another token on purpose, use -AllowOtherToken.") { Target = token.Label };
+        }
+        if (token.IsWriteProtected)
+        {
+            throw new HsmBackupException(ErrorCode.RestoreFailed, $"The token '{token.Label}' is write-protected.", "Remove the protection first.")
+            {
+                Target = token.Label,
+            };
+        }
+    }
+
+    /// <summary>What the plan would destroy for ever, or cannot do.</summary>
+    public static void CheckPlan(RestorePlan plan, IReadOnlyList<PlanObject> token, Quirks quirks, bool removeUnrecoverable)
+    {
+        List<PlanStep> going = [.. plan.Steps.Where(s => s.Item.Action is PlanAction.Replace or PlanAction.Remove)];
+        List<PlanStep> lost = [.. going.Where(s => !s.Target!.IsWhole && !s.Target.IsDebris)];
+        if (lost.Count > 0 && !removeUnrecoverable)
+        {
+            throw new HsmBackupException(ErrorCode.WouldDestroyUnrecoverable,
+                $"The token '{plan.TokenLabel}' holds {lost.Count} objects that the restore would remove and that no safety backup can hold: "
+                + string.Join("; ", lost.Take(5).Select(s => $"{s.Target!.Summary}: {s.Target.Summary.Verdict}"))
+                + (lost.Count > 5 ? $"; and {lost.Count - 5} more." : ".") + " Nothing was touched.",
+                "If these keys may be lost for ever, use -RemoveUnrecoverable. Otherwise restore into another token.")
+            {
+                Target = plan.TokenLabel,
+                Result = plan,
+            };
+        }
+        if (going.Find(s => !s.Target!.IsDestroyable) is { } fixedObject)
+        {
+            throw InTheWay(plan, fixedObject.Target!, "cannot be removed (CKA_DESTROYABLE is false)");
+        }
+        if (quirks.HasFlag(Quirks.IdentifierIsUnique))
+        {
+            CheckUnique(plan, token);
+        }
+    }
+
+    /// <summary>The safety backup must be able to bring back what will go, exactly: the plan could only guess, the capture knows.</summary>
+    public static void CheckSaved(RestorePlan plan, CapturedToken saved)
+    {
+        foreach (PlanStep step in plan.Steps.Where(s => s.Item.Action is PlanAction.Replace or PlanAction.Remove && !s.Target!.IsDebris))
+        {
+            int index = saved.Handles.IndexOf(step.Target!.Handle);
+            if (index < 0 || saved.Verdicts[index].Verdict != Verdict.Captured)
+            {
+                throw new HsmBackupException(ErrorCode.WouldDestroyUnrecoverable,
+                    $"The restore would remove {step.Target.Summary} from token '{plan.TokenLabel}', and the safety backup cannot bring it back as it is: "
+                    + (index < 0 ? "it was gone" : $"{saved.Verdicts[index].Verdict}, {saved.Verdicts[index].Reason}") + ". Nothing was touched.",
+                    "If it may be lost or changed for ever, use -RemoveUnrecoverable. Otherwise restore into another token.")
+                {
+                    Target = plan.TokenLabel,
+                    Result = plan,
+                };
+            }
+        }
+    }
+
+    /// <summary>
+    /// A key that cannot be changed must be made with its id, and then takes the place of another with that id. Certificates cannot be
+    /// given their issuer and serial number afterwards either, but one that is in the way can be removed first: it is no secret.
+    /// </summary>
+    private static void CheckUnique(RestorePlan plan, IReadOnlyList<PlanObject> token)
+    {
+        List<PlanObject> added = [.. plan.Steps.Where(s => s.Item.Action is PlanAction.Add or PlanAction.Replace).Select(s => s.Source!)];
+        Dictionary<string, int> kept = Count(plan.Steps.Where(s => s.Item.Action == PlanAction.Keep).Select(s => s.Source!));
+        foreach (PlanObject certificate in added.Where(o => o.UniqueKey is not null && IsCertificate(o)))
+        {
+            kept[certificate.UniqueKey!] = kept.GetValueOrDefault(certificate.UniqueKey!) + 1;
+            if (kept[certificate.UniqueKey!] > 1)
+            {
+                throw Twice(plan, certificate, "certificates with the same issuer and serial number");
+            }
+        }
+        Dictionary<string, PlanObject> there = token.Where(o => o.UniqueKey is not null).DistinctBy(o => o.UniqueKey).ToDictionary(o => o.UniqueKey!);
+        var made = new HashSet<string>(StringComparer.Ordinal);
+        foreach (PlanObject key in added.Where(o => o.UniqueKey is not null && !o.IsChangeable && !IsCertificate(o)))
+        {
+            if (there.TryGetValue(key.UniqueKey!, out PlanObject? other))
+            {
+                throw InTheWay(plan, other, $"would be overwritten by {key.Summary}, which cannot be changed once it is made and so cannot get its id later");
+            }
+            if (!made.Add(key.UniqueKey!))
+            {
+                throw Twice(plan, key, "keys of one class and id that cannot be changed once they are made (CKA_MODIFIABLE is false)");
+            }
+        }
+    }
+
+    private static bool IsCertificate(PlanObject o) => o.Summary.Class == Names.OfClass(Cko.Certificate);
+
+    private static Dictionary<string, int> Count(IEnumerable<PlanObject> objects) =>
+        objects.Where(o => o.UniqueKey is not null).GroupBy(o => o.UniqueKey!, StringComparer.Ordinal).ToDictionary(g => g.Key, g => g.Count(), StringComparer.Ordinal);
+
+    private static HsmBackupException InTheWay(RestorePlan plan, PlanObject target, string why) => new(ErrorCode.RestoreFailed,
+        $"{target.Summary} is in the way and {why}. Nothing was touched.",
+        "Initialise the token anew and restore into the blank token.") { Target = plan.TokenLabel, Result = plan };
+
+    private static HsmBackupException Twice(RestorePlan plan, PlanObject source, string what) => new(ErrorCode.RestoreFailed,
+        $"The token '{plan.TokenLabel}' cannot hold two {what}, and the backup has another beside {source.Summary}. Nothing was touched.",
+        "Restore into a token of the kind that the backup was made of.") { Target = plan.TokenLabel, Result = plan };
+}
