@@ -106,7 +106,8 @@ internal static class Errors
         ErrorCode.RestoreFailed or ErrorCode.RestoreInterrupted or ErrorCode.Cancelled => ErrorCategory.OperationStopped,
         ErrorCode.Busy => ErrorCategory.ResourceBusy,
         ErrorCode.TokenAmbiguous or ErrorCode.KeyRequired or ErrorCode.KeyDestinationRequired or ErrorCode.KeyFileBesideBackup
-            or ErrorCode.KeyRecipientInvalid or ErrorCode.ShareRefused or ErrorCode.SharesMissing or ErrorCode.InvalidArgument => ErrorCategory.InvalidArgument,
+            or ErrorCode.KeyRecipientInvalid or ErrorCode.ShareRefused or ErrorCode.SharesMissing or ErrorCode.InvalidArgument
+            => ErrorCategory.InvalidArgument,
         _ => ErrorCategory.NotSpecified,
     };
 }
