@@ -61,6 +61,14 @@ public enum ErrorCode
     KeyFileSealed,
     /// <summary>The certificate cannot receive a key.</summary>
     KeyRecipientInvalid,
+    /// <summary>The text is not a custodian's share of a cluster key: a typing error, or something else.</summary>
+    ShareTextInvalid,
+    /// <summary>The share is right in itself, but does not belong to the others: of another set, an old one, given twice, or not needed.</summary>
+    ShareRefused,
+    /// <summary>There are not enough shares.</summary>
+    SharesMissing,
+    /// <summary>The shares do not belong together, though each is right in itself: one was forged.</summary>
+    SharesInconsistent,
     /// <summary>Objects of the token could not be captured, and a partial backup was not accepted.</summary>
     BackupIncomplete,
     /// <summary>A check of a backup failed.</summary>

@@ -96,6 +96,7 @@ internal static class Errors
         ErrorCode.DestinationUnwritable or ErrorCode.DiskFull => ErrorCategory.WriteError,
         ErrorCode.KeyFileUnreadable => ErrorCategory.ReadError,
         ErrorCode.NotABackup or ErrorCode.HeaderInvalid or ErrorCode.IntegrityFailed or ErrorCode.KeyTextInvalid
+            or ErrorCode.ShareTextInvalid or ErrorCode.SharesInconsistent
             => ErrorCategory.InvalidData,
         ErrorCode.AuthenticationFailed => ErrorCategory.SecurityError,
         ErrorCode.KeyFileExists => ErrorCategory.ResourceExists,
@@ -105,7 +106,8 @@ internal static class Errors
         ErrorCode.RestoreFailed or ErrorCode.RestoreInterrupted or ErrorCode.Cancelled => ErrorCategory.OperationStopped,
         ErrorCode.Busy => ErrorCategory.ResourceBusy,
         ErrorCode.TokenAmbiguous or ErrorCode.KeyRequired or ErrorCode.KeyDestinationRequired or ErrorCode.KeyFileBesideBackup
-            or ErrorCode.KeyRecipientInvalid or ErrorCode.InvalidArgument => ErrorCategory.InvalidArgument,
+            or ErrorCode.KeyRecipientInvalid or ErrorCode.ShareRefused or ErrorCode.SharesMissing or ErrorCode.InvalidArgument
+            => ErrorCategory.InvalidArgument,
         _ => ErrorCategory.NotSpecified,
     };
 }
