@@ -102,7 +102,8 @@ public static class BackupCatalogue
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             throw new HsmBackupException(ErrorCode.BackupNotFound, $"The folder '{folder}' cannot be read: {e.Message}",
-                "Check the rights of the account that runs this command.", e) { Target = folder };
+                "Check the rights of the account that runs this command.", e)
+            { Target = folder };
         }
     }
 

@@ -95,7 +95,8 @@ internal sealed class BackupPublication : IDisposable
 
     private HsmBackupException NotKept(Exception? cause) => new(ErrorCode.IntegrityFailed,
         $"The backup was written to '{_temporary}' and does not read back as it was written. It was removed.",
-        "Do not trust this volume; name another destination. If that fails too, report it.", cause) { Target = _temporary };
+        "Do not trust this volume; name another destination. If that fails too, report it.", cause)
+    { Target = _temporary };
 
     /// <summary>Gives the file its name.</summary>
     public void Publish()

@@ -13,7 +13,8 @@ internal static class RestoreChecks
         {
             throw new HsmBackupException(ErrorCode.BackupIncomplete,
                 $"The backup {backup.Header.Id} is Partial: it holds {backup.Header.Verdicts.Captured} of {backup.Header.Objects} objects whole.",
-                "Choose a complete backup, or restore what this one has with -AllowPartial.") { Target = request.Path };
+                "Choose a complete backup, or restore what this one has with -AllowPartial.")
+            { Target = request.Path };
         }
     }
 
@@ -24,7 +25,8 @@ internal static class RestoreChecks
         {
             throw new HsmBackupException(ErrorCode.TokenMismatch,
                 $"The backup {backup.Header.Id} is of token '{backup.Manifest.TokenLabel}', not of '{token.Label}'. Nothing was touched.",
-                "Check -TokenLabel. To restore into another token on purpose, use -AllowOtherToken.") { Target = token.Label };
+                "Check -TokenLabel. To restore into another token on purpose, use -AllowOtherToken.")
+            { Target = token.Label };
         }
         if (token.IsWriteProtected)
         {
@@ -125,9 +127,11 @@ internal static class RestoreChecks
 
     private static HsmBackupException InTheWay(RestorePlan plan, PlanObject target, string why) => new(ErrorCode.RestoreFailed,
         $"{target.Summary} is in the way and {why}. Nothing was touched.",
-        "Initialise the token anew and restore into the blank token.") { Target = plan.TokenLabel, Result = plan };
+        "Initialise the token anew and restore into the blank token.")
+    { Target = plan.TokenLabel, Result = plan };
 
     private static HsmBackupException Twice(RestorePlan plan, PlanObject source, string what) => new(ErrorCode.RestoreFailed,
         $"The token '{plan.TokenLabel}' cannot hold two {what}, and the backup has another beside {source.Summary}. Nothing was touched.",
-        "Restore into a token of the kind that the backup was made of.") { Target = plan.TokenLabel, Result = plan };
+        "Restore into a token of the kind that the backup was made of.")
+    { Target = plan.TokenLabel, Result = plan };
 }

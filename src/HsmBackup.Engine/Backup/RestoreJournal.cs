@@ -36,7 +36,8 @@ internal sealed record RestoreJournal(string BackupId, string BackupDigest, IRea
         catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException or IOException or UnauthorizedAccessException)
         {
             throw new HsmBackupException(ErrorCode.RestoreInterrupted, $"The journal '{path}' of an interrupted restore cannot be read.",
-                "Look for the safety backup beside it, then move the journal away and run the restore again.", e) { Target = path };
+                "Look for the safety backup beside it, then move the journal away and run the restore again.", e)
+            { Target = path };
         }
     }
 

@@ -139,7 +139,8 @@ public sealed class RestoreOperation : IDisposable
         if (!now.SetEquals(_snapshot.Token.Select(t => t.Handle)))
         {
             throw new HsmBackupException(ErrorCode.Busy, $"The objects of token '{Plan.TokenLabel}' changed since the plan was made. Nothing was touched.",
-                "Make sure that nobody else writes to the token, then run the command again.") { Target = Plan.TokenLabel };
+                "Make sure that nobody else writes to the token, then run the command again.")
+            { Target = Plan.TokenLabel };
         }
     }
 
@@ -246,7 +247,8 @@ public sealed class RestoreOperation : IDisposable
             {
                 throw new HsmBackupException(ErrorCode.RestoreInterrupted,
                     $"After the restore the token '{Plan.TokenLabel}' does not hold what the backup holds. {wrong.Item}.",
-                    "Make sure that nobody else writes to the token, then run the same restore again.") { Target = Plan.TokenLabel };
+                    "Make sure that nobody else writes to the token, then run the same restore again.")
+                { Target = Plan.TokenLabel };
             }
         }
         Dictionary<int, PlanStep> seen = final.Where(s => s.Source is not null).ToDictionary(s => s.Source!.Summary.Index);
@@ -277,7 +279,8 @@ public sealed class RestoreOperation : IDisposable
         {
             throw new HsmBackupException(ErrorCode.RestoreInterrupted,
                 $"Everything of the backup was put on token '{Plan.TokenLabel}' and proven, and what it does not have was removed; only the last comparison was not made: {e.Message}",
-                "Run the same restore again to finish it.", e) { Target = Plan.TokenLabel };
+                "Run the same restore again to finish it.", e)
+            { Target = Plan.TokenLabel };
         }
     }
 

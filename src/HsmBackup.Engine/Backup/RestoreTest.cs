@@ -44,7 +44,8 @@ internal static class RestoreTest
         {
             throw new HsmBackupException(ErrorCode.TestNotPossible,
                 $"The scratch token '{restore.Plan.TokenLabel}' is not blank. Nothing was touched.",
-                "Name a token without objects, or none, and a throw-away SoftHSM token is made.") { Target = restore.Plan.TokenLabel };
+                "Name a token without objects, or none, and a throw-away SoftHSM token is made.")
+            { Target = restore.Plan.TokenLabel };
         }
         try
         {

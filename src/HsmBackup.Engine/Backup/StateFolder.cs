@@ -41,7 +41,8 @@ internal static class StateFolder
         catch (IOException e) when (FileErrors.MeansInUse(e))
         {
             throw new HsmBackupException(ErrorCode.Busy, $"Another process is busy with {what} (it holds '{path}').",
-                "Wait until it is done, then run the command again.", e) { Target = path };
+                "Wait until it is done, then run the command again.", e)
+            { Target = path };
         }
         catch (Exception e) when (FileErrors.Covers(e))
         {

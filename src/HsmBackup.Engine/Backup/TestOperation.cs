@@ -86,12 +86,14 @@ public static class TestOperation
         if (request.Level >= TestLevel.Content && request.Key is null)
         {
             throw new HsmBackupException(ErrorCode.KeyRequired, $"A test at level {request.Level} needs the backup's one-time key.",
-                "Give it with -KeyPath or -Key, or test at level Integrity, which needs none.") { Target = request.Path };
+                "Give it with -KeyPath or -Key, or test at level Integrity, which needs none.")
+            { Target = request.Path };
         }
         if (request.Level == TestLevel.Live && request.Token is null)
         {
             throw new HsmBackupException(ErrorCode.TestNotPossible, "A test at level Live needs the live token.",
-                "Name it with -Library, -TokenLabel and -Pin.") { Target = request.Path };
+                "Name it with -Library, -TokenLabel and -Pin.")
+            { Target = request.Path };
         }
     }
 

@@ -55,7 +55,8 @@ internal sealed class LibraryOwner
             {
                 throw new HsmBackupException(ErrorCode.Busy,
                     $"The PKCS#11 library '{path}' is in use in this process with another environment or other parameters.",
-                    "Wait for the other operation, or give this one a copy of the library file of its own.") { Target = path };
+                    "Wait for the other operation, or give this one a copy of the library file of its own.")
+                { Target = path };
             }
             owner._users++;
             return owner;

@@ -91,7 +91,8 @@ public sealed unsafe class Pkcs11Library : IDisposable
         {
             throw new HsmBackupException(ErrorCode.TokenAmbiguous, $"{found.Count} tokens have {wanted}: serial numbers "
                 + string.Join(", ", found.Select(t => $"'{t.SerialNumber}'")) + ".",
-                "Name the token by its serial number (-TokenSerial).") { Target = label ?? serial };
+                "Name the token by its serial number (-TokenSerial).")
+            { Target = label ?? serial };
         }
         return found[0];
     }

@@ -56,7 +56,8 @@ public sealed class KeyEncryptionKey : IDisposable
             throw new HsmBackupException(ErrorCode.TokenCannotWrap,
                 $"No key-encryption key can be brought into token '{connection.Token.Label}'. {refusal}",
                 "See what the token was seen to do (-Verbose prints the probe). A token without C_CreateObject for AES keys and without RSA-OAEP "
-                + "unwrapping cannot be backed up over PKCS#11.") { Target = connection.Token.Label };
+                + "unwrapping cannot be backed up over PKCS#11.")
+            { Target = connection.Token.Label };
         }
         return new KeyEncryptionKey(connection.Session, capabilities, handle, iv ?? RandomNumberGenerator.GetBytes(16));
     }

@@ -89,7 +89,8 @@ public sealed class TokenConnection : IDisposable
         {
             string what = rv != Ckr.Ok ? $"C_GetTokenInfo returned {Names.OfReturnValue(rv)}" : "another token is in its slot";
             throw new HsmBackupException(ErrorCode.TokenError, $"The token '{Token.Label}' went away during the operation: {what}.",
-                "Check the HSM and its connection, then run the command again.") { Target = Token.Label };
+                "Check the HSM and its connection, then run the command again.")
+            { Target = Token.Label };
         }
     }
 
@@ -123,7 +124,8 @@ public sealed class TokenConnection : IDisposable
         {
             throw new HsmBackupException(ErrorCode.TokenNotInitialized,
                 token.IsInitialized ? $"The token '{token.Label}' has no user PIN yet." : $"The token in slot {token.SlotId} is not initialised.",
-                "Initialise the token and set its user PIN first, with the vendor's tool or softhsm2-util.") { Target = token.Label };
+                "Initialise the token and set its user PIN first, with the vendor's tool or softhsm2-util.")
+            { Target = token.Label };
         }
         if (pin is null && token.NeedsLogin)
         {
@@ -135,7 +137,8 @@ public sealed class TokenConnection : IDisposable
         if (token.IsPinLocked)
         {
             throw new HsmBackupException(ErrorCode.PinLocked, $"The user PIN of token '{token.Label}' is locked. It was not tried.",
-                "The security officer must unlock it (C_InitPIN).") { Target = token.Label };
+                "The security officer must unlock it (C_InitPIN).")
+            { Target = token.Label };
         }
     }
 
@@ -153,10 +156,12 @@ public sealed class TokenConnection : IDisposable
             case Ckr.PinIncorrect or Ckr.PinInvalid or Ckr.PinLenRange:
                 throw new HsmBackupException(ErrorCode.PinIncorrect,
                     $"The PIN for token '{Token.Label}' is wrong ({Names.OfReturnValue(rv)}). It was sent once and not tried again.",
-                    "Check the PIN before the next try: many tokens lock after a few wrong ones.") { Target = Token.Label };
+                    "Check the PIN before the next try: many tokens lock after a few wrong ones.")
+                { Target = Token.Label };
             case Ckr.PinLocked:
                 throw new HsmBackupException(ErrorCode.PinLocked, $"The user PIN of token '{Token.Label}' is locked.",
-                    "The security officer must unlock it (C_InitPIN).") { Target = Token.Label };
+                    "The security officer must unlock it (C_InitPIN).")
+                { Target = Token.Label };
             default:
                 throw new HsmBackupException(ErrorCode.TokenError, $"Login to token '{Token.Label}' failed: C_Login returned {Names.OfReturnValue(rv)}.",
                     "Look the code up in the documentation of the HSM; the PIN was sent once.", new Pkcs11Exception("C_Login", rv))
