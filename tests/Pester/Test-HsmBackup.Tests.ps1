@@ -152,12 +152,11 @@ Describe 'Test-HsmBackup' {
             $failures[0].FullyQualifiedErrorId | Should -Be "TestNotPossible,$command"
         }
 
-        It 'with a wrong PIN, which is sent once for each backup' {
+        It 'with a wrong PIN, which is sent once however many backups there are' {
             $arguments = $splat.Clone()
             $arguments.Pin = ConvertTo-TestSecret -Text 'wrong-pin'
-            $backup | Test-HsmBackup -Level Live @arguments -ErrorVariable failures -ErrorAction SilentlyContinue | Should -BeNullOrEmpty
-            $failures | Should -HaveCount 1
-            $failures[0].FullyQualifiedErrorId | Should -Be "PinIncorrect,$command"
+            { $backup, $backup, $backup | Test-HsmBackup -Level Live @arguments -ErrorAction SilentlyContinue } |
+                Should -Throw -ErrorId "PinIncorrect,$command"
         }
     }
 
