@@ -17,6 +17,6 @@ internal static class DisplayText
         return clean ? text : string.Concat(text.EnumerateRunes().Select(r => IsHarmless(r) ? r.ToString() : "\uFFFD"));
     }
 
-    private static bool IsHarmless(Rune rune) => rune.Value == '\n' || Rune.GetUnicodeCategory(rune) is not (UnicodeCategory.Control
+    private static bool IsHarmless(Rune rune) => Rune.GetUnicodeCategory(rune) is not (UnicodeCategory.Control
         or UnicodeCategory.Format or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator);
 }

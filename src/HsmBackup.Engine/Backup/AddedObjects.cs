@@ -45,6 +45,9 @@ internal sealed class AddedObjects(TokenConnection connection, KeyEncryptionKey 
         }
     }
 
+    /// <summary>True for what was added, and with that proven.</summary>
+    public bool Has(PlanObject source) => _added.ContainsKey(source.Summary.Index);
+
     /// <summary>What the token made different in spite of being told.</summary>
     public IReadOnlyList<string> DifferencesOf(PlanObject? source) =>
         source is not null && _added.TryGetValue(source.Summary.Index, out (ulong Handle, List<string> Differences) added) ? added.Differences : [];

@@ -253,7 +253,7 @@ public sealed class RestoreOperation : IDisposable
         }
         Dictionary<int, PlanStep> seen = final.Where(s => s.Source is not null).ToDictionary(s => s.Source!.Summary.Index);
         List<RestoredObject> objects = [.. Plan.Steps.Select(s => s.Source is { } source
-            ? new RestoredObject(s.Item.Object, s.Item.Action, ProofOf(seen[source.Summary.Index]), added.DifferencesOf(source))
+            ? new RestoredObject(s.Item.Object, s.Item.Action, ProofOf(seen[source.Summary.Index], added), added.DifferencesOf(source))
             : new RestoredObject(s.Item.Object, s.Item.Action, CheckOutcome.Skipped, []))];
         return new RestoreResult
         {
@@ -286,14 +286,18 @@ public sealed class RestoreOperation : IDisposable
 
     /// <summary>What may be left in the end: what is as in the backup, or has the backup's key and other attributes, or has no key in the backup.</summary>
     private static bool IsWrong(PlanStep step) => step.Item.Action is PlanAction.Add or PlanAction.Remove
-        || (step.Item.Action == PlanAction.Replace && step.Source!.KeyDigest != step.Target!.KeyDigest);
+        || (step.Item.Action == PlanAction.Replace && step.Target!.KeyDigest.Length > 0 && step.Source!.KeyDigest != step.Target.KeyDigest);
 
-    private static CheckOutcome ProofOf(PlanStep step) => step switch
+    private static CheckOutcome ProofOf(PlanStep step, AddedObjects added) => step switch
     {
         { Item.Action: PlanAction.Unrestorable } => CheckOutcome.Failed,
-        // Where only attributes came out different the key is proven all the same, and the differences are told.
+        // Where only attributes came out different the key is proven all the same, and the differences are told. So it is where the token
+        // closed the key once it was made and proven (CKA_EXTRACTABLE false, which NSS does not enforce and others do).
         { Source: { Summary.Verdict: Verdict.Captured } source, Target: { } target } =>
-            source.IsProvenBy(target) || (source.KeyDigest.Length > 0 && source.KeyDigest == target.KeyDigest) ? CheckOutcome.Passed : CheckOutcome.Failed,
+            source.IsProvenBy(target) || (source.KeyDigest.Length > 0 && source.KeyDigest == target.KeyDigest)
+                || (target.KeyDigest.Length == 0 && added.Has(source))
+                ? CheckOutcome.Passed
+                : CheckOutcome.Failed,
         _ => CheckOutcome.Skipped,
     };
 

@@ -68,6 +68,8 @@ function Read-Screen($Process, [string[][]] $Answer) {
                 $asked++
             }
         }
+        # A person takes a moment too: the prompt is printed before the terminal stops echoing what is typed.
+        if ($reply) { Start-Sleep -Milliseconds 750 }
         $Process.StandardInput.Write($reply)
         $Process.StandardInput.Flush()
     }
