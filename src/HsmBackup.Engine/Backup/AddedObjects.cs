@@ -9,7 +9,7 @@ internal sealed class AddedObjects(TokenConnection connection, KeyEncryptionKey 
     private readonly HashSet<ulong> _known = [.. before];
     private readonly KeyProof _proof = new(connection, kek, host);
     private readonly ObjectReader _reader = new(connection, kek, forComparison: true);
-    private readonly Dictionary<int, (ulong Handle, List<string> Differences)> _added = [];
+    private readonly Dictionary<int, (ulong Handle, string KeyDigest, List<string> Differences)> _added = [];
 
     /// <summary>Handles of what was added, by the object's place in the backup.</summary>
     public IEnumerable<(int Index, ulong Handle)> Handles => _added.Select(a => (a.Key, a.Value.Handle));
@@ -27,7 +27,7 @@ internal sealed class AddedObjects(TokenConnection connection, KeyEncryptionKey 
                 $"The token put {step.Item.Object} in the place of an object that it held before, instead of beside it.",
                 "What it held is in the safety backup, if there is one. Initialise the token anew, and restore into the blank token.");
         }
-        _added.Add(record.Index, (handle, differences));
+        _added.Add(record.Index, (handle, step.Source!.KeyDigest, differences));
         if (record.Material is not null && !_proof.Prove(handle, record, out string? detail))
         {
             throw new HsmBackupException(ErrorCode.RestoreFailed, $"{step.Item.Object} was restored, and is not the key of the backup: {detail}.",
@@ -45,19 +45,20 @@ internal sealed class AddedObjects(TokenConnection connection, KeyEncryptionKey 
         }
     }
 
-    /// <summary>True for what was added, and with that proven.</summary>
-    public bool Has(PlanObject source) => _added.ContainsKey(source.Summary.Index);
+    /// <summary>True for a key that was added and proven here, and may not leave the token any more, so that it cannot be proven again.</summary>
+    public bool IsProven(PlanObject source, PlanObject? target) => target is { KeyDigest: "" }
+        && _added.Values.Any(a => a.Handle == target.Handle && a.KeyDigest == source.KeyDigest);
 
     /// <summary>What the token made different in spite of being told.</summary>
     public IReadOnlyList<string> DifferencesOf(PlanObject? source) =>
-        source is not null && _added.TryGetValue(source.Summary.Index, out (ulong Handle, List<string> Differences) added) ? added.Differences : [];
+        source is not null && _added.TryGetValue(source.Summary.Index, out (ulong, string, List<string> Differences) added) ? added.Differences : [];
 
     /// <summary>Takes back what was added.</summary>
     /// <returns>True where nothing of it is left.</returns>
     public bool Undo()
     {
         bool undone = true;
-        foreach ((ulong handle, _) in _added.Values)
+        foreach ((ulong handle, _, _) in _added.Values)
         {
             undone &= connection.Session.TryDestroyObject(handle) == Ckr.Ok;
         }

@@ -243,7 +243,7 @@ public sealed class RestoreOperation : IDisposable
         {
             ReadAgain(progress, cancellationToken);
             final = RestorePlanner.Plan(_snapshot.Backup, _snapshot.Token);
-            if (final.FirstOrDefault(IsWrong) is { } wrong)
+            if (final.FirstOrDefault(s => IsWrong(s, added)) is { } wrong)
             {
                 throw new HsmBackupException(ErrorCode.RestoreInterrupted,
                     $"After the restore the token '{Plan.TokenLabel}' does not hold what the backup holds. {wrong.Item}.",
@@ -259,7 +259,8 @@ public sealed class RestoreOperation : IDisposable
         {
             BackupId = Plan.BackupId,
             TokenLabel = Plan.TokenLabel,
-            Exact = final.All(s => s.Source is { } source && source.IsProvenBy(s.Target)) && objects.TrueForAll(o => o.Differences.Count == 0),
+            Exact = final.All(s => s.Source is { } source && (source.IsProvenBy(s.Target) || added.IsProven(source, s.Target)))
+                && objects.TrueForAll(o => o.Differences.Count == 0),
             Objects = objects,
             SafetyBackups = journal.SafetyBackups,
             Resumed = Plan.Resumes,
@@ -285,8 +286,8 @@ public sealed class RestoreOperation : IDisposable
     }
 
     /// <summary>What may be left in the end: what is as in the backup, or has the backup's key and other attributes, or has no key in the backup.</summary>
-    private static bool IsWrong(PlanStep step) => step.Item.Action is PlanAction.Add or PlanAction.Remove
-        || (step.Item.Action == PlanAction.Replace && step.Target!.KeyDigest.Length > 0 && step.Source!.KeyDigest != step.Target.KeyDigest);
+    private static bool IsWrong(PlanStep step, AddedObjects added) => step.Item.Action is PlanAction.Add or PlanAction.Remove
+        || (step.Item.Action == PlanAction.Replace && step.Source!.KeyDigest != step.Target!.KeyDigest && !added.IsProven(step.Source, step.Target));
 
     private static CheckOutcome ProofOf(PlanStep step, AddedObjects added) => step switch
     {
@@ -294,8 +295,7 @@ public sealed class RestoreOperation : IDisposable
         // Where only attributes came out different the key is proven all the same, and the differences are told. So it is where the token
         // closed the key once it was made and proven (CKA_EXTRACTABLE false, which NSS does not enforce and others do).
         { Source: { Summary.Verdict: Verdict.Captured } source, Target: { } target } =>
-            source.IsProvenBy(target) || (source.KeyDigest.Length > 0 && source.KeyDigest == target.KeyDigest)
-                || (target.KeyDigest.Length == 0 && added.Has(source))
+            source.IsProvenBy(target) || added.IsProven(source, target) || (source.KeyDigest.Length > 0 && source.KeyDigest == target.KeyDigest)
                 ? CheckOutcome.Passed
                 : CheckOutcome.Failed,
         _ => CheckOutcome.Skipped,

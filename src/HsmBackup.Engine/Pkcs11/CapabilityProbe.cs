@@ -35,7 +35,7 @@ internal sealed class CapabilityProbe : IDisposable
 
     /// <summary>Probes a token.</summary>
     /// <param name="session">A session with the user logged in.</param>
-    /// <param name="library">Who made the library, for the one quirk that cannot be seen on session objects.</param>
+    /// <param name="library">Who made the library, for the quirks that cannot be seen on session objects.</param>
     public static TokenCapabilities Run(Pkcs11Session session, LibraryInfo library)
     {
         using var probe = new CapabilityProbe(session);
@@ -53,9 +53,7 @@ internal sealed class CapabilityProbe : IDisposable
 
     private TokenCapabilities Run(LibraryInfo library)
     {
-        // NSS keeps keys in a table whose unique key is the identifier; only a token object could show it.
-        _quirks |= library.Manufacturer.Contains("Mozilla", StringComparison.OrdinalIgnoreCase) ? Quirks.IdentifierIsUnique : 0;
-
+        _quirks |= KnownQuirks.Of(library);
         ulong kek = WrappingKeyImport.Import(_session, _kek.Span, KekImport.None, out KekImport import, out ulong hash, out string refusal);
         Note("import of a key-encryption key", kek != 0, import switch
         {

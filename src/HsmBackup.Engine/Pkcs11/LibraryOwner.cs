@@ -21,6 +21,7 @@ internal sealed class LibraryOwner
     private readonly string _path;
     private LibraryLocation? _startedWith;
     private bool _finalizeAtEnd;
+    private bool _staysInitialized;
     private int _users;
 
     private LibraryOwner(string path, nint module, FunctionTable functions)
@@ -47,11 +48,11 @@ internal sealed class LibraryOwner
                 owner = Load(path, location);
                 Owners.Add(path, owner);
             }
-            if (owner._users == 0)
+            if (owner._startedWith is null)
             {
                 owner.Start(location);
             }
-            else if (!SameStart(owner._startedWith!, location))
+            else if (!SameStart(owner._startedWith, location))
             {
                 throw new HsmBackupException(ErrorCode.Busy,
                     $"The PKCS#11 library '{path}' is in use in this process with another environment or other parameters.",
@@ -63,14 +64,18 @@ internal sealed class LibraryOwner
         }
     }
 
-    /// <summary>Leaves the library; the last to leave finalises it. The file stays loaded: some libraries do not survive dlclose.</summary>
+    /// <summary>
+    /// Leaves the library; the last to leave finalises it, unless <see cref="Quirks.FinalizeKeepsFile"/> forbids it. The file stays
+    /// loaded: some libraries do not survive dlclose.
+    /// </summary>
     public unsafe void Release()
     {
         lock (Gate)
         {
-            if (--_users == 0 && _finalizeAtEnd)
+            if (--_users == 0 && !_staysInitialized)
             {
-                _ = ((delegate* unmanaged[Cdecl]<void*, CULong>)Functions.Call(FunctionIndex.C_Finalize))(null);
+                _startedWith = null;
+                _ = _finalizeAtEnd ? ((delegate* unmanaged[Cdecl]<void*, CULong>)Functions.Call(FunctionIndex.C_Finalize))(null).Value : Ckr.Ok;
             }
         }
     }
@@ -163,6 +168,7 @@ internal sealed class LibraryOwner
         // Where somebody else in this process has started the library, it is theirs to finalise.
         _finalizeAtEnd = rv == Ckr.Ok;
         _startedWith = location;
+        _staysInitialized = KnownQuirks.Of(LibraryInfo.Read(Functions), location).HasFlag(Quirks.FinalizeKeepsFile);
     }
 
     private unsafe ulong Initialize(string? parameters, ulong flags)

@@ -27,14 +27,7 @@ public sealed unsafe class Pkcs11Library : IDisposable
     public static Pkcs11Library Open(LibraryLocation location) => new(LibraryOwner.Acquire(location), location);
 
     /// <summary>What the library says of itself (C_GetInfo).</summary>
-    public LibraryInfo GetInfo()
-    {
-        byte* buffer = stackalloc byte[InfoLayout.BufferSize];
-        NativeMemory.Clear(buffer, InfoLayout.BufferSize);
-        Check(nameof(FunctionIndex.C_GetInfo),
-            ((delegate* unmanaged[Cdecl]<void*, CULong>)Functions.Call(FunctionIndex.C_GetInfo))(buffer));
-        return LibraryInfo.Read(new ReadOnlySpan<byte>(buffer, InfoLayout.BufferSize));
-    }
+    public LibraryInfo GetInfo() => LibraryInfo.Read(Functions);
 
     /// <summary>Every slot that has a token in it, initialised or blank, without login.</summary>
     public IReadOnlyList<TokenInfo> GetTokens()

@@ -30,4 +30,10 @@ public enum Quirks
 
     /// <summary>AES key wrap pads values with zero bytes to a multiple of 8 and forgets their length (SoftHSM 2.6).</summary>
     WrapRoundsLengths = 8,
+
+    /// <summary>
+    /// C_Finalize closes a file and keeps its number; the next C_Initialize locks, and the next C_Finalize closes, whatever file of this
+    /// process has that number by then (opencryptoki 3.8). The library stays initialised until the process ends.
+    /// </summary>
+    FinalizeKeepsFile = 16,
 }

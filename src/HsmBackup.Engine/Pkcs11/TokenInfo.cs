@@ -7,7 +7,16 @@ namespace HsmBackup.Engine.Pkcs11;
 /// <summary>What a library says of itself (CK_INFO).</summary>
 public sealed record LibraryInfo(string Manufacturer, string Description, string Version, string CryptokiVersion)
 {
-    internal static LibraryInfo Read(ReadOnlySpan<byte> info)
+    /// <summary>Asks a library (C_GetInfo).</summary>
+    internal static unsafe LibraryInfo Read(FunctionTable functions)
+    {
+        byte* buffer = stackalloc byte[InfoLayout.BufferSize];
+        NativeMemory.Clear(buffer, InfoLayout.BufferSize);
+        ulong rv = ((delegate* unmanaged[Cdecl]<void*, CULong>)functions.Call(FunctionIndex.C_GetInfo))(buffer).Value;
+        return rv == Ckr.Ok ? Read(new ReadOnlySpan<byte>(buffer, InfoLayout.BufferSize)) : throw new Pkcs11Exception(nameof(FunctionIndex.C_GetInfo), rv);
+    }
+
+    private static LibraryInfo Read(ReadOnlySpan<byte> info)
     {
         int description = InfoLayout.OffsetOfLibraryDescription(NativeAbi.ULongSize, NativeAbi.Packed);
         int version = InfoLayout.OffsetOfLibraryVersion(NativeAbi.ULongSize, NativeAbi.Packed);

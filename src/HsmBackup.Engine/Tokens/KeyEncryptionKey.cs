@@ -115,6 +115,11 @@ public sealed class KeyEncryptionKey : IDisposable
                     _refusedHashes.Add(candidate);
                 }
             }
+            if (_refusedHashes.Count == 2)
+            {
+                // No RSA-OAEP for keys at all: a longer RSA key, which takes seconds to make, would not help.
+                return false;
+            }
         }
         return false;
     }

@@ -95,12 +95,16 @@ internal static class ObjectComparison
             bool counts = AttributeTable.RoleOf(attribute.Type, record.ObjectClass)
                 is AttributeRole.Identity or AttributeRole.Setting or AttributeRole.PublicComponent or AttributeRole.Content;
             // The public value that NSS keeps with a private key follows from the key.
-            if (counts && attribute.Type != Cka.NssDb && !ObjectTemplate.IsAssumed(attribute))
+            if (counts && attribute.Type != Cka.NssDb && !ObjectTemplate.IsAssumed(attribute) && !IsDenied(attribute))
             {
                 yield return AttributeTable.KindOf(attribute.Type) == AttributeKind.MechanismList ? Sorted(attribute) : attribute;
             }
         }
     }
+
+    /// <summary>What a key is not allowed, one token says and another leaves unsaid.</summary>
+    private static bool IsDenied(TokenAttribute attribute) => attribute.Value is [0]
+        && AttributeTable.KindOf(attribute.Type) == AttributeKind.Boolean && attribute.Type is not (Cka.Modifiable or Cka.Copyable or Cka.Destroyable);
 
     /// <summary>What is there and could not be read; SoftHSM fails at dates that are set, and shows those that are not.</summary>
     private static IEnumerable<TokenAttribute> Unread(ObjectRecord record) =>
@@ -144,6 +148,10 @@ internal static class ObjectComparison
             AttributeKind.Boolean when a.Value is [byte b] => b != 0 ? "true" : "false",
             AttributeKind.Text or AttributeKind.Date => DisplayText.Harmless($"'{System.Text.Encoding.UTF8.GetString(a.Value)}'"),
             AttributeKind.Template => $"a template of {a.Template?.Count ?? 0} attributes",
+            AttributeKind.Mechanism when a.Value.Length == 8 => Names.OfMechanism(BinaryPrimitives.ReadUInt64LittleEndian(a.Value)),
+            AttributeKind.Number when a.Value.Length == 8 => $"{BinaryPrimitives.ReadUInt64LittleEndian(a.Value)}",
+            AttributeKind.MechanismList when a.Value.Length % 8 == 0 => string.Join(", ",
+                a.Value.Chunk(8).Select(c => Names.OfMechanism(BinaryPrimitives.ReadUInt64LittleEndian(c)))),
             // The value of a data object may be a secret of its owner.
             _ when a.Type == Cka.Value => $"{a.Value.Length} bytes",
             _ => a.Value.Length <= 32 ? Convert.ToHexStringLower(a.Value) : $"{a.Value.Length} bytes",

@@ -19,6 +19,8 @@ internal static class ObjectTemplate
         [Cka.AlwaysAuthenticate] = false,
     };
 
+    private static readonly byte[] AssumedNameHash = BitConverter.GetBytes(Ckm.Sha1);
+
     /// <summary>Makes the template.</summary>
     /// <param name="record">The object.</param>
     /// <param name="onToken">False for a trial as a session object.</param>
@@ -81,6 +83,7 @@ internal static class ObjectTemplate
     public static bool IsAssumed(TokenAttribute attribute) =>
         AssumedBooleans.TryGetValue(attribute.Type, out bool assumed)
             ? attribute.Value is [byte value] && (value != 0) == assumed
+            : attribute.Type == Cka.NameHashAlgorithm ? attribute.Value.AsSpan().SequenceEqual(AssumedNameHash)
             : attribute.Template is { } template ? template.Count == 0
             : attribute.Value.Length == 0 || IsZeroNumber(attribute) || IsDefaultNameHash(attribute);
 

@@ -66,8 +66,12 @@ internal sealed class ObjectWriter
         }
         if (ObjectTemplate.GetsIdentifierLater(record, _kek.Capabilities.Quirks))
         {
-            // A refusal shows when the object is read back.
-            _session.TrySetAttributes(handle, new AttributeMap().Set(Cka.Id, record.Attributes.Bytes(Cka.Id)!));
+            rv = _session.TrySetAttributes(handle, new AttributeMap().Set(Cka.Id, record.Attributes.Bytes(Cka.Id)!));
+            if (rv != Ckr.Ok)
+            {
+                _session.TryDestroyObject(handle);
+                throw new Pkcs11Exception("C_SetAttributeValue", rv);
+            }
         }
         return handle;
     }

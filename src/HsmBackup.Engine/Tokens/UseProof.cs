@@ -17,6 +17,9 @@ internal sealed class UseProof
 {
     private static readonly byte[] Message = "HsmBackup proof of use"u8.ToArray();
 
+    // RFC 8017, 9.2: the DER of DigestInfo for SHA-256, and the hash.
+    private static readonly byte[] DigestInfo = [.. Convert.FromHexString("3031300D060960864801650304020105000420"), .. SHA256.HashData(Message)];
+
     private static readonly (ulong KeyType, ulong Mechanism, HashAlgorithmName Hash)[] Macs =
     [
         (Ckk.Sha256Hmac, Ckm.Sha256Hmac, HashAlgorithmName.SHA256),
@@ -72,8 +75,9 @@ internal sealed class UseProof
         }
         if (Allows(record, Cka.Sign))
         {
-            var mechanism = new Mechanism(Ckm.Sha256RsaPkcs);
-            ulong rv = _session.TrySign(mechanism, handle, Message, out byte[] signature, PinFor(record));
+            ulong rv = _session.TrySign(new Mechanism(Ckm.Sha256RsaPkcs), handle, Message, out byte[] signature, PinFor(record));
+            // The same signature in two steps, for tokens that know SHA-256 and RSA but not the pair (opencryptoki).
+            rv = rv == Ckr.MechanismInvalid ? _session.TrySign(new Mechanism(Ckm.RsaPkcs), handle, DigestInfo, out signature, PinFor(record)) : rv;
             return Answer("RSA signature", rv, () => rsa.VerifyData(Message, signature, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1));
         }
         if (Allows(record, Cka.Decrypt))

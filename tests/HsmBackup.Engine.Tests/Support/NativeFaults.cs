@@ -121,6 +121,7 @@ internal sealed unsafe class NativeFaults : IDisposable
             .With(FunctionIndex.C_GenerateKeyPair, (nint)(delegate* unmanaged[Cdecl]<
                 CULong, CK_MECHANISM*, CK_ATTRIBUTE*, CULong, CK_ATTRIBUTE*, CULong, CULong*, CULong*, CULong>)&GenerateKeyPair)
             .With(FunctionIndex.C_WrapKey, (nint)(delegate* unmanaged[Cdecl]<CULong, CK_MECHANISM*, CULong, CULong, byte*, CULong*, CULong>)&WrapKey)
+            .With(FunctionIndex.C_DigestKey, (nint)(delegate* unmanaged[Cdecl]<CULong, CULong, CULong>)&DigestKey)
             .With(FunctionIndex.C_UnwrapKey, (nint)(delegate* unmanaged[Cdecl]<
                 CULong, CK_MECHANISM*, CULong, byte*, CULong, CK_ATTRIBUTE*, CULong, CULong*, CULong>)&UnwrapKey);
         _owner.Substitute = Functions;
@@ -227,6 +228,14 @@ internal sealed unsafe class NativeFaults : IDisposable
     private static CULong DestroyObject(CULong session, CULong handle)
     {
         NativeCall call = Current.Start(FunctionIndex.C_DestroyObject, session, handle.Value);
+        return Current.IsRefused(call, out CULong answer) ? answer : Current.Finish(call,
+            ((delegate* unmanaged[Cdecl]<CULong, CULong, CULong>)Current.Real(call.Function))(session, handle));
+    }
+
+    [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
+    private static CULong DigestKey(CULong session, CULong handle)
+    {
+        NativeCall call = Current.Start(FunctionIndex.C_DigestKey, session, handle.Value);
         return Current.IsRefused(call, out CULong answer) ? answer : Current.Finish(call,
             ((delegate* unmanaged[Cdecl]<CULong, CULong, CULong>)Current.Real(call.Function))(session, handle));
     }

@@ -1,6 +1,7 @@
 using HsmBackup.Engine.Pkcs11;
 using HsmBackup.Engine.Protection;
 using HsmBackup.Engine.Tokens;
+using Xunit;
 
 namespace HsmBackup.Engine.Tests.Support;
 
@@ -10,6 +11,12 @@ namespace HsmBackup.Engine.Tests.Support;
 /// </summary>
 internal sealed class NssToken : ITestToken
 {
+    /// <summary>
+    /// The xunit collection of the tests that use it. Copies of the library share libfreebl, and with it the random number generator,
+    /// which the first of them to be finalised ends for all: they cannot run side by side.
+    /// </summary>
+    public const string Collection = "NSS softoken";
+
     private const ulong Slot = 4;
 
     // It derives a key from the PIN for every attribute that it stores, ten thousand rounds each: right for a browser, long for a test.
@@ -64,4 +71,11 @@ internal sealed class NssToken : ITestToken
         session.InitPin(Pin.Bytes);
         session.Logout();
     }
+}
+
+/// <summary>A test that needs NSS softoken; where it is missing, the test says so and is skipped.</summary>
+[AttributeUsage(AttributeTargets.Method)]
+internal sealed class NssFactAttribute : FactAttribute
+{
+    public NssFactAttribute() => Skip = NssToken.FindLibrary() is null ? "NSS softoken is not installed (Debian: apt-get install libnss3)." : null;
 }

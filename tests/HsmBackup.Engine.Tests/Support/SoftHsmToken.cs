@@ -4,9 +4,9 @@ using HsmBackup.Engine.Tokens;
 namespace HsmBackup.Engine.Tests.Support;
 
 /// <summary>The engine's own throw-away token: SoftHSM.</summary>
-internal sealed class SoftHsmToken(string label) : ITestToken
+internal sealed class SoftHsmToken(string label, string? pin = null) : ITestToken
 {
-    private readonly ScratchToken _token = ScratchToken.Create(label);
+    private readonly ScratchToken _token = ScratchToken.Create(label, pin: pin);
 
     public TokenAddress Address => _token.Address;
 

@@ -13,7 +13,8 @@ internal sealed class TokenContent(Pkcs11Session session)
     public static readonly byte[] P521 = Convert.FromHexString("06052B81040023");
     public static readonly byte[] Ed25519 = Convert.FromHexString("06032B6570");
 
-    private int _next = 1;
+    /// <summary>The number in the next CKA_ID; each object has its own.</summary>
+    public int Next { get; set; } = 1;
 
     /// <summary>What was made.</summary>
     public List<string> Made { get; } = [];
@@ -102,9 +103,13 @@ internal sealed class TokenContent(Pkcs11Session session)
         return Create(template, label);
     }
 
-    public void Data(string label, bool isPrivate, byte[]? value = null) => Create(new AttributeMap()
-        .Set(Cka.Class, Cko.Data).Set(Cka.Token, true).Set(Cka.Private, isPrivate).Set(Cka.Label, label)
-        .Set(Cka.Application, "HsmBackup tests").Set(Cka.ObjectId, [0x06, 0x03, 0x2A, 0x03, 0x04]).Set(Cka.Value, value ?? "some bytes"u8), label);
+    public void Data(string label, bool isPrivate, byte[]? value = null, Action<AttributeMap>? change = null)
+    {
+        AttributeMap template = new AttributeMap().Set(Cka.Class, Cko.Data).Set(Cka.Token, true).Set(Cka.Private, isPrivate).Set(Cka.Label, label)
+            .Set(Cka.Application, "HsmBackup tests").Set(Cka.ObjectId, [0x06, 0x03, 0x2A, 0x03, 0x04]).Set(Cka.Value, value ?? "some bytes"u8);
+        change?.Invoke(template);
+        Create(template, label);
+    }
 
     public X509Certificate2 Certificate(string label, bool isPrivate = false, Action<AttributeMap>? change = null)
     {
@@ -148,7 +153,7 @@ internal sealed class TokenContent(Pkcs11Session session)
         .Set(Cka.Class, objectClass).Set(Cka.KeyType, keyType).Set(Cka.Token, true).Set(Cka.Private, true)
         .Set(Cka.Sensitive, true).Set(Cka.Extractable, true).Set(Cka.Label, label).Set(Cka.Id, NextId());
 
-    private byte[] NextId() => [0xA0, (byte)(_next >> 8), (byte)_next++];
+    private byte[] NextId() => [0xA0, (byte)(Next >> 8), (byte)Next++];
 
     private void Check(ulong rv, string what)
     {

@@ -43,6 +43,7 @@ internal static class TokenSamples
         yield return ("dh", c => c.Dh("dh"));
         yield return ("data-public", c => c.Data("data-public", isPrivate: false));
         yield return ("data-private", c => c.Data("data-private", isPrivate: true));
+        yield return ("data-plain", c => c.Data("data-plain", isPrivate: true, change: m => m.Remove(Cka.ObjectId)));
         yield return ("data-1-MiB", c => c.Data("data-1-MiB", isPrivate: true, RandomNumberGenerator.GetBytes(1 << 20)));
         yield return ("data-3-MiB", c => c.Data("data-3-MiB", isPrivate: true, new byte[3 << 20]));
         yield return ("certificate-public", c => c.Certificate("certificate-public"));
@@ -77,6 +78,7 @@ internal static class TokenSamples
         {
             yield return (name, c => c.Aes(name, 32, set));
         }
+        yield return ("dated-key-pair", c => c.Ec("dated-key-pair", TokenContent.P256, m => m.Set(Cka.StartDate, "20200101")));
         yield return ("always-authenticate", c => c.Ec("always-authenticate", TokenContent.P256, m => m.Set(Cka.AlwaysAuthenticate, true)));
         yield return ("only-unwraps", c => c.Rsa("only-unwraps", 1024, m => m.Set(Cka.Sign, false).Set(Cka.Decrypt, false).Set(Cka.Unwrap, true)));
         yield return ("only-derives", c => c.Ec("only-derives", TokenContent.P256, m => m.Set(Cka.Sign, false)));

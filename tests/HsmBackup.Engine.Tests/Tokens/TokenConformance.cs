@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using HsmBackup.Engine.Backup;
 using HsmBackup.Engine.Tests.Support;
 using HsmBackup.Engine.Tokens;
@@ -11,8 +12,27 @@ namespace HsmBackup.Engine.Tests.Tokens;
 /// </summary>
 internal static class TokenConformance
 {
+    static TokenConformance()
+    {
+        // OpenSSL loads its legacy ciphers for a process when it is first asked for one, and SoftHSM shares that OpenSSL: it has DES if
+        // somebody else used it before. Here somebody has.
+#pragma warning disable CA5351
+        using var des = DES.Create();
+#pragma warning restore CA5351
+        des.EncryptEcb(new byte[8], PaddingMode.None);
+    }
+
+    /// <summary>Tells the story, and compares what became of each sample with the token's table in the folder Expected.</summary>
+    public static void AssertTable(string name, ITestToken token)
+    {
+        string[] actual = LoseAndRestore(token).Split('\n');
+        string[] expected = File.ReadAllLines(Path.Combine(AppContext.BaseDirectory, "Tokens", "Expected", name));
+        IEnumerable<string> wrong = expected.Except(actual).Select(line => "- " + line).Concat(actual.Except(expected).Select(line => "+ " + line));
+        Assert.True(expected.Order(StringComparer.Ordinal).SequenceEqual(actual), $"{name}\n" + string.Join('\n', wrong));
+    }
+
     /// <summary>Tells the story and gives the table of what became of each sample, a line for each.</summary>
-    public static string LoseAndRestore(ITestToken token)
+    private static string LoseAndRestore(ITestToken token)
     {
         using var fixture = new BackupFixture(token);
         List<(string Name, string? Refusal)> samples = Fill(fixture);
@@ -25,14 +45,15 @@ internal static class TokenConformance
         {
             Assert.DoesNotContain(again.Plan.Items, i => i.Action is PlanAction.Add or PlanAction.Remove);
         }
-        AssertNextGenerationIsEqual(fixture, backup);
+        AssertNextGenerationIsEqual(fixture, backup, restored);
         token.Replace();
         return Table(samples, backup, restored, Use(fixture, backup));
     }
 
-    /// <summary>A backup of what was restored holds what the first one holds, and so does one of that.</summary>
-    private static void AssertNextGenerationIsEqual(BackupFixture fixture, BackupResult backup)
+    /// <summary>A backup of what was restored holds what the first one holds: what came back unchanged is equal, and captured again.</summary>
+    private static void AssertNextGenerationIsEqual(BackupFixture fixture, BackupResult backup, RestoreResult restored)
     {
+        HashSet<string> changed = [.. restored.Objects.Where(o => o.Proof != CheckOutcome.Passed || o.Differences.Count > 0).Select(o => o.Object.Label)];
         BackupResult second = fixture.BackUp(allowPartial: true);
         CompareResult compared = CompareOperation.Run(new CompareRequest
         {
@@ -41,9 +62,9 @@ internal static class TokenConformance
             DifferencePath = second.Path,
             DifferenceKey = second.Key,
         }, null, CancellationToken.None);
-        Dictionary<string, ObjectSummary> inexact = backup.Verdicts.Where(v => v.Verdict != Verdict.Captured).DistinctBy(v => v.Label).ToDictionary(v => v.Label);
-        Assert.DoesNotContain(compared.Objects, o => o.Side != CompareSide.Equal && !inexact.ContainsKey(o.Object.Label) && o.Object.Verdict == Verdict.Captured);
-        Assert.DoesNotContain(second.Verdicts, o => o.Verdict != Verdict.Captured && !inexact.ContainsKey(o.Label));
+        Assert.Empty(compared.Objects.Where(o => o.Side != CompareSide.Equal && !changed.Contains(o.Object.Label))
+            .Select(o => $"{o.Object}: {o.Side}, {string.Join("; ", o.Details)}"));
+        Assert.Empty(second.Verdicts.Where(o => o.Verdict != Verdict.Captured && !changed.Contains(o.Label)).Select(o => $"{o}: {o.Verdict}, {o.Reason}"));
     }
 
     /// <summary>Restores once more, on trial, and uses every key.</summary>
@@ -53,10 +74,12 @@ internal static class TokenConformance
         {
             Path = backup.Path,
             Level = TestLevel.Restore,
+            AllowPartial = true,
             Key = backup.Key,
             ScratchToken = fixture.Token.Address,
             ScratchPin = fixture.Token.Pin,
         }, null, CancellationToken.None);
+        Assert.Contains(result.Checks, c => c is { Name: "Restore to a scratch token", Outcome: CheckOutcome.Passed });
         return result.Checks;
     }
 
@@ -90,10 +113,10 @@ internal static class TokenConformance
             string label = o.Label.Length > 40 ? o.Label[..10] + "..." : o.Label;
             string outcome = back is null ? "lost without a word"
                 : back.Action == PlanAction.Unrestorable ? $"{o.Verdict}, {o.Reason}"
-                : back.Proof != CheckOutcome.Passed ? $"{o.Verdict}, restored, not proven"
                 : back.Differences.Count > 0 ? $"{o.Verdict}, restored, but " + string.Join("; ", back.Differences)
                 : o.Verdict != Verdict.Captured || o.Reason is not null ? $"{o.Verdict}, {o.Reason}, restored"
                 : "restored";
+            outcome += back?.Proof == CheckOutcome.Failed && back.Action != PlanAction.Unrestorable ? ", not proven" : "";
             string? use = uses.FirstOrDefault(c => c.Name == $"{o} used")?.ToString().Replace($"{o} used: ", "", StringComparison.Ordinal);
             table.Add($"'{label}' {o.Class[4..]}{(o.KeyType is null ? "" : " " + o.KeyType[4..])}: {outcome}{(use is null ? "" : $"; {use}")}");
         }
