@@ -76,7 +76,7 @@ internal sealed class EngineRuns(string folder, string library)
             : throw new InvalidOperationException("The restore was not exact.");
     }
 
-    private (Timing Core, IReadOnlyDictionary<string, long> Calls) CaptureCore()
+    public (Timing Core, IReadOnlyDictionary<string, long> Calls) CaptureCore()
     {
         using Pin pin = TokenFolder.NewPin();
         using var connection = TokenConnection.Open(_source.Address, pin, readWrite: true, CancellationToken.None);

@@ -39,6 +39,12 @@ public sealed class RestorePlan
         Steps = steps;
         Items = [.. steps.Select(s => s.Item)];
         Resumes = resumes;
+        // Counted once: they are looked at for every object of a restore.
+        Add = Count(PlanAction.Add);
+        Keep = Count(PlanAction.Keep);
+        Replace = Count(PlanAction.Replace);
+        Remove = Count(PlanAction.Remove);
+        Unrestorable = Count(PlanAction.Unrestorable);
     }
 
     /// <summary>The backup.</summary>
@@ -51,19 +57,19 @@ public sealed class RestorePlan
     public IReadOnlyList<PlanItem> Items { get; }
 
     /// <summary>How many objects are added.</summary>
-    public int Add => Count(PlanAction.Add);
+    public int Add { get; }
 
     /// <summary>How many stay.</summary>
-    public int Keep => Count(PlanAction.Keep);
+    public int Keep { get; }
 
     /// <summary>How many are replaced.</summary>
-    public int Replace => Count(PlanAction.Replace);
+    public int Replace { get; }
 
     /// <summary>How many are removed.</summary>
-    public int Remove => Count(PlanAction.Remove);
+    public int Remove { get; }
 
     /// <summary>How many cannot be restored.</summary>
-    public int Unrestorable => Count(PlanAction.Unrestorable);
+    public int Unrestorable { get; }
 
     /// <summary>True where the token holds what the backup holds.</summary>
     public bool ChangesNothing => Add + Replace + Remove == 0;

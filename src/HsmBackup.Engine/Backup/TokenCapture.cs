@@ -54,6 +54,6 @@ internal static class TokenCapture
             record.GiveUp($"all its attributes together need {line.Length} bytes, more than the {BackupFormat.MaxLineLength} of a line of the backup");
             line = json.Write(record);
         }
-        spool.Add(line);
+        spool.AddTrusted(line);
     }
 }

@@ -23,7 +23,13 @@ public readonly record struct TokenAttribute(ulong Type, byte[] Value, Attribute
 /// <summary>The attributes of an object, in order, each at most once.</summary>
 public sealed class AttributeMap : IReadOnlyList<TokenAttribute>
 {
-    private readonly List<TokenAttribute> _attributes = [];
+    private readonly List<TokenAttribute> _attributes;
+
+    /// <summary>An empty map.</summary>
+    public AttributeMap() => _attributes = [];
+
+    /// <summary>An empty map with room for some attributes.</summary>
+    internal AttributeMap(int capacity) => _attributes = new List<TokenAttribute>(capacity);
 
     /// <inheritdoc/>
     public int Count => _attributes.Count;
@@ -45,6 +51,9 @@ public sealed class AttributeMap : IReadOnlyList<TokenAttribute>
         }
         return this;
     }
+
+    /// <summary>Adds an attribute that is known not to be there, without looking for it.</summary>
+    internal void Append(TokenAttribute attribute) => _attributes.Add(attribute);
 
     /// <summary>Adds or replaces an attribute by its bytes.</summary>
     public AttributeMap Set(ulong type, ReadOnlySpan<byte> value) => Set(new TokenAttribute(type, value.ToArray()));

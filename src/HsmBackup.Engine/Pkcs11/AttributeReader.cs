@@ -7,8 +7,11 @@ namespace HsmBackup.Engine.Pkcs11;
 /// <summary>What a token answered about the attributes of one object.</summary>
 internal sealed class AttributeReading
 {
+    // Room for the attributes of most objects, so that the list need not grow.
+    private const int UsualCount = 40;
+
     /// <summary>The attributes that the object has and shows. What the token does not know or will not show is simply not here.</summary>
-    public AttributeMap Attributes { get; } = [];
+    public AttributeMap Attributes { get; } = new(UsualCount);
 
     /// <summary>Attributes whose reading failed, with the CKR value: neither present nor known to be absent.</summary>
     public List<(ulong Type, ulong ReturnValue)> Failed { get; } = [];
@@ -117,11 +120,7 @@ internal sealed unsafe class AttributeReader : IDisposable
                 _pending.Add((entries[i], checked((int)length)));
             }
         }
-        if (skip is not null)
-        {
-            _pending.RemoveAll(p => skip(reading.Attributes, p.Entry.Type));
-        }
-        ReadTemplates(handle, reading);
+        Settle(handle, skip, reading);
         return _pending.Count == 0 ? Ckr.Ok : ReadValues(handle, reading);
     }
 
@@ -165,24 +164,34 @@ internal sealed unsafe class AttributeReader : IDisposable
         return Ckr.Ok;
     }
 
-    private void ReadTemplates(ulong handle, AttributeReading reading)
+    /// <summary>Takes out of what is pending that which the second call is not to bring.</summary>
+    private void Settle(ulong handle, Func<AttributeMap, ulong, bool>? skip, AttributeReading reading)
     {
         for (int i = _pending.Count - 1; i >= 0; i--)
         {
             (AttributeList.Entry entry, int length) = _pending[i];
-            if (entry.Kind == AttributeKind.Template)
+            if (skip?.Invoke(reading.Attributes, entry.Type) == true)
             {
-                ulong rv = TryReadTemplate(handle, entry.Type, length, out AttributeMap template);
-                if (rv == Ckr.Ok)
-                {
-                    reading.Attributes.Set(new TokenAttribute(entry.Type, [], template));
-                }
-                else
-                {
-                    reading.Failed.Add((entry.Type, rv));
-                }
                 _pending.RemoveAt(i);
             }
+            else if (entry.Kind == AttributeKind.Template)
+            {
+                ReadTemplate(handle, entry.Type, length, reading);
+                _pending.RemoveAt(i);
+            }
+        }
+    }
+
+    private void ReadTemplate(ulong handle, ulong type, int length, AttributeReading reading)
+    {
+        ulong rv = TryReadTemplate(handle, type, length, out AttributeMap template);
+        if (rv == Ckr.Ok)
+        {
+            reading.Attributes.Append(new TokenAttribute(type, [], template));
+        }
+        else
+        {
+            reading.Failed.Add((type, rv));
         }
     }
 
@@ -258,8 +267,9 @@ internal sealed unsafe class AttributeReader : IDisposable
         }
     }
 
+    // No attribute is asked for twice, so none can be there already.
     private static void Add(AttributeReading reading, AttributeList.Entry entry, void* value, int length) =>
-        reading.Attributes.Set(entry.Kind == AttributeKind.Template
+        reading.Attributes.Append(entry.Kind == AttributeKind.Template
             ? new TokenAttribute(entry.Type, [], [])
             : new TokenAttribute(entry.Type, Canonical(entry, value, length)));
 

@@ -15,13 +15,16 @@ namespace HsmBackup.Engine.Tokens;
 /// </summary>
 internal static class AttributeJson
 {
+    // Names as they stand in JSON, and kinds, in one look-up: there are three dozen attributes to an object.
+    private static readonly Dictionary<ulong, Member> Members = AttributeTable.All.ToDictionary(a => a.Type, a => new Member(a.Type));
+
     /// <summary>Writes the attributes as members of the object that is open.</summary>
     public static void Write(Utf8JsonWriter json, AttributeMap attributes)
     {
-        foreach (TokenAttribute attribute in attributes)
+        for (int i = 0; i < attributes.Count; i++)
         {
-            json.WritePropertyName(Names.Utf8OfAttribute(attribute.Type));
-            WriteValue(json, attribute);
+            TokenAttribute attribute = attributes[i];
+            Write(json, Members.GetValueOrDefault(attribute.Type) ?? new Member(attribute.Type), attribute);
         }
     }
 
@@ -43,54 +46,58 @@ internal static class AttributeJson
         return attributes;
     }
 
-    private static void WriteValue(Utf8JsonWriter json, TokenAttribute attribute)
+    private static void Write(Utf8JsonWriter json, Member member, TokenAttribute attribute)
     {
         byte[] value = attribute.Value;
-        AttributeKind kind = AttributeTable.KindOf(attribute.Type);
-        switch (kind)
+        switch (member.Kind)
         {
             case AttributeKind.Template when attribute.Template is { } template:
-                json.WriteStartObject();
+                json.WriteStartObject(member.Name);
                 Write(json, template);
                 json.WriteEndObject();
                 break;
             case AttributeKind.Boolean when value is [0 or 1]:
-                json.WriteBooleanValue(value[0] == 1);
+                json.WriteBoolean(member.Name, value[0] == 1);
                 break;
             case AttributeKind.Number when value.Length == 8:
-                json.WriteNumberValue(BinaryPrimitives.ReadUInt64LittleEndian(value));
+                json.WriteNumber(member.Name, BinaryPrimitives.ReadUInt64LittleEndian(value));
                 break;
             case AttributeKind.ObjectClass or AttributeKind.KeyType or AttributeKind.CertificateType or AttributeKind.Mechanism when value.Length == 8:
-                WriteName(json, kind, BinaryPrimitives.ReadUInt64LittleEndian(value));
+                json.WriteString(member.Name, NameOf(member.Kind, BinaryPrimitives.ReadUInt64LittleEndian(value)));
                 break;
             case AttributeKind.NumberList or AttributeKind.MechanismList when value.Length % 8 == 0:
-                json.WriteStartArray();
-                for (int i = 0; i < value.Length; i += 8)
-                {
-                    ulong element = BinaryPrimitives.ReadUInt64LittleEndian(value.AsSpan(i));
-                    if (kind == AttributeKind.NumberList)
-                    {
-                        json.WriteNumberValue(element);
-                    }
-                    else
-                    {
-                        WriteName(json, AttributeKind.Mechanism, element);
-                    }
-                }
+                json.WriteStartArray(member.Name);
+                WriteElements(json, member.Kind, value);
                 json.WriteEndArray();
                 break;
             case AttributeKind.Text when Utf8.IsValid(value):
             case AttributeKind.Date when value.Length is 0 or 8 && Utf8.IsValid(value):
-                json.WriteStringValue(value);
+                json.WriteString(member.Name, value);
                 break;
             case AttributeKind.Bytes:
-                json.WriteBase64StringValue(value);
+                json.WriteBase64String(member.Name, value);
                 break;
             default:
-                json.WriteStartObject();
+                json.WriteStartObject(member.Name);
                 json.WriteBase64String("raw"u8, value);
                 json.WriteEndObject();
                 break;
+        }
+    }
+
+    private static void WriteElements(Utf8JsonWriter json, AttributeKind kind, ReadOnlySpan<byte> list)
+    {
+        for (; !list.IsEmpty; list = list[8..])
+        {
+            ulong element = BinaryPrimitives.ReadUInt64LittleEndian(list);
+            if (kind == AttributeKind.NumberList)
+            {
+                json.WriteNumberValue(element);
+            }
+            else
+            {
+                json.WriteStringValue(NameOf(AttributeKind.Mechanism, element));
+            }
         }
     }
 
@@ -144,13 +151,13 @@ internal static class AttributeJson
         return new TokenAttribute(type, exact);
     }
 
-    private static void WriteName(Utf8JsonWriter json, AttributeKind kind, ulong code) => json.WriteStringValue(kind switch
+    private static ReadOnlySpan<byte> NameOf(AttributeKind kind, ulong code) => kind switch
     {
         AttributeKind.ObjectClass => Names.Utf8OfClass(code),
         AttributeKind.KeyType => Names.Utf8OfKeyType(code),
         AttributeKind.CertificateType => Names.Utf8OfCertificateType(code),
         _ => Names.Utf8OfMechanism(code),
-    });
+    };
 
     private static ulong ReadName(ref Utf8JsonReader json, AttributeKind kind)
     {
@@ -179,5 +186,12 @@ internal static class AttributeJson
         {
             throw new JsonException($"Expected {what}.");
         }
+    }
+
+    private sealed class Member(ulong type)
+    {
+        public JsonEncodedText Name { get; } = JsonEncodedText.Encode(Names.OfAttribute(type));
+
+        public AttributeKind Kind { get; } = AttributeTable.KindOf(type);
     }
 }

@@ -14,6 +14,7 @@ public sealed class KeyEncryptionKey : IDisposable
     private readonly Dictionary<int, (ulong Public, ulong Private)> _transport = [];
     private readonly HashSet<ulong> _refusedHashes = [];
     private byte[] _iv;
+    private bool _disposed;
 
     private KeyEncryptionKey(Pkcs11Session session, TokenCapabilities capabilities, ulong handle, byte[] iv)
     {
@@ -153,6 +154,12 @@ public sealed class KeyEncryptionKey : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
+        if (_disposed)
+        {
+            // The handles may be those of other objects by now.
+            return;
+        }
+        _disposed = true;
         _session.TryDestroyObject(Handle);
         foreach ((ulong publicKey, ulong privateKey) in _transport.Values)
         {

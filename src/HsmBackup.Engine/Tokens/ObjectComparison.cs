@@ -17,8 +17,11 @@ internal static class ObjectComparison
     public static string Fingerprint(
         ObjectRecord record, string keyDigest, IReadOnlySet<ulong>? onlyPresence = null)
     {
+        List<TokenAttribute> attributes = Comparable(record);
+        attributes.AddRange(Unread(record));
+        attributes.Sort(ByType);
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        foreach (TokenAttribute attribute in Comparable(record).Concat(Unread(record)).OrderBy(a => a.Type))
+        foreach (TokenAttribute attribute in attributes)
         {
             Append(hash, onlyPresence?.Contains(attribute.Type) == true ? new TokenAttribute(attribute.Type, []) : attribute);
         }
@@ -71,35 +74,64 @@ internal static class ObjectComparison
     public static byte[] KeyBytes(KeyMaterial material) => material.Check ?? material.Data;
 
     /// <summary>What is different, in words, one line for each attribute. Keys are compared elsewhere.</summary>
-    public static List<string> Differences(ObjectRecord expected, ObjectRecord actual)
-    {
-        Dictionary<ulong, TokenAttribute> want = Comparable(expected).ToDictionary(a => a.Type);
-        Dictionary<ulong, TokenAttribute> have = Comparable(actual).ToDictionary(a => a.Type);
-        return [.. DifferentAttributes(expected, actual).Select(type => $"{Names.OfAttribute(type)}: expected {Show(want, type)}, found {Show(have, type)}")];
-    }
+    public static List<string> Differences(ObjectRecord expected, ObjectRecord actual) =>
+        [.. Different(expected, actual).Select(d => $"{Names.OfAttribute(d.Type)}: expected {Show(d.Expected)}, found {Show(d.Actual)}")];
 
     /// <summary>The attributes that are different.</summary>
-    public static List<ulong> DifferentAttributes(ObjectRecord expected, ObjectRecord actual)
+    public static List<ulong> DifferentAttributes(ObjectRecord expected, ObjectRecord actual) => [.. Different(expected, actual).Select(d => d.Type)];
+
+    private static List<(ulong Type, TokenAttribute? Expected, TokenAttribute? Actual)> Different(ObjectRecord expected, ObjectRecord actual)
     {
-        Dictionary<ulong, TokenAttribute> want = Comparable(expected).ToDictionary(a => a.Type);
-        Dictionary<ulong, TokenAttribute> have = Comparable(actual).ToDictionary(a => a.Type);
-        var unreadable = new HashSet<ulong>(expected.Unavailable.Concat(actual.Unavailable).Select(u => u.Type));
-        return [.. want.Keys.Union(have.Keys).Where(type => !unreadable.Contains(type)
-            && !(want.TryGetValue(type, out TokenAttribute a) && have.TryGetValue(type, out TokenAttribute b) && a.SameAs(b)))];
+        List<(ulong Type, TokenAttribute? Expected, TokenAttribute? Actual)> different = [];
+        List<TokenAttribute> want = Comparable(expected);
+        List<TokenAttribute> have = Comparable(actual);
+        // Both in the order of their types: the smaller of the two next ones is alone, or they are the same.
+        for (int i = 0, j = 0; i < want.Count || j < have.Count;)
+        {
+            ulong type = Math.Min(i < want.Count ? want[i].Type : ulong.MaxValue, j < have.Count ? have[j].Type : ulong.MaxValue);
+            TokenAttribute? one = i < want.Count && want[i].Type == type ? want[i++] : null;
+            TokenAttribute? other = j < have.Count && have[j].Type == type ? have[j++] : null;
+            bool same = one is { } a && other is { } b && a.SameAs(b);
+            if (!same && !IsUnread(expected, type) && !IsUnread(actual, type))
+            {
+                different.Add((type, one, other));
+            }
+        }
+        return different;
     }
 
-    private static IEnumerable<TokenAttribute> Comparable(ObjectRecord record)
+    /// <summary>The attributes that count, in the order of their types.</summary>
+    private static List<TokenAttribute> Comparable(ObjectRecord record)
     {
-        foreach (TokenAttribute attribute in record.Attributes)
+        var comparable = new List<TokenAttribute>(record.Attributes.Count);
+        ulong objectClass = record.ObjectClass;
+        for (int i = 0; i < record.Attributes.Count; i++)
         {
-            bool counts = AttributeTable.RoleOf(attribute.Type, record.ObjectClass)
+            TokenAttribute attribute = record.Attributes[i];
+            bool counts = AttributeTable.RoleOf(attribute.Type, objectClass)
                 is AttributeRole.Identity or AttributeRole.Setting or AttributeRole.PublicComponent or AttributeRole.Content;
             // The public value that NSS keeps with a private key follows from the key.
             if (counts && attribute.Type != Cka.NssDb && !ObjectTemplate.IsAssumed(attribute) && !IsDenied(attribute))
             {
-                yield return AttributeTable.KindOf(attribute.Type) == AttributeKind.MechanismList ? Sorted(attribute) : attribute;
+                comparable.Add(AttributeTable.KindOf(attribute.Type) == AttributeKind.MechanismList ? Sorted(attribute) : attribute);
             }
         }
+        comparable.Sort(ByType);
+        return comparable;
+    }
+
+    private static int ByType(TokenAttribute one, TokenAttribute other) => one.Type.CompareTo(other.Type);
+
+    private static bool IsUnread(ObjectRecord record, ulong type)
+    {
+        for (int i = 0; i < record.Unavailable.Count; i++)
+        {
+            if (record.Unavailable[i].Type == type)
+            {
+                return true;
+            }
+        }
+        return false;
     }
 
     /// <summary>What a key is not allowed, one token says and another leaves unsaid.</summary>
@@ -119,10 +151,11 @@ internal static class ObjectComparison
 
     private static void Append(IncrementalHash hash, TokenAttribute attribute)
     {
-        Span<byte> number = stackalloc byte[8];
-        BinaryPrimitives.WriteUInt64LittleEndian(number, attribute.Type);
-        hash.AppendData(number);
-        AppendBytes(hash, attribute.Value);
+        Span<byte> head = stackalloc byte[16];
+        BinaryPrimitives.WriteUInt64LittleEndian(head, attribute.Type);
+        BinaryPrimitives.WriteUInt64LittleEndian(head[8..], (ulong)attribute.Value.Length);
+        hash.AppendData(head);
+        hash.AppendData(attribute.Value);
         foreach (TokenAttribute inner in attribute.Template?.OrderBy(a => a.Type) ?? Enumerable.Empty<TokenAttribute>())
         {
             Append(hash, inner);
@@ -137,9 +170,9 @@ internal static class ObjectComparison
         hash.AppendData(bytes);
     }
 
-    private static string Show(Dictionary<ulong, TokenAttribute> attributes, ulong type)
+    private static string Show(TokenAttribute? attribute)
     {
-        if (!attributes.TryGetValue(type, out TokenAttribute a))
+        if (attribute is not { } a)
         {
             return "nothing";
         }

@@ -18,7 +18,6 @@ public sealed class ObjectRecordJson : IDisposable
         {
             // The content is not HTML; escaping every plus sign of base64 would only make it long and unreadable.
             Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
-            SkipValidation = true,
         });
 
     /// <summary>The line of a record, without its end; valid until the next call.</summary>

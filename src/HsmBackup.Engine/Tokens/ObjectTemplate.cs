@@ -40,7 +40,7 @@ internal static class ObjectTemplate
         {
             if (!template.Contains(attribute.Type) && !IsSetApart(attribute.Type) && Belongs(attribute, record, unwrapped))
             {
-                template.Set(attribute);
+                template.Append(attribute);
             }
         }
         foreach (TokenAttribute value in record.Material?.Values ?? [])

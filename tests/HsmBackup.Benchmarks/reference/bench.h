@@ -94,7 +94,7 @@ struct objects {
     size_t count, capacity, keys;
 };
 
-CK_OBJECT_HANDLE *find_objects(CK_SESSION_HANDLE session, size_t *count);
+CK_OBJECT_HANDLE *find_objects(CK_SESSION_HANDLE session, CK_BBOOL on_token, size_t *count);
 struct object read_object(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE handle);
 void free_object(struct object *object);
 bool is_wrapped(const struct object *object);

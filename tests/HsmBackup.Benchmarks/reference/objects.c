@@ -115,11 +115,10 @@ static void capture_object(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE kek, CK_O
     add_object(objects, &object);
 }
 
-/* The handles of all token objects, in one enumeration. */
-CK_OBJECT_HANDLE *find_objects(CK_SESSION_HANDLE session, size_t *count)
+/* The handles of all token objects, or of all session objects, in one enumeration. */
+CK_OBJECT_HANDLE *find_objects(CK_SESSION_HANDLE session, CK_BBOOL on_token, size_t *count)
 {
-    CK_BBOOL yes = CK_TRUE;
-    CK_ATTRIBUTE template = {CKA_TOKEN, &yes, sizeof yes};
+    CK_ATTRIBUTE template = {CKA_TOKEN, &on_token, sizeof on_token};
     check("C_FindObjectsInit", CALL(C_FindObjectsInit, session, &template, 1));
     CK_OBJECT_HANDLE *handles = NULL;
     CK_ULONG got;
@@ -141,13 +140,13 @@ struct objects capture_objects(CK_SLOT_ID slot, CK_SESSION_HANDLE session, CK_OB
 {
     struct objects objects = {0};
     size_t count, again;
-    CK_OBJECT_HANDLE *handles = find_objects(session, &count);
+    CK_OBJECT_HANDLE *handles = find_objects(session, CK_TRUE, &count);
     check_present(slot);
     for (size_t i = 0; i < count; i++) {
         capture_object(session, kek, handles[i], &objects);
     }
     free(handles);
-    free(find_objects(session, &again));
+    free(find_objects(session, CK_TRUE, &again));
     check_present(slot);
     return objects;
 }

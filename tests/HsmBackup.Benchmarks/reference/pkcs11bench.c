@@ -51,7 +51,7 @@ static void restore(const struct options *options, const struct objects *objects
     CK_SESSION_HANDLE session = open_session(slot, options->pin);
     CK_OBJECT_HANDLE kek = import_kek(session);
     size_t found;
-    free(find_objects(session, &found));
+    free(find_objects(session, CK_TRUE, &found));
     check_present(slot);
     start_core();
     restore_objects(slot, session, kek, objects);

@@ -68,8 +68,9 @@ static void add_object(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE kek, const st
 void restore_objects(CK_SLOT_ID slot, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE kek, const struct objects *objects)
 {
     size_t count;
-    free(find_objects(session, &count));
+    free(find_objects(session, CK_TRUE, &count));
     check_present(slot);
+    free(find_objects(session, CK_FALSE, &count));
     for (size_t i = 0; i < objects->count; i++) {
         try_object(session, kek, &objects->items[i]);
     }
@@ -77,7 +78,7 @@ void restore_objects(CK_SLOT_ID slot, CK_SESSION_HANDLE session, CK_OBJECT_HANDL
         add_object(session, kek, &objects->items[i]);
     }
     /* The last word has the token: everything is read and wrapped once more. */
-    CK_OBJECT_HANDLE *handles = find_objects(session, &count);
+    CK_OBJECT_HANDLE *handles = find_objects(session, CK_TRUE, &count);
     check_present(slot);
     if (count != objects->count) {
         fail("the target token holds another number of objects than the source", CKR_OK);

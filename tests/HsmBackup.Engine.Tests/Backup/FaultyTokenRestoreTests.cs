@@ -2,6 +2,7 @@ using HsmBackup.Engine.Backup;
 using HsmBackup.Engine.Pkcs11;
 using HsmBackup.Engine.Pkcs11.Native;
 using HsmBackup.Engine.Tests.Support;
+using HsmBackup.Engine.Tokens;
 using Xunit;
 
 namespace HsmBackup.Engine.Tests.Backup;
@@ -205,6 +206,56 @@ public sealed class FaultyTokenRestoreTests : IDisposable
         Assert.Equal(_before, Witness.OfToken(_fixture.Token));
         AssertNoJournal();
         Assert.Empty(BackupCatalogue.List(Path.Combine(_fixture.State, "safety"), out _));
+    }
+
+    [Fact]
+    public void A_token_that_somebody_wrote_to_since_the_plan_was_made_is_refused()
+    {
+        using (RestoreOperation restore = _fixture.Prepare(_backup))
+        {
+            MakeForeign("theirs");
+            Refusal.Of(ErrorCode.Busy, () => restore.Execute(null, CancellationToken.None));
+        }
+
+        Assert.Equal(["theirs"], Witness.Missing(Witness.OfToken(_fixture.Token), _before).Select(LabelOf));
+        Assert.Empty(Witness.Missing(_before, Witness.OfToken(_fixture.Token)));
+        AssertNoJournal();
+    }
+
+    [Fact]
+    public void A_restore_that_is_disposed_twice_destroys_nothing_of_the_next_one()
+    {
+        RestoreOperation restore = _fixture.Prepare(_backup);
+        restore.Dispose();
+        using (TokenConnection next = _fixture.Open())
+        {
+            using var calls = new NativeFaults(_fixture.Token.Address.Library);
+            restore.Dispose();
+            Assert.Equal(0, calls.CallsOf(FunctionIndex.C_DestroyObject));
+        }
+        Assert.Equal(_before, Witness.OfToken(_fixture.Token));
+    }
+
+    [Fact]
+    public void What_somebody_adds_while_the_restore_runs_stays_and_the_restore_says_that_it_is_not_exact()
+    {
+        bool made = false;
+        var progress = new Watch(p =>
+        {
+            if (p.Status == "Adding and proving" && !made)
+            {
+                made = true;
+                MakeForeign("theirs");
+            }
+        });
+        using (RestoreOperation restore = _fixture.Prepare(_backup))
+        {
+            HsmBackupException refusal = Refusal.Of(ErrorCode.RestoreInterrupted, () => restore.Execute(progress, CancellationToken.None));
+            Assert.Contains("'theirs'", refusal.Message, StringComparison.Ordinal);
+        }
+        Assert.Contains("theirs", Witness.OfToken(_fixture.Token).Select(LabelOf));
+        // It may not leave the token, so the restore that finishes will not remove it without being told.
+        Refusal.Of(ErrorCode.WouldDestroyUnrecoverable, () => _fixture.Restore(_backup));
     }
 
     [Fact]

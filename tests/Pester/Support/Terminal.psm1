@@ -66,10 +66,10 @@ function Read-Screen($Process, [string[][]] $Answer) {
                 $seen = $at + $Answer[$asked][0].Length
                 $reply += $Answer[$asked][1] + "`r"
                 $asked++
+                # A person takes a moment too: the prompt is printed before the terminal stops echoing what is typed.
+                Start-Sleep -Milliseconds 750
             }
         }
-        # A person takes a moment too: the prompt is printed before the terminal stops echoing what is typed.
-        if ($reply) { Start-Sleep -Milliseconds 750 }
         $Process.StandardInput.Write($reply)
         $Process.StandardInput.Flush()
     }
