@@ -185,8 +185,10 @@ function Invoke-Drill {
 }
 
 function Invoke-Bench {
+    Invoke-Build
     bash tests/HsmBackup.Benchmarks/reference/build.sh out/bench/pkcs11bench
-    dotnet run -c Release --project tests/HsmBackup.Benchmarks -- --reference out/bench/pkcs11bench
+    dotnet run -c Release --project tests/HsmBackup.Benchmarks -- --reference out/bench/pkcs11bench `
+        --module "$moduleFolder/HsmBackup.psd1"
 }
 
 function Invoke-Pack {

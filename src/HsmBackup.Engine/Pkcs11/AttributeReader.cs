@@ -29,6 +29,10 @@ internal sealed unsafe class AttributeReader : IDisposable
     private const ulong Unavailable = ulong.MaxValue;
     private const int FixedSlot = 8;
 
+    // An object has twenty of them, and nobody writes into the value of an attribute.
+    private static readonly byte[] False = [0];
+    private static readonly byte[] True = [1];
+
     /// <summary>
     /// Longest value that is read. A line of the backup file may not be longer; base64 and the other attributes need their room. And a
     /// token that claims more does not get the memory for it.
@@ -280,6 +284,10 @@ internal sealed unsafe class AttributeReader : IDisposable
             return [];
         }
         var native = new ReadOnlySpan<byte>(value, length);
+        if (native is [0 or 1] && entry is { Kind: AttributeKind.Boolean, IsSecret: false })
+        {
+            return native[0] == 0 ? False : True;
+        }
         if (!entry.IsNumeric || length % sizeof(CULong) != 0 || (sizeof(CULong) == 8 && BitConverter.IsLittleEndian))
         {
             byte[] bytes = GC.AllocateUninitializedArray<byte>(length, pinned: entry.IsSecret);

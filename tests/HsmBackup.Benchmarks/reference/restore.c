@@ -91,5 +91,6 @@ void restore_objects(CK_SLOT_ID slot, CK_SESSION_HANDLE session, CK_OBJECT_HANDL
         }
         free_object(&object);
     }
+    check_present(slot);
     free(handles);
 }
