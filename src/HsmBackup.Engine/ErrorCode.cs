@@ -31,6 +31,8 @@ public enum ErrorCode
     DiskFull,
     /// <summary>There is no backup at the path.</summary>
     BackupNotFound,
+    /// <summary>There is a backup, or a folder of them, that may not or cannot be read.</summary>
+    BackupUnreadable,
     /// <summary>The file does not begin with the magic line of a backup.</summary>
     NotABackup,
     /// <summary>The file is of a format version that this program does not know.</summary>

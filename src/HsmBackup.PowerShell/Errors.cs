@@ -59,7 +59,7 @@ internal static class Errors
 
     private static string NextStep(TestResult result) => result switch
     {
-        { Error: ErrorCode.BackupNotFound or ErrorCode.NotABackup or ErrorCode.KeyMismatch }
+        { Error: ErrorCode.BackupNotFound or ErrorCode.BackupUnreadable or ErrorCode.NotABackup or ErrorCode.KeyMismatch }
             => "Check the path and the key, then test again.",
         { Level: TestLevel.Live, Error: ErrorCode.TestFailed }
             => "Token and backup differ. Find out which of them is right before you restore the one or replace the other; "
@@ -94,7 +94,7 @@ internal static class Errors
         ErrorCode.PinIncorrect or ErrorCode.PinRequired or ErrorCode.PinLocked or ErrorCode.KeyMismatch or ErrorCode.KeyFileSealed
             => ErrorCategory.AuthenticationError,
         ErrorCode.DestinationUnwritable or ErrorCode.DiskFull => ErrorCategory.WriteError,
-        ErrorCode.KeyFileUnreadable => ErrorCategory.ReadError,
+        ErrorCode.KeyFileUnreadable or ErrorCode.BackupUnreadable => ErrorCategory.ReadError,
         ErrorCode.NotABackup or ErrorCode.HeaderInvalid or ErrorCode.IntegrityFailed or ErrorCode.KeyTextInvalid
             or ErrorCode.ShareTextInvalid or ErrorCode.SharesInconsistent
             => ErrorCategory.InvalidData,

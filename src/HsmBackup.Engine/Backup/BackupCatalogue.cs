@@ -101,14 +101,14 @@ public static class BackupCatalogue
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new HsmBackupException(ErrorCode.BackupNotFound, $"The folder '{folder}' cannot be read: {e.Message}",
+            throw new HsmBackupException(ErrorCode.BackupUnreadable, $"The folder '{folder}' cannot be read: {e.Message}",
                 "Check the rights of the account that runs this command.", e)
             { Target = folder };
         }
     }
 
     /// <summary>Reads the header of one backup.</summary>
-    /// <exception cref="HsmBackupException">BackupNotFound, NotABackup, UnsupportedVersion, HeaderInvalid.</exception>
+    /// <exception cref="HsmBackupException">BackupNotFound, BackupUnreadable, NotABackup, UnsupportedVersion, HeaderInvalid.</exception>
     public static BackupInfo Read(string path)
     {
         BackupHeader header = BackupFile.ReadHeader(path).Header;

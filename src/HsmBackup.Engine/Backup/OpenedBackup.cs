@@ -32,7 +32,7 @@ internal sealed class OpenedBackup : IDisposable
     public BackupFileSummary Summary => _content.Summary;
 
     /// <summary>Opens and authenticates a file.</summary>
-    /// <exception cref="HsmBackupException">BackupNotFound, NotABackup, UnsupportedVersion, HeaderInvalid, KeyMismatch, IntegrityFailed, AuthenticationFailed.</exception>
+    /// <exception cref="HsmBackupException">BackupNotFound, BackupUnreadable, NotABackup, UnsupportedVersion, HeaderInvalid, KeyMismatch, IntegrityFailed, AuthenticationFailed.</exception>
     public static OpenedBackup Open(string path, OneTimeKey key, CancellationToken cancellationToken) =>
         Open(BackupContent.Open(path, key, cancellationToken));
 

@@ -43,7 +43,7 @@ public sealed class BackupContent : IDisposable
     /// <param name="key">The one-time key of the backup; it is not kept.</param>
     /// <param name="cancellationToken">Looked at before each segment.</param>
     /// <exception cref="HsmBackupException">
-    /// BackupNotFound, NotABackup, UnsupportedVersion, HeaderInvalid, KeyMismatch, IntegrityFailed for damage,
+    /// BackupNotFound, BackupUnreadable, NotABackup, UnsupportedVersion, HeaderInvalid, KeyMismatch, IntegrityFailed for damage,
     /// AuthenticationFailed for what somebody has changed.
     /// </exception>
     public static BackupContent Open(string path, OneTimeKey key, CancellationToken cancellationToken = default)

@@ -5,7 +5,7 @@ public static class BackupFile
 {
     /// <summary>Reads magic line and header, and nothing else of the file.</summary>
     /// <param name="path">The file.</param>
-    /// <exception cref="HsmBackupException">BackupNotFound, NotABackup, UnsupportedVersion, HeaderInvalid.</exception>
+    /// <exception cref="HsmBackupException">BackupNotFound, BackupUnreadable, NotABackup, UnsupportedVersion, HeaderInvalid.</exception>
     public static BackupPreamble ReadHeader(string path)
     {
         using FileStream file = Open(path);
@@ -29,7 +29,7 @@ public static class BackupFile
     /// <param name="path">The file.</param>
     /// <param name="cancellationToken">Looked at before each segment.</param>
     /// <exception cref="HsmBackupException">
-    /// BackupNotFound, NotABackup, UnsupportedVersion, HeaderInvalid, IntegrityFailed.
+    /// BackupNotFound, BackupUnreadable, NotABackup, UnsupportedVersion, HeaderInvalid, IntegrityFailed.
     /// </exception>
     public static BackupFileSummary CheckIntegrity(string path, CancellationToken cancellationToken = default)
     {
@@ -78,7 +78,7 @@ public static class BackupFile
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw FormatErrors.NotFound(path, e);
+            throw FormatErrors.CannotOpen(path, e);
         }
         if (file.CanSeek) return file;
         // A pipe or a terminal: nothing that could be read twice.

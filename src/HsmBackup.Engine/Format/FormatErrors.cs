@@ -6,10 +6,18 @@ internal static class FormatErrors
     private const string UseAnotherCopy =
         "Use another copy of this backup, or an older backup. Do not restore from this file.";
 
-    public static HsmBackupException NotFound(string path, Exception? cause = null) =>
-        new(ErrorCode.BackupNotFound, $"There is no readable backup at '{path}'.",
-            "Check the path and the permissions.", cause)
-        { Target = path };
+    public static HsmBackupException CannotOpen(string path, Exception cause) => cause switch
+    {
+        FileNotFoundException or DirectoryNotFoundException => new HsmBackupException(ErrorCode.BackupNotFound,
+            $"There is no backup at '{path}'.", "Check the path; Get-HsmBackup lists the backups of a folder.", cause)
+        { Target = path },
+        _ when Directory.Exists(path) => new HsmBackupException(ErrorCode.NotABackup,
+            $"'{path}' is a folder, not a backup.", "Name one of the files in it; Get-HsmBackup lists its backups.", cause)
+        { Target = path },
+        _ => new HsmBackupException(ErrorCode.BackupUnreadable, $"The backup '{path}' is there and cannot be read: {cause.Message}",
+            "Check that the account that runs this command may read the file, and that its volume is in order.", cause)
+        { Target = path },
+    };
 
     public static HsmBackupException NotABackup(string? path) =>
         new(ErrorCode.NotABackup, $"{Name(path)} is not a backup: it does not begin with the line 'hsm-backup/1'.",

@@ -94,7 +94,16 @@ public sealed class BackupHeaderTests
     {
         using TestFolder folder = new();
         Assert.Equal(ErrorCode.BackupNotFound, Sample.CodeOf(() => BackupFile.ReadHeader(folder.File("none.hsmbackup"))));
-        Assert.Equal(ErrorCode.BackupNotFound, Sample.CodeOf(() => BackupFile.ReadHeader(folder.Root)));
+        Assert.Equal(ErrorCode.BackupNotFound, Sample.CodeOf(() => BackupFile.ReadHeader(folder.File("none/none.hsmbackup"))));
+        Assert.Equal(ErrorCode.NotABackup, Sample.CodeOf(() => BackupFile.ReadHeader(folder.Root)));
+    }
+
+    [Fact]
+    public void A_file_that_is_there_and_cannot_be_read_is_not_called_missing()
+    {
+        using TestFolder folder = new();
+        using FileStream held = new(folder.File("held.hsmbackup"), FileMode.CreateNew, FileAccess.ReadWrite, FileShare.None);
+        Assert.Equal(ErrorCode.BackupUnreadable, Sample.CodeOf(() => BackupFile.ReadHeader(held.Name)));
     }
 
     [Fact]
