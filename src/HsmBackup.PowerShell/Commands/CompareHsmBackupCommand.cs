@@ -2,6 +2,7 @@ using System.Collections;
 using System.Management.Automation;
 using System.Security;
 using HsmBackup.Engine.Backup;
+using HsmBackup.Engine.Pkcs11;
 using HsmBackup.Engine.Protection;
 using HsmBackup.Engine.Tokens;
 using HsmBackup.PowerShell.Binding;
@@ -82,6 +83,14 @@ public sealed class CompareHsmBackupCommand : TokenCommand
     [Parameter(ParameterSetName = TokenSet, HelpMessage = LibraryParametersHelp)]
     [ValidateNotNullOrEmpty]
     public override string? LibraryParameters { get; set; }
+
+    /// <inheritdoc/>
+    [Parameter(ParameterSetName = TokenSet, HelpMessage = EnableQuirkHelp)]
+    public override Quirks EnableQuirk { get; set; }
+
+    /// <inheritdoc/>
+    [Parameter(ParameterSetName = TokenSet, HelpMessage = DisableQuirkHelp)]
+    public override Quirks DisableQuirk { get; set; }
 
     /// <summary>Objects that are the same on both sides are listed too.</summary>
     [Parameter(HelpMessage = "List also the objects that are the same on both sides.")]

@@ -3,7 +3,6 @@ using System.Globalization;
 using System.Management.Automation;
 using System.Security;
 using HsmBackup.Engine.Backup;
-using HsmBackup.Engine.Pkcs11;
 using HsmBackup.Engine.Protection;
 using HsmBackup.Engine.Tokens;
 using HsmBackup.PowerShell.Binding;
@@ -78,9 +77,11 @@ public sealed class TestHsmBackupCommand : TokenCommand
     public SwitchParameter Quiet { get; set; }
 
     private TokenAddress? ScratchToken => ScratchLibrary is null ? null : new TokenAddress(
-        new LibraryLocation(Paths.Literal(ScratchLibrary)) { Environment = LibraryVariables.From(ScratchLibraryEnvironment) },
+        Location(ScratchLibrary, ScratchLibraryEnvironment),
         ScratchTokenLabel ?? throw Errors.InvalidArgument("-ScratchLibrary is given, but not which of its tokens.",
             "Name the blank token by -ScratchTokenLabel.", ScratchLibrary));
+
+    private protected override bool NamesLibrary => Library is not null || ScratchLibrary is not null;
 
     private protected override void ProcessInput()
     {

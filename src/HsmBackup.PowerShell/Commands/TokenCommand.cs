@@ -18,6 +18,8 @@ public abstract class TokenCommand : HsmCommand
     private protected const string PinHelp = "User PIN of the token. It is sent once.";
     private protected const string LibraryEnvironmentHelp = "Environment variables for the library, such as SOFTHSM2_CONF.";
     private protected const string LibraryParametersHelp = "Initialisation string for NSS softoken; other libraries take none.";
+    private protected const string EnableQuirkHelp = "Quirks that the token is taken to have, whatever was seen of it.";
+    private protected const string DisableQuirkHelp = "Quirks that the token is taken not to have, whatever was seen of it.";
 
     /// <summary>Path of the PKCS#11 library of the token.</summary>
     [Parameter(HelpMessage = LibraryHelp)]
@@ -50,12 +52,23 @@ public abstract class TokenCommand : HsmCommand
     [ValidateNotNullOrEmpty]
     public virtual string? LibraryParameters { get; set; }
 
+    /// <summary>Quirks that the token is taken to have.</summary>
+    [Parameter(HelpMessage = EnableQuirkHelp)]
+    public virtual Quirks EnableQuirk { get; set; }
+
+    /// <summary>Quirks that the token is taken not to have.</summary>
+    [Parameter(HelpMessage = DisableQuirkHelp)]
+    public virtual Quirks DisableQuirk { get; set; }
+
     /// <summary>The token that the parameters name; null where no library is given.</summary>
-    /// <exception cref="HsmBackupException">InvalidArgument: a library alone does not say which token.</exception>
+    /// <exception cref="HsmBackupException">
+    /// InvalidArgument: a library alone does not say which token; quirks of a token that is not named, or a quirk that is both on and off.
+    /// </exception>
     private protected TokenAddress? Token
     {
         get
         {
+            CheckQuirks();
             if (Library is null)
             {
                 return null;
@@ -66,15 +79,22 @@ public abstract class TokenCommand : HsmCommand
                     "Name the token by -TokenLabel or -TokenSerial.", Library);
             }
             return new TokenAddress(
-                new LibraryLocation(Paths.Literal(Library))
-                {
-                    Environment = LibraryVariables.From(LibraryEnvironment),
-                    Parameters = LibraryParameters,
-                },
+                Location(Library, LibraryEnvironment) with { Parameters = LibraryParameters },
                 TokenLabel,
                 TokenSerial);
         }
     }
+
+    /// <summary>Whether the parameters name a library at all.</summary>
+    private protected virtual bool NamesLibrary => Library is not null;
+
+    /// <summary>A library with its environment, and the quirks that its tokens are taken to have or not to have.</summary>
+    private protected LibraryLocation Location(string library, Hashtable? environment) => new(Paths.Literal(library))
+    {
+        Environment = LibraryVariables.From(environment),
+        QuirksOn = EnableQuirk,
+        QuirksOff = DisableQuirk,
+    };
 
     /// <summary>The PIN that was given; where there is none and somebody attends the session, it is asked for.</summary>
     /// <returns>Null where there is no PIN, which the engine refuses if the token needs one.</returns>
@@ -86,6 +106,19 @@ public abstract class TokenCommand : HsmCommand
             Pin = SecretPrompt.Ask(Host, $"PIN of token '{token}'");
         }
         return Pin is null ? null : TokenPin.FromSecureString(Pin);
+    }
+
+    private void CheckQuirks()
+    {
+        if ((EnableQuirk & DisableQuirk) is not Quirks.None and Quirks both)
+        {
+            throw Errors.InvalidArgument($"-EnableQuirk and -DisableQuirk both name {both}.", "Name each quirk once.");
+        }
+        if ((EnableQuirk | DisableQuirk) != Quirks.None && !NamesLibrary)
+        {
+            throw Errors.InvalidArgument("-EnableQuirk or -DisableQuirk is given, but no token that they could be about.",
+                "Name the token by -Library and -TokenLabel, or leave the quirks out.");
+        }
     }
 
     // Looked at before the question is asked, so that nobody types a PIN for a token that is not there.
