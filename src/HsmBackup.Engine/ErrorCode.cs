@@ -87,6 +87,24 @@ public enum ErrorCode
     Busy,
     /// <summary>The caller asked to stop.</summary>
     Cancelled,
+    /// <summary>No cluster definition has the name or path.</summary>
+    DefinitionNotFound,
+    /// <summary>The cluster definition is wrong; the message says in which line, where in the document, and what is expected.</summary>
+    DefinitionInvalid,
+    /// <summary>Several cluster definitions answer to the name.</summary>
+    DefinitionAmbiguous,
+    /// <summary>There is a cluster definition in that place already.</summary>
+    DefinitionExists,
+    /// <summary>Somebody changed the file of the cluster definition since it was read; it was not overwritten.</summary>
+    DefinitionChanged,
+    /// <summary>The cluster definition could have been put there by somebody else, and was not named by its path.</summary>
+    DefinitionUntrusted,
+    /// <summary>The cluster has no node of that name.</summary>
+    NodeNotFound,
+    /// <summary>A PIN stands where others can read it, or the definition holds a PIN itself.</summary>
+    PinSourceRefused,
+    /// <summary>The source of a PIN has none.</summary>
+    PinUnavailable,
     /// <summary>An argument does not make sense; the message says which and why.</summary>
     InvalidArgument,
 }

@@ -86,26 +86,29 @@ internal static class Errors
     private static ErrorCategory CategoryOf(ErrorCode code) => code switch
     {
         ErrorCode.LibraryNotFound or ErrorCode.TokenNotFound or ErrorCode.BackupNotFound or ErrorCode.KeyFileNotFound
+            or ErrorCode.DefinitionNotFound or ErrorCode.NodeNotFound
             => ErrorCategory.ObjectNotFound,
         ErrorCode.LibraryLoadFailed => ErrorCategory.OpenError,
         ErrorCode.TokenNotInitialized => ErrorCategory.ResourceUnavailable,
         ErrorCode.TokenError => ErrorCategory.DeviceError,
         ErrorCode.TokenCannotWrap or ErrorCode.UnsupportedVersion => ErrorCategory.NotImplemented,
         ErrorCode.PinIncorrect or ErrorCode.PinRequired or ErrorCode.PinLocked or ErrorCode.KeyMismatch or ErrorCode.KeyFileSealed
+            or ErrorCode.PinUnavailable
             => ErrorCategory.AuthenticationError,
         ErrorCode.DestinationUnwritable or ErrorCode.DiskFull => ErrorCategory.WriteError,
         ErrorCode.KeyFileUnreadable or ErrorCode.BackupUnreadable => ErrorCategory.ReadError,
         ErrorCode.NotABackup or ErrorCode.HeaderInvalid or ErrorCode.IntegrityFailed or ErrorCode.KeyTextInvalid
-            or ErrorCode.ShareTextInvalid or ErrorCode.SharesInconsistent
+            or ErrorCode.ShareTextInvalid or ErrorCode.SharesInconsistent or ErrorCode.DefinitionInvalid
             => ErrorCategory.InvalidData,
-        ErrorCode.AuthenticationFailed => ErrorCategory.SecurityError,
-        ErrorCode.KeyFileExists => ErrorCategory.ResourceExists,
+        ErrorCode.AuthenticationFailed or ErrorCode.PinSourceRefused or ErrorCode.DefinitionUntrusted => ErrorCategory.SecurityError,
+        ErrorCode.KeyFileExists or ErrorCode.DefinitionExists => ErrorCategory.ResourceExists,
         ErrorCode.BackupIncomplete or ErrorCode.TestFailed => ErrorCategory.InvalidResult,
         ErrorCode.TestNotPossible or ErrorCode.TokenMismatch or ErrorCode.WouldDestroyUnrecoverable
+            or ErrorCode.DefinitionChanged
             => ErrorCategory.InvalidOperation,
         ErrorCode.RestoreFailed or ErrorCode.RestoreInterrupted or ErrorCode.Cancelled => ErrorCategory.OperationStopped,
         ErrorCode.Busy => ErrorCategory.ResourceBusy,
-        ErrorCode.TokenAmbiguous or ErrorCode.KeyRequired or ErrorCode.KeyDestinationRequired or ErrorCode.KeyFileBesideBackup
+        ErrorCode.TokenAmbiguous or ErrorCode.DefinitionAmbiguous or ErrorCode.KeyRequired or ErrorCode.KeyDestinationRequired or ErrorCode.KeyFileBesideBackup
             or ErrorCode.KeyRecipientInvalid or ErrorCode.ShareRefused or ErrorCode.SharesMissing or ErrorCode.InvalidArgument
             => ErrorCategory.InvalidArgument,
         _ => ErrorCategory.NotSpecified,

@@ -19,6 +19,7 @@ public sealed partial class ArchitectureTests
         ["Format"] = ["Protection"],
         ["Tokens"] = ["Pkcs11", "Protection"],
         ["Backup"] = ["Tokens", "Pkcs11", "Format", "Protection"],
+        ["Clusters"] = ["Backup", "Tokens", "Pkcs11", "Format", "Protection"],
     };
 
     private static readonly string Source = Path.Combine(FindRoot(), "src", "HsmBackup.Engine");
@@ -108,7 +109,7 @@ public sealed partial class ArchitectureTests
     }
 
     // After "HsmBackup.Engine." or "Engine.", or as the first part of a qualified name; not as a member of something.
-    [GeneratedRegex(@"(?:(?:\bHsmBackup\.)?\bEngine\.|(?<![\w.]))(?<folder>Pkcs11|Tokens|Format|Protection|Backup)(?:;|\.[A-Z])")]
+    [GeneratedRegex(@"(?:(?:\bHsmBackup\.)?\bEngine\.|(?<![\w.]))(?<folder>Pkcs11|Tokens|Format|Protection|Backup|Clusters)(?:;|\.[A-Z])")]
     private static partial Regex Use();
 
     [GeneratedRegex(@"//.*$")]

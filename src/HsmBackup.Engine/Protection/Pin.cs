@@ -41,6 +41,14 @@ public sealed class Pin : IDisposable
         return new Pin(buffer, Encoding.UTF8.GetBytes(text, buffer.Span));
     }
 
+    /// <summary>Takes the PIN from UTF-8 that the caller zeroes.</summary>
+    public static Pin FromUtf8(ReadOnlySpan<byte> text)
+    {
+        var buffer = new SecretBuffer(Math.Max(1, text.Length));
+        text.CopyTo(buffer.Span);
+        return new Pin(buffer, text.Length);
+    }
+
     /// <inheritdoc/>
     public void Dispose() => _buffer.Dispose();
 
