@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Runtime.InteropServices;
 using System.Text;
 using HsmBackup.Engine.Pkcs11.Native;
@@ -12,27 +13,22 @@ namespace HsmBackup.Engine.Pkcs11;
 internal sealed class LibraryOwner
 {
     // Process-wide on purpose: a library loaded twice is the same library, and initialising it twice is an error.
-    private static readonly Dictionary<string, LibraryOwner> Owners = new(StringComparer.Ordinal);
-    private static readonly Lock Gate = new();
+    private static readonly ConcurrentDictionary<string, LibraryOwner> Owners = new(StringComparer.Ordinal);
 
     private readonly Dictionary<ulong, SemaphoreSlim> _tokens = [];
-    private readonly nint _module;
-    private readonly FunctionTable _functions;
     private readonly string _path;
+    // Each library has a lock of its own: one that blocks while it starts must not keep the others from starting.
+    private readonly Lock _gate = new();
+    private FunctionTable? _functions;
     private LibraryLocation? _startedWith;
     private bool _finalizeAtEnd;
     private bool _staysInitialized;
     private int _users;
 
-    private LibraryOwner(string path, nint module, FunctionTable functions)
-    {
-        _path = path;
-        _module = module;
-        _functions = functions;
-    }
+    private LibraryOwner(string path) => _path = path;
 
     /// <summary>The functions of the library; a test may put another table in its place.</summary>
-    public FunctionTable Functions => Substitute ?? _functions;
+    public FunctionTable Functions => Substitute ?? _functions!;
 
     /// <summary>A table for fault injection; see <see cref="FunctionTable.With"/>.</summary>
     internal FunctionTable? Substitute { get; set; }
@@ -40,24 +36,19 @@ internal sealed class LibraryOwner
     /// <summary>Loads and starts the library, or joins those who use it already.</summary>
     public static LibraryOwner Acquire(LibraryLocation location)
     {
-        string path = Resolve(location.Path);
-        lock (Gate)
+        LibraryOwner owner = Owners.GetOrAdd(Resolve(location.Path), path => new LibraryOwner(path));
+        lock (owner._gate)
         {
-            if (!Owners.TryGetValue(path, out LibraryOwner? owner))
-            {
-                owner = Load(path, location);
-                Owners.Add(path, owner);
-            }
             if (owner._startedWith is null)
             {
-                owner.Start(location);
+                owner.LoadAndStart(location);
             }
             else if (!SameStart(owner._startedWith, location))
             {
                 throw new HsmBackupException(ErrorCode.Busy,
-                    $"The PKCS#11 library '{path}' is in use in this process with another environment or other parameters.",
+                    $"The PKCS#11 library '{owner._path}' is in use in this process with another environment or other parameters.",
                     "Wait for the other operation, or give this one a copy of the library file of its own.")
-                { Target = path };
+                { Target = owner._path };
             }
             owner._users++;
             return owner;
@@ -68,14 +59,13 @@ internal sealed class LibraryOwner
     /// Leaves the library; the last to leave finalises it, unless <see cref="Quirks.FinalizeKeepsFile"/> forbids it. The file stays
     /// loaded: some libraries do not survive dlclose.
     /// </summary>
-    public unsafe void Release()
+    public void Release()
     {
-        lock (Gate)
+        lock (_gate)
         {
             if (--_users == 0 && !_staysInitialized)
             {
-                _startedWith = null;
-                _ = _finalizeAtEnd ? ((delegate* unmanaged[Cdecl]<void*, CULong>)Functions.Call(FunctionIndex.C_Finalize))(null).Value : Ckr.Ok;
+                Stop();
             }
         }
     }
@@ -116,14 +106,11 @@ internal sealed class LibraryOwner
         return File.ResolveLinkTarget(full, returnFinalTarget: true)?.FullName ?? full;
     }
 
-    private static LibraryOwner Load(string path, LibraryLocation location)
+    private static FunctionTable Load(string path)
     {
-        // Some libraries read their configuration when they are loaded, not when they are initialised.
-        NativeEnvironment.Apply(location.Environment);
         try
         {
-            nint module = NativeLibrary.Load(path);
-            return new LibraryOwner(path, module, FunctionTable.Load(module));
+            return FunctionTable.Load(NativeLibrary.Load(path));
         }
         catch (Exception e) when (e is DllNotFoundException or BadImageFormatException or EntryPointNotFoundException or Pkcs11Exception)
         {
@@ -146,9 +133,30 @@ internal sealed class LibraryOwner
             && mine.All(v => theirs.TryGetValue(v.Key, out string? value) && value == v.Value);
     }
 
+    private void LoadAndStart(LibraryLocation location)
+    {
+        for (bool patiently = false; _startedWith is null; patiently = true)
+        {
+            // Some libraries read their configuration when they are loaded, others when they are initialised.
+            using NativeEnvironment.EnvironmentHold environment = NativeEnvironment.Hold(location.Environment, patiently);
+            _functions ??= Load(_path);
+            Start(location);
+            if (environment.IsLost)
+            {
+                // It may have read the configuration of another library, and show us another token.
+                Stop();
+            }
+        }
+    }
+
+    private unsafe void Stop()
+    {
+        _startedWith = null;
+        _ = _finalizeAtEnd ? ((delegate* unmanaged[Cdecl]<void*, CULong>)Functions.Call(FunctionIndex.C_Finalize))(null).Value : Ckr.Ok;
+    }
+
     private unsafe void Start(LibraryLocation location)
     {
-        NativeEnvironment.Apply(location.Environment);
         ulong rv = Initialize(location.Parameters, Ckf.OsLockingOk);
         if (rv is Ckr.CantLock or Ckr.NeedToCreateThreads)
         {

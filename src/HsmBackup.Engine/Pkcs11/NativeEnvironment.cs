@@ -9,42 +9,110 @@ namespace HsmBackup.Engine.Pkcs11;
 /// </summary>
 internal static unsafe partial class NativeEnvironment
 {
-    private static readonly Lock Gate = new();
+    // A library that has not started by then is not waited for: it may block for ever, and others want another environment.
+    private static readonly TimeSpan Grace = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
+    private static readonly object Gate = new();
 
     // Names that the native environment has, or has with this value, because of us. Process-wide like the environment itself.
     private static readonly HashSet<string> OfOurs = new(StringComparer.Ordinal);
 
+    private static Dictionary<string, string> s_applied = [];
+    private static List<EnvironmentHold> s_holders = [];
+
     /// <summary>
-    /// Makes the native environment equal to .NET's, with the variables given in addition. What an earlier call set, and neither asks for
-    /// now, is unset: the configuration of one library must never lead the next call to another token.
+    /// Makes the native environment equal to .NET's, with the variables given in addition, and keeps it so until it is let go. What an
+    /// earlier call set, and neither asks for now, is unset: the configuration of one library must never lead the next call to another
+    /// token. Libraries that want the same environment may start at the same time; the others wait.
     /// </summary>
     /// <param name="extra">Variables of one library, or null.</param>
-    public static void Apply(IReadOnlyDictionary<string, string>? extra)
+    /// <param name="patiently">True to wait for others however long they take; false to take the environment from under a library that
+    /// does not come to an end, which sees that by <see cref="EnvironmentHold.IsLost"/>.</param>
+    /// <exception cref="HsmBackupException">Busy: a library that wants another environment blocks while it starts.</exception>
+    public static EnvironmentHold Hold(IReadOnlyDictionary<string, string>? extra, bool patiently)
+    {
+        Dictionary<string, string> wanted = Wanted(extra);
+        TimeSpan patience = patiently ? Patience : Grace;
+        long started = TimeProvider.System.GetTimestamp();
+        lock (Gate)
+        {
+            while (s_holders.Count > 0 && !Same(s_applied, wanted))
+            {
+                TimeSpan left = patience - TimeProvider.System.GetElapsedTime(started);
+                if (left > TimeSpan.Zero && Monitor.Wait(Gate, left))
+                {
+                    continue;
+                }
+                if (patiently)
+                {
+                    throw new HsmBackupException(ErrorCode.Busy,
+                        "Another PKCS#11 library is starting with other environment variables, and does not come to an end.",
+                        "Use a process of its own for the library that blocks.");
+                }
+                s_holders.ForEach(h => h.IsLost = true);
+                s_holders = [];
+            }
+            if (s_holders.Count == 0)
+            {
+                Apply(wanted);
+                s_applied = wanted;
+            }
+            var hold = new EnvironmentHold();
+            s_holders.Add(hold);
+            return hold;
+        }
+    }
+
+    private static void LetGo(EnvironmentHold hold)
     {
         lock (Gate)
         {
-            var wanted = new Dictionary<string, string>(StringComparer.Ordinal);
-            foreach (DictionaryEntry entry in Environment.GetEnvironmentVariables())
+            s_holders.Remove(hold);
+            Monitor.PulseAll(Gate);
+        }
+    }
+
+    private static Dictionary<string, string> Wanted(IReadOnlyDictionary<string, string>? extra)
+    {
+        var wanted = new Dictionary<string, string>(StringComparer.Ordinal);
+        foreach (DictionaryEntry entry in Environment.GetEnvironmentVariables())
+        {
+            wanted[(string)entry.Key] = (string?)entry.Value ?? "";
+        }
+        foreach ((string name, string value) in extra ?? new Dictionary<string, string>())
+        {
+            wanted[name] = value;
+        }
+        return wanted;
+    }
+
+    private static bool Same(Dictionary<string, string> one, Dictionary<string, string> other) =>
+        one.Count == other.Count && one.All(v => other.TryGetValue(v.Key, out string? value) && value == v.Value);
+
+    private static void Apply(Dictionary<string, string> wanted)
+    {
+        foreach (string name in OfOurs.Where(n => !wanted.ContainsKey(n)).ToList())
+        {
+            Unset(name);
+            OfOurs.Remove(name);
+        }
+        foreach ((string name, string value) in wanted)
+        {
+            if (Set(name, value))
             {
-                wanted[(string)entry.Key] = (string?)entry.Value ?? "";
-            }
-            foreach ((string name, string value) in extra ?? new Dictionary<string, string>())
-            {
-                wanted[name] = value;
-            }
-            foreach (string name in OfOurs.Where(n => !wanted.ContainsKey(n)).ToList())
-            {
-                Unset(name);
-                OfOurs.Remove(name);
-            }
-            foreach ((string name, string value) in wanted)
-            {
-                if (Set(name, value))
-                {
-                    OfOurs.Add(name);
-                }
+                OfOurs.Add(name);
             }
         }
+    }
+
+    /// <summary>The environment while a library loads and starts.</summary>
+    internal sealed class EnvironmentHold : IDisposable
+    {
+        /// <summary>True once another library has got another environment: what this one has read since may be the other's.</summary>
+        public bool IsLost { get; set; }
+
+        /// <summary>Lets go.</summary>
+        public void Dispose() => LetGo(this);
     }
 
     /// <returns>True where the variable was not there, or had another value.</returns>

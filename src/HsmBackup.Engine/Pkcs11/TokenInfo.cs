@@ -51,6 +51,9 @@ public sealed record TokenInfo(
     /// <summary>The user PIN is locked; only the security officer can free it.</summary>
     public bool IsPinLocked => (Flags & Ckf.UserPinLocked) != 0;
 
+    /// <summary>A wrong PIN was entered since the last right one.</summary>
+    public bool IsPinCountLow => (Flags & Ckf.UserPinCountLow) != 0;
+
     /// <summary>The next wrong PIN locks the token.</summary>
     public bool IsPinFinalTry => (Flags & Ckf.UserPinFinalTry) != 0;
 

@@ -49,6 +49,9 @@ public sealed class Pin : IDisposable
         return new Pin(buffer, text.Length);
     }
 
+    /// <summary>A PIN of its own with the same bytes.</summary>
+    public Pin Clone() => FromUtf8(Bytes);
+
     /// <inheritdoc/>
     public void Dispose() => _buffer.Dispose();
 

@@ -15,7 +15,7 @@ public sealed class ObjectReader
     private static readonly AttributeList UsualOfNss = Usual.With(Cka.NssDb, before: Cka.AllowedMechanisms);
 
     private readonly Pkcs11Session _session;
-    private readonly KeyEncryptionKey _kek;
+    private readonly KeyEncryptionKey? _kek;
     private readonly Dictionary<(ulong Class, ulong KeyType, ulong CertificateType), AttributeList?> _unusual = [];
     private readonly bool _forComparison;
 
@@ -31,8 +31,18 @@ public sealed class ObjectReader
         _forComparison = forComparison;
     }
 
+    /// <summary>A reader that leaves keys where they are, and the token as it is.</summary>
+    /// <param name="session">A session with the token, logged in or not.</param>
+    internal ObjectReader(Pkcs11Session session)
+    {
+        _session = session;
+        FirstRead = Usual;
+    }
+
     /// <summary>What every object is asked for.</summary>
     internal AttributeList FirstRead { get; }
+
+    private KeyEncryptionKey Kek => _kek ?? throw new InvalidOperationException("This reader leaves keys where they are.");
 
     /// <summary>Reads one object with its key.</summary>
     public ObjectRecord Capture(ulong handle)
@@ -167,7 +177,7 @@ public sealed class ObjectReader
 
     private void CaptureKey(ulong handle, ObjectRecord record)
     {
-        WrapMethod? method = _kek.MethodFor(record.ObjectClass);
+        WrapMethod? method = Kek.MethodFor(record.ObjectClass);
         string refusal = "the token has no way of wrapping this kind of key";
         if (method is not null)
         {
@@ -207,7 +217,7 @@ public sealed class ObjectReader
 
     private ulong WrapPlainly(ulong handle, ObjectRecord record, WrapMethod method)
     {
-        ulong rv = _kek.TryWrap(method, handle, out ReadOnlySpan<byte> wrapped);
+        ulong rv = Kek.TryWrap(method, handle, out ReadOnlySpan<byte> wrapped);
         if (rv == Ckr.Ok)
         {
             record.Material = new KeyMaterial { Form = method.Form, Data = wrapped.ToArray(), Length = LengthOf(record) };
@@ -236,13 +246,13 @@ public sealed class ObjectReader
 
     private ulong WrapExactly(ulong handle, ObjectRecord record, WrapMethod method)
     {
-        if (_kek.Capabilities.OddLengths is { } odd)
+        if (Kek.Capabilities.OddLengths is { } odd)
         {
             return WrapPlainly(handle, record, odd);
         }
-        ulong rv = _kek.TryWrap(method, handle, out ReadOnlySpan<byte> rounded);
+        ulong rv = Kek.TryWrap(method, handle, out ReadOnlySpan<byte> rounded);
         byte[]? check = rv == Ckr.Ok ? rounded.ToArray() : null;
-        if (_kek.TryWrapExactly(handle, LengthOf(record), out ulong hash, out byte[] wrapped))
+        if (Kek.TryWrapExactly(handle, LengthOf(record), out ulong hash, out byte[] wrapped))
         {
             record.Material = new KeyMaterial
             {
@@ -267,7 +277,7 @@ public sealed class ObjectReader
 
     private (byte[] Salt, byte[] Digest)? DigestOf(ulong handle)
     {
-        if (!_kek.Capabilities.DigestsKeys)
+        if (!Kek.Capabilities.DigestsKeys)
         {
             return null;
         }

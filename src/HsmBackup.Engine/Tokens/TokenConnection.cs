@@ -118,14 +118,17 @@ public sealed class TokenConnection : IDisposable
         _library.Dispose();
     }
 
+    /// <summary>The error of a token that is blank, or has no user PIN.</summary>
+    internal static HsmBackupException NotInitialized(TokenInfo token) => new(ErrorCode.TokenNotInitialized,
+        token.IsInitialized ? $"The token '{token.Label}' has no user PIN yet." : $"The token in slot {token.SlotId} is not initialised.",
+        "Initialise the token and set its user PIN first, with the vendor's tool or softhsm2-util.")
+    { Target = token.Label };
+
     private static void CheckUsable(TokenInfo token, Pin? pin)
     {
         if (!token.IsInitialized || !token.HasUserPin)
         {
-            throw new HsmBackupException(ErrorCode.TokenNotInitialized,
-                token.IsInitialized ? $"The token '{token.Label}' has no user PIN yet." : $"The token in slot {token.SlotId} is not initialised.",
-                "Initialise the token and set its user PIN first, with the vendor's tool or softhsm2-util.")
-            { Target = token.Label };
+            throw NotInitialized(token);
         }
         if (pin is null && token.NeedsLogin)
         {

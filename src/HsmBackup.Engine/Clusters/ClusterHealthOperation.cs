@@ -1,0 +1,145 @@
+using HsmBackup.Engine.Backup;
+using HsmBackup.Engine.Pkcs11;
+using HsmBackup.Engine.Protection;
+
+namespace HsmBackup.Engine.Clusters;
+
+/// <summary>What to look at, and how.</summary>
+public sealed record ClusterHealthRequest
+{
+    /// <summary>The cluster.</summary>
+    public required ClusterDefinition Cluster { get; init; }
+
+    /// <summary>Fetches the PIN of a node, on the caller's own thread and before any node is asked; null to look without logging in.</summary>
+    public Func<ClusterNode, Pin>? OpenPin { get; init; }
+
+    /// <summary>The backups that are known of the cluster.</summary>
+    public IReadOnlyList<BackupInfo> Backups { get; init; } = [];
+
+    /// <summary>The clock.</summary>
+    public TimeProvider Clock { get; init; } = TimeProvider.System;
+}
+
+/// <summary>
+/// Looks at every node of a cluster, and never hangs: a node that does not answer in its time is reported as that, and the others are
+/// answered all the same. Nothing is written to any token, and a PIN that may be wrong is not sent.
+/// </summary>
+public static class ClusterHealthOperation
+{
+    /// <summary>Looks.</summary>
+    /// <returns>How each node is, in the definition's order.</returns>
+    /// <exception cref="OperationCanceledException">The caller gave up.</exception>
+    public static IReadOnlyList<NodeHealth> Run(ClusterHealthRequest request, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(request);
+        ClusterDefinition cluster = request.Cluster;
+        using var pins = new NodePins(cluster.Nodes, request.OpenPin);
+        IReadOnlyList<NodeAnswer<NodeLook>> outcomes = NodeThreads.Run(cluster.Nodes,
+            (node, timeIsUp) => NodeLook.At(node, request.OpenPin is null ? null : pins.Of, timeIsUp), cancellationToken);
+
+        List<NodeAnswer<NodeLook>> seen = [.. outcomes.Where(o => o.Value?.Inventory is not null)];
+        IReadOnlyList<IReadOnlyList<DriftItem>> drifts = ClusterDrift.Find([.. seen.Select(o => o.Value!.Inventory!.Objects)]);
+        var driftOf = seen.Zip(drifts).ToDictionary(pair => pair.First.Node, pair => pair.Second);
+        List<NodeHealth> nodes = [.. outcomes.Select(o => Judge(cluster, o, driftOf.GetValueOrDefault(o.Node) ?? []))];
+        return ClusterVerdict.Add(cluster, nodes, request);
+    }
+
+    private static NodeHealth Judge(ClusterDefinition cluster, NodeAnswer<NodeLook> outcome, IReadOnlyList<DriftItem> drift)
+    {
+        NodeLook look = outcome.Value ?? new NodeLook();
+        Exception? obstacle = outcome.Error ?? look.Obstacle;
+        bool? hasKey = look.Inventory is null || cluster.ClusterKey is null || !look.SeesPrivate
+            ? null : look.Inventory.ClusterKeyClaims.Contains(cluster.ClusterKey.Check);
+        (NodeState state, string reason) = outcome.TimedOut
+            ? (NodeState.Unreachable, $"it did not answer within {outcome.Node.Timeout.TotalSeconds:0.###} s")
+            : obstacle is not null ? (StateOf(obstacle), ReasonOf(obstacle))
+            : StateOf(look, drift, hasKey);
+        return new NodeHealth
+        {
+            Cluster = cluster.Name,
+            Node = outcome.Node.Name,
+            Zone = outcome.Node.Zone,
+            State = state,
+            Reason = reason,
+            Error = CodeOf(outcome.TimedOut ? null : obstacle),
+            Latency = look.Latency,
+            Elapsed = outcome.Elapsed,
+            Objects = look.Inventory?.Objects.Count,
+            Drift = drift,
+            ClusterKeyCheck = look.Inventory is { ClusterKeyClaims: [var first, ..] } ? hasKey == true ? cluster.ClusterKey!.Check : first : null,
+            HasClusterKey = hasKey,
+            LoggedIn = look.LoggedIn,
+            PinCountLow = look.Token?.IsPinCountLow ?? false,
+            PinFinalTry = look.Token?.IsPinFinalTry ?? false,
+            PinLocked = look.Token?.IsPinLocked ?? false,
+            TokenLabel = look.Token?.Label,
+            TokenSerial = look.Token?.SerialNumber,
+            Model = look.Token?.Model,
+            Firmware = look.Token?.FirmwareVersion,
+            ClusterState = NodeState.Online,
+            ClusterReason = "",
+        };
+    }
+
+    private static (NodeState State, string Reason) StateOf(NodeLook look, IReadOnlyList<DriftItem> drift, bool? hasKey)
+    {
+        var reasons = new List<string>();
+        if (drift.Count > 0)
+        {
+            reasons.Add(string.Join(", ", drift.GroupBy(d => d.Kind).OrderBy(g => g.Key).Select(g => FormattableString.Invariant(
+                $"{g.Count()} {Word(g.Key)}"))) + $": {drift[0].Object}" + (drift.Count > 1 ? " and others" : ""));
+        }
+        if (look.Token!.IsPinLocked)
+        {
+            reasons.Insert(0, "its user PIN is locked");
+            return (NodeState.PinProblem, string.Join("; ", reasons));
+        }
+        if (look.Token.IsPinCountLow && !look.LoggedIn)
+        {
+            reasons.Insert(0, "a wrong PIN was entered last");
+            return (NodeState.PinProblem, string.Join("; ", reasons));
+        }
+        bool inSync = drift.Count == 0;
+        if (hasKey == false)
+        {
+            reasons.Add(look.Inventory!.ClusterKeyClaims.Count > 0 ? "it has another cluster key" : "it lacks the cluster key");
+        }
+        if (look.Token.IsWriteProtected)
+        {
+            reasons.Add("it is write-protected");
+        }
+        if (look.Inventory!.Unreadable > 0)
+        {
+            reasons.Add(FormattableString.Invariant($"{look.Inventory.Unreadable} objects cannot be read"));
+        }
+        return (!inSync ? NodeState.OutOfSync : reasons.Count > 0 ? NodeState.Degraded : NodeState.Online, string.Join("; ", reasons));
+    }
+
+    private static string Word(DriftKind kind) => kind switch
+    {
+        DriftKind.Missing => "missing",
+        DriftKind.Extra => "extra",
+        _ => "different",
+    };
+
+    private static NodeState StateOf(Exception obstacle) => CodeOf(obstacle) switch
+    {
+        ErrorCode.PinIncorrect or ErrorCode.PinLocked or ErrorCode.PinRequired or ErrorCode.PinUnavailable or ErrorCode.PinSourceRefused => NodeState.PinProblem,
+        ErrorCode.TokenNotInitialized => NodeState.Uninitialized,
+        _ => NodeState.Unreachable,
+    };
+
+    private static string ReasonOf(Exception obstacle) => obstacle switch
+    {
+        HsmBackupException own => own.Message,
+        Pkcs11Exception native => $"{native.Function} returned {Names.OfReturnValue(native.ReturnValue)}",
+        _ => $"the library gave an answer that makes no sense ({obstacle.GetType().Name}: {obstacle.Message})",
+    };
+
+    private static ErrorCode? CodeOf(Exception? obstacle) => obstacle switch
+    {
+        null => null,
+        HsmBackupException own => own.Code,
+        _ => ErrorCode.TokenError,
+    };
+}

@@ -1,0 +1,61 @@
+using HsmBackup.Engine.Backup;
+using HsmBackup.Engine.Pkcs11;
+using HsmBackup.Engine.Tokens;
+
+namespace HsmBackup.Engine.Clusters;
+
+/// <summary>An object of a node, as it is compared with those of other nodes.</summary>
+/// <param name="Record">The object without its key.</param>
+/// <param name="Handle">Its handle, while the node is open.</param>
+/// <param name="KeyDigest">What stands for its key: equal for equal keys; empty where nobody compared keys.</param>
+internal sealed record InventoryObject(ObjectRecord Record, ulong Handle, string KeyDigest)
+{
+    /// <summary>Class, key type, id and label.</summary>
+    public string Identity { get; } = ObjectComparison.Identity(Record);
+
+    /// <summary>Equal for objects that are the same.</summary>
+    public string Fingerprint { get; } = ObjectComparison.Fingerprint(Record, KeyDigest);
+
+    /// <summary>For people.</summary>
+    public ObjectSummary Summary => ObjectSummary.Of(Record);
+}
+
+/// <summary>What a node holds, the cluster key apart.</summary>
+/// <param name="Objects">Its objects.</param>
+/// <param name="ClusterKeyClaims">The ids of the keys that have the label of a cluster key: the check values that they claim.</param>
+/// <param name="Unreadable">How many objects could not be read whole.</param>
+internal sealed record NodeInventory(IReadOnlyList<InventoryObject> Objects, IReadOnlyList<string> ClusterKeyClaims, int Unreadable)
+{
+    /// <summary>The label of a cluster key.</summary>
+    internal const string ClusterKeyLabel = "HsmBackup cluster key";
+
+    /// <summary>Reads the attributes of every object: two calls for each, and nothing is changed.</summary>
+    /// <param name="session">A session with the token.</param>
+    /// <param name="publicOnly">True to leave private objects out, even where somebody else of this process is logged in.</param>
+    /// <param name="cancellationToken">Ends it between two objects.</param>
+    public static NodeInventory Read(Pkcs11Session session, bool publicOnly, CancellationToken cancellationToken)
+    {
+        var reader = new ObjectReader(session);
+        List<ulong> handles = session.FindTokenObjects();
+        var objects = new List<InventoryObject>(handles.Count);
+        var claims = new List<string>();
+        int unreadable = 0;
+        foreach (ulong handle in handles)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            ObjectRecord record = reader.ReadAttributes(handle);
+            if (record.ObjectClass == Cko.SecretKey && record.Label == ClusterKeyLabel)
+            {
+                claims.Add(record.Id);
+                continue;
+            }
+            if (publicOnly && record.Attributes.Boolean(Cka.Private) != false)
+            {
+                continue;
+            }
+            unreadable += record.Verdict == Verdict.Unreadable ? 1 : 0;
+            objects.Add(new InventoryObject(record, handle, ""));
+        }
+        return new NodeInventory(objects, claims, unreadable);
+    }
+}

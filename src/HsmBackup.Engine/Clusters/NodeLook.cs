@@ -1,0 +1,106 @@
+using HsmBackup.Engine.Pkcs11;
+using HsmBackup.Engine.Protection;
+using HsmBackup.Engine.Tokens;
+
+namespace HsmBackup.Engine.Clusters;
+
+/// <summary>What a look at one node gave.</summary>
+internal sealed record NodeLook
+{
+    /// <summary>What the token says of itself; null where it did not answer.</summary>
+    public TokenInfo? Token { get; init; }
+
+    /// <summary>How long C_GetTokenInfo took.</summary>
+    public TimeSpan? Latency { get; init; }
+
+    /// <summary>Whether the user was logged in.</summary>
+    public bool LoggedIn { get; init; }
+
+    /// <summary>Whether private objects were to be seen.</summary>
+    public bool SeesPrivate { get; init; }
+
+    /// <summary>What it holds; null where nobody could look.</summary>
+    public NodeInventory? Inventory { get; init; }
+
+    /// <summary>What kept us from looking; null where nothing did.</summary>
+    public Exception? Obstacle { get; init; }
+
+    /// <summary>
+    /// Looks at a node without changing anything. What is known when something fails is given back with the failure. The PIN is not sent
+    /// where the token says that a wrong one was entered last: one more may lock it.
+    /// </summary>
+    /// <param name="node">The node.</param>
+    /// <param name="openPin">Fetches its PIN; null to look without logging in.</param>
+    /// <param name="cancellationToken">Ends it between two calls.</param>
+    public static NodeLook At(ClusterNode node, Func<ClusterNode, Pin>? openPin, CancellationToken cancellationToken)
+    {
+        var look = new NodeLook();
+        try
+        {
+            using Pkcs11Library library = Pkcs11Library.Open(node.Address.Library);
+            TokenInfo token = library.FindToken(node.Address.TokenLabel, node.Address.TokenSerial);
+            look = look with { Token = token };
+            long asked = TimeProvider.System.GetTimestamp();
+            CheckAnswers(library, token);
+            look = look with { Latency = TimeProvider.System.GetElapsedTime(asked) };
+            cancellationToken.ThrowIfCancellationRequested();
+            look = look with { Inventory = openPin is null ? ReadPublic(library, token, cancellationToken) : ReadAll(node, token, openPin, cancellationToken) };
+            // A token whose storage is gone may show an empty list of objects instead of an error.
+            CheckAnswers(library, token);
+            return look with { LoggedIn = openPin is not null && token.NeedsLogin, SeesPrivate = openPin is not null };
+        }
+        catch (Exception e) when (e is not OperationCanceledException and not OutOfMemoryException)
+        {
+            // Whatever it is, a library that throws nonsense included: it is this node's, and the others are still looked at.
+            return look with { Obstacle = e };
+        }
+    }
+
+    private static void CheckAnswers(Pkcs11Library library, TokenInfo token)
+    {
+        ulong rv = library.TryGetToken(token.SlotId, out TokenInfo? now);
+        if (rv != Ckr.Ok)
+        {
+            throw new Pkcs11Exception("C_GetTokenInfo", rv);
+        }
+        if (now!.SerialNumber != token.SerialNumber || now.Label != token.Label)
+        {
+            throw new HsmBackupException(ErrorCode.TokenError, $"Another token than '{token.Label}' came into its slot.", "Look again.") { Target = token.Label };
+        }
+    }
+
+    private static NodeInventory ReadPublic(Pkcs11Library library, TokenInfo token, CancellationToken cancellationToken)
+    {
+        if (!token.IsInitialized || !token.HasUserPin)
+        {
+            throw TokenConnection.NotInitialized(token);
+        }
+        using Pkcs11Session session = library.OpenSession(token.SlotId, readWrite: false);
+        return NodeInventory.Read(session, publicOnly: true, cancellationToken);
+    }
+
+    private static NodeInventory ReadAll(ClusterNode node, TokenInfo token, Func<ClusterNode, Pin> openPin, CancellationToken cancellationToken)
+    {
+        using Pin? pin = NeedsPin(token) ? openPin(node) : null;
+        using var connection = TokenConnection.Open(node.Address, pin, readWrite: false, cancellationToken);
+        return NodeInventory.Read(connection.Session, publicOnly: false, cancellationToken);
+    }
+
+    private static bool NeedsPin(TokenInfo token)
+    {
+        if (!token.NeedsLogin || !token.IsInitialized || !token.HasUserPin)
+        {
+            return false;
+        }
+        if (token.IsPinLocked || token.IsPinFinalTry || token.IsPinCountLow)
+        {
+            throw new HsmBackupException(token.IsPinLocked ? ErrorCode.PinLocked : ErrorCode.PinIncorrect,
+                token.IsPinLocked ? $"The user PIN of token '{token.Label}' is locked. It was not tried."
+                : $"A wrong PIN was entered at token '{token.Label}'{(token.IsPinFinalTry ? ", and the next wrong one locks it" : "")}. No PIN was sent.",
+                token.IsPinLocked ? "The security officer must unlock it (C_InitPIN)."
+                : "Log in once with the right PIN, which clears the token's warning; correct the node's PIN source if it is wrong.")
+            { Target = token.Label };
+        }
+        return true;
+    }
+}

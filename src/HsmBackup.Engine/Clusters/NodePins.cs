@@ -1,0 +1,56 @@
+using HsmBackup.Engine.Protection;
+
+namespace HsmBackup.Engine.Clusters;
+
+/// <summary>
+/// The PINs of nodes, fetched before any node is asked: on the thread of the caller, who may have to ask a person, and one after the other.
+/// </summary>
+internal sealed class NodePins : IDisposable
+{
+    private readonly Dictionary<string, Pin> _pins = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, HsmBackupException> _refusals = new(StringComparer.Ordinal);
+    private readonly Lock _gate = new();
+    private bool _disposed;
+
+    /// <summary>Fetches them. One that cannot be had is the affair of its node, not of the others.</summary>
+    /// <param name="nodes">The nodes.</param>
+    /// <param name="open">Fetches one; null for none.</param>
+    public NodePins(IEnumerable<ClusterNode> nodes, Func<ClusterNode, Pin>? open)
+    {
+        foreach (ClusterNode node in open is null ? [] : nodes)
+        {
+            try
+            {
+                _pins.Add(node.Name, open!(node));
+            }
+            catch (HsmBackupException e)
+            {
+                _refusals.Add(node.Name, e);
+            }
+        }
+    }
+
+    /// <summary>The PIN of a node, as a copy that the caller disposes: a node that answers too late must not find it overwritten in its hands.</summary>
+    /// <exception cref="HsmBackupException">Why there is none.</exception>
+    public Pin Of(ClusterNode node)
+    {
+        lock (_gate)
+        {
+            ObjectDisposedException.ThrowIf(_disposed, this);
+            return _refusals.TryGetValue(node.Name, out HsmBackupException? refusal) ? throw refusal : _pins[node.Name].Clone();
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        lock (_gate)
+        {
+            _disposed = true;
+            foreach (Pin pin in _pins.Values)
+            {
+                pin.Dispose();
+            }
+        }
+    }
+}

@@ -1,0 +1,102 @@
+using System.Collections.Concurrent;
+
+namespace HsmBackup.Engine.Clusters;
+
+/// <summary>What became of the work for one node.</summary>
+/// <param name="Node">The node.</param>
+/// <param name="Value">Its answer; default where it failed or did not answer.</param>
+/// <param name="Error">How it failed; null where it answered, or did not answer in time.</param>
+/// <param name="TimedOut">True where it did not answer in time.</param>
+/// <param name="Elapsed">How long it took, or how long it was waited for.</param>
+internal sealed record NodeAnswer<T>(ClusterNode Node, T? Value, Exception? Error, bool TimedOut, TimeSpan Elapsed);
+
+/// <summary>
+/// Asks nodes all at once, each on a thread of its own, and waits for none longer than its timeout. A native call cannot be
+/// interrupted: the thread of a library that blocks is left behind, and the node gets no further question until that thread has come
+/// back.
+/// </summary>
+internal static class NodeThreads
+{
+    // Process-wide, as the libraries are: a blocked call outlives the command that made it.
+    private static readonly ConcurrentDictionary<string, SemaphoreSlim> Turns = new(StringComparer.Ordinal);
+
+    /// <summary>Does the work for every node.</summary>
+    /// <param name="nodes">The nodes.</param>
+    /// <param name="work">The work; its token is cancelled when the time is up.</param>
+    /// <param name="cancellationToken">Gives up on all.</param>
+    /// <returns>An outcome for each node, in their order.</returns>
+    /// <exception cref="OperationCanceledException">The caller gave up.</exception>
+    public static IReadOnlyList<NodeAnswer<T>> Run<T>(
+        IReadOnlyList<ClusterNode> nodes, Func<ClusterNode, CancellationToken, T> work, CancellationToken cancellationToken)
+    {
+        List<Question<T>> questions = [.. nodes.Select(node => new Question<T>(node, work, cancellationToken))];
+        return [.. questions.Select(q => q.Wait(cancellationToken))];
+    }
+
+    private static string NameOf(ClusterNode node) => string.Join('\n',
+        (node.Address.Library.Environment ?? new Dictionary<string, string>()).Select(v => $"{v.Key}={v.Value}").Order(StringComparer.Ordinal)
+            .Prepend(node.Address.TokenSerial).Prepend(node.Address.TokenLabel).Prepend(node.Address.Library.Path));
+
+    private sealed class Question<T>
+    {
+        private readonly ClusterNode _node;
+        private readonly Func<ClusterNode, CancellationToken, T> _work;
+        private readonly CancellationToken _cancellationToken;
+        private readonly TaskCompletionSource<T> _answer = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        private readonly long _asked = TimeProvider.System.GetTimestamp();
+
+        public Question(ClusterNode node, Func<ClusterNode, CancellationToken, T> work, CancellationToken cancellationToken)
+        {
+            _node = node;
+            _work = work;
+            _cancellationToken = cancellationToken;
+            // A library that never comes back must not keep the process from ending.
+            new Thread(Answer) { IsBackground = true, Name = $"node {node.Name}" }.Start();
+        }
+
+        public NodeAnswer<T> Wait(CancellationToken cancellationToken)
+        {
+            TimeSpan left = _node.Timeout - TimeProvider.System.GetElapsedTime(_asked);
+            Exception? error = null;
+            bool answered = false;
+            try
+            {
+                answered = _answer.Task.Wait(left > TimeSpan.Zero ? left : TimeSpan.Zero, cancellationToken);
+            }
+            catch (AggregateException e)
+            {
+                error = e.InnerException!;
+            }
+            cancellationToken.ThrowIfCancellationRequested();
+            bool late = error is OperationCanceledException || (error is null && !answered);
+            return new NodeAnswer<T>(_node, answered ? _answer.Task.Result : default, late ? null : error, late,
+                TimeProvider.System.GetElapsedTime(_asked));
+        }
+
+        private void Answer()
+        {
+            SemaphoreSlim turn = Turns.GetOrAdd(NameOf(_node), _ => new SemaphoreSlim(1, 1));
+            using var time = CancellationTokenSource.CreateLinkedTokenSource(_cancellationToken);
+            time.CancelAfter(_node.Timeout);
+            bool entered = false;
+            try
+            {
+                turn.Wait(time.Token);
+                entered = true;
+                _answer.TrySetResult(_work(_node, time.Token));
+            }
+            catch (Exception e) when (e is not OutOfMemoryException)
+            {
+                // Whatever a library does, the others are still answered; the outcome says what it was.
+                _answer.TrySetException(e);
+            }
+            finally
+            {
+                if (entered)
+                {
+                    turn.Release();
+                }
+            }
+        }
+    }
+}

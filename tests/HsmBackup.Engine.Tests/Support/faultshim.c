@@ -1,0 +1,140 @@
+/*
+ * A PKCS#11 library that stands before another one and fails on command, for tests of what an ill device does.
+ *
+ * Beside it, under its own name and these endings, stand:
+ *   .real      the path of the library behind it, without a newline
+ *   .faults    lines "C_Function ACTION"; read at each call, so that a fault comes and goes while a process runs
+ *
+ * ACTION is a CKR value in hex, which is returned in place of a call; "block", which does not return while the line stands;
+ * or "garbage", which lets the call happen and then overwrites what it answered with nonsense.
+ */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <p11-kit/pkcs11.h>
+
+static CK_FUNCTION_LIST real_functions, functions;
+static char faults_path[4096];
+
+enum action { PASS, RETURN, GARBAGE };
+
+static enum action find_fault(const char *function, CK_RV *rv)
+{
+    for (;;) {
+        char name[64], action[32];
+        bool block = false;
+        FILE *file = fopen(faults_path, "re");
+        if (file == NULL) {
+            return PASS;
+        }
+        enum action found = PASS;
+        while (fscanf(file, "%63s %31s", name, action) == 2) {
+            if (strcmp(name, function) != 0) {
+                continue;
+            }
+            if (strcmp(action, "block") == 0) {
+                block = true;
+            } else if (strcmp(action, "garbage") == 0) {
+                found = GARBAGE;
+            } else {
+                *rv = strtoul(action, NULL, 16);
+                found = RETURN;
+            }
+        }
+        fclose(file);
+        if (!block) {
+            return found;
+        }
+        usleep(20 * 1000);
+    }
+}
+
+/* The call itself, and after it what garbage does to its answer. */
+#define STAND_BEFORE(name, parameters, arguments, spoil) \
+    static CK_RV before_##name parameters                \
+    {                                                    \
+        CK_RV rv = CKR_OK;                               \
+        enum action action = find_fault(#name, &rv);     \
+        if (action == RETURN) {                          \
+            return rv;                                   \
+        }                                                \
+        rv = real_functions.name arguments;              \
+        if (action == GARBAGE) {                         \
+            spoil;                                       \
+        }                                                \
+        return rv;                                       \
+    }
+
+STAND_BEFORE(C_Initialize, (void *args), (args), rv = 0xdeadbeef)
+STAND_BEFORE(C_GetSlotList, (CK_BBOOL present, CK_SLOT_ID *slots, CK_ULONG *count), (present, slots, count),
+             if (slots != NULL) { memset(slots, 0xa5, *count * sizeof *slots); })
+STAND_BEFORE(C_GetTokenInfo, (CK_SLOT_ID slot, CK_TOKEN_INFO *info), (slot, info), memset(info, 0xff, sizeof *info))
+STAND_BEFORE(C_OpenSession, (CK_SLOT_ID slot, CK_FLAGS flags, void *application, CK_NOTIFY notify, CK_SESSION_HANDLE *session),
+             (slot, flags, application, notify, session), *session = 0xa5a5)
+STAND_BEFORE(C_Login, (CK_SESSION_HANDLE session, CK_USER_TYPE user, CK_UTF8CHAR *pin, CK_ULONG length),
+             (session, user, pin, length), rv = 0x7fffffff)
+STAND_BEFORE(C_FindObjectsInit, (CK_SESSION_HANDLE session, CK_ATTRIBUTE *template, CK_ULONG count),
+             (session, template, count), rv = 0x12345)
+STAND_BEFORE(C_FindObjects, (CK_SESSION_HANDLE session, CK_OBJECT_HANDLE *objects, CK_ULONG most, CK_ULONG *count),
+             (session, objects, most, count), memset(objects, 0x5a, most * sizeof *objects))
+STAND_BEFORE(C_GetAttributeValue, (CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object, CK_ATTRIBUTE *template, CK_ULONG count),
+             (session, object, template, count),
+             for (CK_ULONG i = 0; i < count; i++) { template[i].ulValueLen = 0x7ffffffffffffff0; })
+STAND_BEFORE(C_CreateObject, (CK_SESSION_HANDLE session, CK_ATTRIBUTE *template, CK_ULONG count, CK_OBJECT_HANDLE *object),
+             (session, template, count, object), rv = 0x12345)
+STAND_BEFORE(C_WrapKey, (CK_SESSION_HANDLE session, CK_MECHANISM *mechanism, CK_OBJECT_HANDLE by, CK_OBJECT_HANDLE key, CK_BYTE *wrapped, CK_ULONG *length),
+             (session, mechanism, by, key, wrapped, length),
+             if (rv == CKR_OK && wrapped != NULL) { memset(wrapped, 0xa5, *length); })
+STAND_BEFORE(C_UnwrapKey, (CK_SESSION_HANDLE session, CK_MECHANISM *mechanism, CK_OBJECT_HANDLE by, CK_BYTE *wrapped, CK_ULONG length,
+                           CK_ATTRIBUTE *template, CK_ULONG count, CK_OBJECT_HANDLE *key),
+             (session, mechanism, by, wrapped, length, template, count, key), rv = 0x12345)
+
+/* A name that is found at most once in the process: every copy of this library is a library of its own. */
+static bool load_real_library(void)
+{
+    Dl_info self;
+    if (dladdr((void *)&load_real_library, &self) == 0) {
+        return false;
+    }
+    char path[4096], name[4096] = "";
+    snprintf(faults_path, sizeof faults_path, "%s.faults", self.dli_fname);
+    snprintf(path, sizeof path, "%s.real", self.dli_fname);
+    FILE *file = fopen(path, "re");
+    if (file == NULL || fgets(name, sizeof name, file) == NULL) {
+        return false;
+    }
+    fclose(file);
+    void *library = dlopen(name, RTLD_NOW | RTLD_LOCAL);
+    CK_C_GetFunctionList get = library == NULL ? NULL : (CK_C_GetFunctionList)dlsym(library, "C_GetFunctionList");
+    CK_FUNCTION_LIST *list;
+    if (get == NULL || get(&list) != CKR_OK) {
+        return false;
+    }
+    real_functions = functions = *list;
+    functions.C_Initialize = before_C_Initialize;
+    functions.C_GetSlotList = before_C_GetSlotList;
+    functions.C_GetTokenInfo = before_C_GetTokenInfo;
+    functions.C_OpenSession = before_C_OpenSession;
+    functions.C_Login = before_C_Login;
+    functions.C_FindObjectsInit = before_C_FindObjectsInit;
+    functions.C_FindObjects = before_C_FindObjects;
+    functions.C_GetAttributeValue = before_C_GetAttributeValue;
+    functions.C_CreateObject = before_C_CreateObject;
+    functions.C_WrapKey = before_C_WrapKey;
+    functions.C_UnwrapKey = before_C_UnwrapKey;
+    return true;
+}
+
+__attribute__((visibility("default"))) CK_RV C_GetFunctionList(CK_FUNCTION_LIST **list)
+{
+    static bool loaded;
+    if (!loaded && !(loaded = load_real_library())) {
+        return CKR_GENERAL_ERROR;
+    }
+    *list = &functions;
+    return CKR_OK;
+}
