@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using HsmBackup.Engine.Backup;
 
 namespace HsmBackup.Engine.Clusters;
@@ -67,6 +68,66 @@ public sealed record ClusterDefinition
 
     /// <summary>SHA-256 of that file as it was then, in hex: a file that somebody has changed since is not overwritten.</summary>
     internal string? FileDigest { get; init; }
+
+    /// <summary>Makes a definition with an id of its own.</summary>
+    /// <param name="name">Its name.</param>
+    /// <param name="nodes">Its nodes, at least one.</param>
+    public static ClusterDefinition Create(string name, IReadOnlyList<ClusterNode> nodes) => new()
+    {
+        Id = "cluster-" + RandomNumberGenerator.GetHexString(16, lowercase: true),
+        Name = name,
+        Nodes = nodes,
+    };
+
+    /// <summary>Reads a definition file.</summary>
+    /// <exception cref="HsmBackupException">DefinitionNotFound, DefinitionInvalid, PinSourceRefused.</exception>
+    public static ClusterDefinition Load(string path) => DefinitionFile.Load(path);
+
+    /// <summary>Finds a definition by its path or its name.</summary>
+    /// <param name="nameOrPath">A path where it has a separator or the ending of definition files, else a name.</param>
+    /// <param name="currentFolder">The first folder that a name is looked for in; null to begin with the next.</param>
+    /// <exception cref="HsmBackupException">
+    /// DefinitionNotFound, DefinitionInvalid, DefinitionAmbiguous, DefinitionUntrusted, PinSourceRefused.
+    /// </exception>
+    public static ClusterDefinition Find(string nameOrPath, string? currentFolder) => DefinitionSearch.Find(nameOrPath, currentFolder);
+
+    /// <summary>Reads the JSON of a definition that is in no file of its own, such as the one in a backup.</summary>
+    /// <param name="json">UTF-8.</param>
+    /// <param name="source">What errors call it.</param>
+    /// <exception cref="HsmBackupException">DefinitionInvalid, PinSourceRefused.</exception>
+    public static ClusterDefinition Parse(ReadOnlySpan<byte> json, string source) => DefinitionReader.Read(new DefinitionText(source, json.ToArray()));
+
+    /// <summary>The definition as one line of JSON in UTF-8, as backups carry it.</summary>
+    public byte[] ToJson() => DefinitionWriter.Write(this, indented: false);
+
+    /// <summary>Makes sure that the definition is one that could be read back.</summary>
+    /// <returns>The definition, with names as the definition itself spells them.</returns>
+    /// <exception cref="HsmBackupException">DefinitionInvalid.</exception>
+    public ClusterDefinition Check() => Parse(DefinitionWriter.Write(this, indented: true), $"The definition of cluster '{Name}'") with
+    {
+        DefinitionPath = DefinitionPath,
+        FileDigest = FileDigest,
+    };
+
+    /// <summary>
+    /// Writes the definition so that its file is always whole: the old or the new one. A file that this definition was not read from is
+    /// left as it is, and so is one that somebody has changed since.
+    /// </summary>
+    /// <param name="path">The file.</param>
+    /// <param name="overwrite">True to take the place of whatever is there.</param>
+    /// <returns>The definition, which knows its file.</returns>
+    /// <exception cref="HsmBackupException">
+    /// DefinitionInvalid, DefinitionExists, DefinitionChanged, Busy, DestinationUnwritable, DiskFull.
+    /// </exception>
+    public ClusterDefinition Save(string path, bool overwrite = false) => DefinitionFile.Save(this, path, overwrite);
+
+    /// <summary>One of the nodes.</summary>
+    /// <param name="name">Its name, in any case.</param>
+    /// <exception cref="HsmBackupException">NodeNotFound.</exception>
+    public ClusterNode Node(string name) => Nodes.FirstOrDefault(n => n.Name.Equals(name, StringComparison.OrdinalIgnoreCase))
+        ?? throw new HsmBackupException(ErrorCode.NodeNotFound, $"The cluster '{Name}' has no node '{name}'.",
+            $"It has these: {string.Join(", ", Nodes.Select(n => n.Name))}.")
+        { Target = name };
 
     /// <summary>The name.</summary>
     public override string ToString() => Name;
