@@ -71,6 +71,20 @@ public enum ErrorCode
     SharesMissing,
     /// <summary>The shares do not belong together, though each is right in itself: one was forged.</summary>
     SharesInconsistent,
+    /// <summary>The shares of a cluster key were not told where to go, and nobody is there to be shown them.</summary>
+    ShareDestinationRequired,
+    /// <summary>The token does not hold the cluster key that is needed.</summary>
+    ClusterKeyMissing,
+    /// <summary>The token holds another cluster key, or what claims to be the cluster key is not it; or shares give another key.</summary>
+    ClusterKeyMismatch,
+    /// <summary>There is a cluster key already, and it was not said that it is to be replaced.</summary>
+    ClusterKeyExists,
+    /// <summary>The ceremony of a cluster key failed; the nodes are as they were, or the message says which are not.</summary>
+    CeremonyFailed,
+    /// <summary>The token does not hold the cluster's identity key.</summary>
+    IdentityKeyMissing,
+    /// <summary>The backup is not signed by the cluster's identity, or the signature is wrong.</summary>
+    SignatureInvalid,
     /// <summary>Objects of the token could not be captured, and a partial backup was not accepted.</summary>
     BackupIncomplete,
     /// <summary>A check of a backup failed.</summary>

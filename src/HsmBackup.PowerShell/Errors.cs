@@ -86,7 +86,7 @@ internal static class Errors
     private static ErrorCategory CategoryOf(ErrorCode code) => code switch
     {
         ErrorCode.LibraryNotFound or ErrorCode.TokenNotFound or ErrorCode.BackupNotFound or ErrorCode.KeyFileNotFound
-            or ErrorCode.DefinitionNotFound or ErrorCode.NodeNotFound
+            or ErrorCode.DefinitionNotFound or ErrorCode.NodeNotFound or ErrorCode.ClusterKeyMissing or ErrorCode.IdentityKeyMissing
             => ErrorCategory.ObjectNotFound,
         ErrorCode.LibraryLoadFailed => ErrorCategory.OpenError,
         ErrorCode.TokenNotInitialized => ErrorCategory.ResourceUnavailable,
@@ -100,16 +100,18 @@ internal static class Errors
         ErrorCode.NotABackup or ErrorCode.HeaderInvalid or ErrorCode.IntegrityFailed or ErrorCode.KeyTextInvalid
             or ErrorCode.ShareTextInvalid or ErrorCode.SharesInconsistent or ErrorCode.DefinitionInvalid
             => ErrorCategory.InvalidData,
-        ErrorCode.AuthenticationFailed or ErrorCode.PinSourceRefused or ErrorCode.DefinitionUntrusted => ErrorCategory.SecurityError,
-        ErrorCode.KeyFileExists or ErrorCode.DefinitionExists => ErrorCategory.ResourceExists,
+        ErrorCode.AuthenticationFailed or ErrorCode.SignatureInvalid or ErrorCode.PinSourceRefused or ErrorCode.DefinitionUntrusted
+            => ErrorCategory.SecurityError,
+        ErrorCode.KeyFileExists or ErrorCode.DefinitionExists or ErrorCode.ClusterKeyExists => ErrorCategory.ResourceExists,
         ErrorCode.BackupIncomplete or ErrorCode.TestFailed => ErrorCategory.InvalidResult,
-        ErrorCode.TestNotPossible or ErrorCode.TokenMismatch or ErrorCode.WouldDestroyUnrecoverable
+        ErrorCode.TestNotPossible or ErrorCode.TokenMismatch or ErrorCode.ClusterKeyMismatch or ErrorCode.WouldDestroyUnrecoverable
             or ErrorCode.DefinitionChanged
             => ErrorCategory.InvalidOperation,
-        ErrorCode.RestoreFailed or ErrorCode.RestoreInterrupted or ErrorCode.Cancelled => ErrorCategory.OperationStopped,
+        ErrorCode.RestoreFailed or ErrorCode.RestoreInterrupted or ErrorCode.CeremonyFailed or ErrorCode.Cancelled => ErrorCategory.OperationStopped,
         ErrorCode.Busy => ErrorCategory.ResourceBusy,
         ErrorCode.TokenAmbiguous or ErrorCode.DefinitionAmbiguous or ErrorCode.KeyRequired or ErrorCode.KeyDestinationRequired or ErrorCode.KeyFileBesideBackup
-            or ErrorCode.KeyRecipientInvalid or ErrorCode.ShareRefused or ErrorCode.SharesMissing or ErrorCode.InvalidArgument
+            or ErrorCode.KeyRecipientInvalid or ErrorCode.ShareRefused or ErrorCode.SharesMissing or ErrorCode.ShareDestinationRequired
+            or ErrorCode.InvalidArgument
             => ErrorCategory.InvalidArgument,
         _ => ErrorCategory.NotSpecified,
     };

@@ -62,12 +62,13 @@ public sealed unsafe partial class Pkcs11Session : IDisposable
     }
 
     /// <summary>Fills a buffer with the token's random numbers (C_GenerateRandom).</summary>
-    public void GenerateRandom(Span<byte> destination)
+    /// <returns>False where the token has none to give.</returns>
+    public bool TryGenerateRandom(Span<byte> destination)
     {
         fixed (byte* p = destination)
         {
-            Check(FunctionIndex.C_GenerateRandom, ((delegate* unmanaged[Cdecl]<CULong, byte*, CULong, CULong>)
-                _functions.Call(FunctionIndex.C_GenerateRandom))(Native, p, new CULong((nuint)destination.Length)).Value);
+            return ((delegate* unmanaged[Cdecl]<CULong, byte*, CULong, CULong>)
+                _functions.Call(FunctionIndex.C_GenerateRandom))(Native, p, new CULong((nuint)destination.Length)).Value == Ckr.Ok;
         }
     }
 

@@ -8,7 +8,7 @@ namespace HsmBackup.Engine.Tokens;
 /// The key-encryption key of a backup inside a token: wraps keys of the token the way that the token was seen to master, and
 /// unwraps what a backup holds. It is a session object and goes with the session.
 /// </summary>
-public sealed class KeyEncryptionKey : IDisposable
+public sealed partial class KeyEncryptionKey : IDisposable
 {
     private readonly Pkcs11Session _session;
     private readonly Dictionary<int, (ulong Public, ulong Private)> _transport = [];

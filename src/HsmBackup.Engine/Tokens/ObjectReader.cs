@@ -52,6 +52,11 @@ public sealed class ObjectReader
         {
             CaptureKey(handle, record);
         }
+        if (Kek.IsClusterBound && record.ObjectClass == Cko.SecretKey && record.KeyType is not (Ckk.Aes or Ckk.Des or Ckk.Des2 or Ckk.Des3))
+        {
+            // Three bytes of a hash of what may be a short secret or a password: too much for a file that is to tell nothing of keys.
+            record.Attributes.Remove(Cka.CheckValue);
+        }
         return record;
     }
 
@@ -208,7 +213,12 @@ public sealed class ObjectReader
             record.Reason = "the key may not leave the token (CKA_EXTRACTABLE is false)";
             return;
         }
-        if (!TryReadByValue(handle, record))
+        if (Kek.IsClusterBound)
+        {
+            record.Verdict = Verdict.NotWrappable;
+            record.Reason = IsReadable(record) ? refusal + ", and a cluster-bound backup takes no key by its value, though the token shows it" : refusal;
+        }
+        else if (!TryReadByValue(handle, record))
         {
             record.Verdict = Verdict.NotWrappable;
             record.Reason = refusal;
@@ -277,7 +287,8 @@ public sealed class ObjectReader
 
     private (byte[] Salt, byte[] Digest)? DigestOf(ulong handle)
     {
-        if (!Kek.Capabilities.DigestsKeys)
+        // Beside the wrapped key it would let anybody who opens the file try short secrets and passwords.
+        if (!Kek.Capabilities.DigestsKeys || Kek.IsClusterBound)
         {
             return null;
         }
@@ -291,7 +302,7 @@ public sealed class ObjectReader
     /// </summary>
     private bool TryReadByValue(ulong handle, ObjectRecord record)
     {
-        if (record.Attributes.Boolean(Cka.Sensitive) != false || record.Attributes.Boolean(Cka.Extractable) != true)
+        if (!IsReadable(record))
         {
             return false;
         }
@@ -312,6 +323,9 @@ public sealed class ObjectReader
         record.Material = new KeyMaterial { Form = WrapForm.Value, Values = reading.Attributes, Length = LengthOf(record) };
         return true;
     }
+
+    private static bool IsReadable(ObjectRecord record) =>
+        record.Attributes.Boolean(Cka.Sensitive) == false && record.Attributes.Boolean(Cka.Extractable) == true;
 
     /// <summary>Answers after which no object of the token can be trusted to be read: the operation must stop, not blame the object.</summary>
     private static bool IsTokenGone(ulong rv) => rv is Ckr.DeviceRemoved or Ckr.TokenNotPresent or Ckr.SessionClosed

@@ -40,6 +40,18 @@ public sealed class TokenConnection : IDisposable
     /// <summary>The library.</summary>
     public Pkcs11Library Library => _library;
 
+    /// <summary>Handles of proven cluster keys: what binds a cluster together is not what it holds.</summary>
+    internal HashSet<ulong> Infrastructure { get; } = [];
+
+    /// <summary>Handles of what the token holds for its users: all of its objects less the cluster keys that were proven here.</summary>
+    /// <remarks>No backup, comparison or restore sees those.</remarks>
+    public List<ulong> FindContent()
+    {
+        List<ulong> handles = Session.FindTokenObjects();
+        handles.RemoveAll(Infrastructure.Contains);
+        return handles;
+    }
+
     /// <summary>Opens a token and logs in as its user.</summary>
     /// <param name="address">Which token.</param>
     /// <param name="pin">The user PIN; null only for a token that needs no login.</param>

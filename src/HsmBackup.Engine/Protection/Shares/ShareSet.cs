@@ -127,7 +127,9 @@ public sealed class ShareSet : IDisposable
         }
     }
 
-    private static void CheckCounts(int threshold, int count)
+    /// <summary>Refuses thresholds and counts that make no sense.</summary>
+    /// <exception cref="HsmBackupException">InvalidArgument.</exception>
+    internal static void CheckCounts(int threshold, int count)
     {
         if (count is < 1 or > ShamirScheme.MaxCount)
         {
