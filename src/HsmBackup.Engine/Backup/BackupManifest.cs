@@ -21,14 +21,24 @@ public sealed record BackupManifest(
     string TokenLabel, string TokenSerial, string TokenManufacturer, string TokenModel, string FirmwareVersion, string Library,
     string Tool, byte[] Iv, IReadOnlyDictionary<int, byte[]> TransportKeys, WrapForm TransportForm)
 {
+    /// <summary>What the cluster key of the token is known by; null where it had none.</summary>
+    public ClusterKeyIdentity? ClusterKey { get; init; }
+
+    /// <summary>The KEK of a cluster-bound backup, wrapped under the cluster key; null in the other mode.</summary>
+    public WrappedKek? Kek { get; init; }
+
     /// <summary>The manifest of a token that was just read.</summary>
-    internal static BackupManifest Of(TokenConnection connection, KeyEncryptionKey kek)
+    internal static BackupManifest Of(TokenConnection connection, KeyEncryptionKey kek, ClusterKeyIdentity? clusterKey)
     {
         LibraryInfo library = connection.Library.GetInfo();
         TokenInfo token = connection.Token;
         return new BackupManifest(token.Label, token.SerialNumber, token.Manufacturer, token.Model, token.FirmwareVersion,
             $"{library.Description} {library.Version}, PKCS#11 {library.CryptokiVersion}", ThisTool, kek.Iv.ToArray(),
-            kek.TransportKeys, kek.Capabilities.PrivateKeys?.Form ?? WrapForm.Rfc5649);
+            kek.TransportKeys, kek.Capabilities.PrivateKeys?.Form ?? WrapForm.Rfc5649)
+        {
+            ClusterKey = clusterKey,
+            Kek = kek.Wrapped,
+        };
     }
 
     private static string ThisTool =>
@@ -64,6 +74,7 @@ public sealed record BackupManifest(
                 }
                 json.WriteEndArray();
             }
+            WriteClusterKey(json);
             json.WriteEndObject();
         }
         return buffer.WrittenSpan.ToArray();
@@ -89,7 +100,11 @@ public sealed record BackupManifest(
                 }
             }
             return new BackupManifest(Text(token, "label"), Text(token, "serial"), Text(token, "manufacturer"), Text(token, "model"),
-                Text(token, "firmware"), Text(root, "library"), Text(root, "tool"), root.GetProperty("iv").GetBytesFromBase64(), transport, form);
+                Text(token, "firmware"), Text(root, "library"), Text(root, "tool"), root.GetProperty("iv").GetBytesFromBase64(), transport, form)
+            {
+                ClusterKey = root.TryGetProperty("clusterKey", out JsonElement clusterKey) ? ParseClusterKey(clusterKey) : null,
+                Kek = root.TryGetProperty("kek", out JsonElement kek) ? ParseKek(kek, clusterKey) : null,
+            };
         }
         catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException or FormatException or ArgumentException)
         {
@@ -97,6 +112,61 @@ public sealed record BackupManifest(
                 "The backup was made by a program that does not follow the format. Use another backup, and keep this one for analysis.", e);
         }
     }
+
+    private void WriteClusterKey(Utf8JsonWriter json)
+    {
+        if (ClusterKey is not null)
+        {
+            json.WriteStartObject("clusterKey");
+            json.WriteString("check", ClusterKey.Check);
+            json.WriteStartObject("wrapChecks");
+            foreach ((WrapForm form, string check) in ClusterKey.WrapChecks)
+            {
+                json.WriteString(ObjectRecordJson.FormName(form), check);
+            }
+            json.WriteEndObject();
+            json.WriteEndObject();
+        }
+        if (Kek is not null)
+        {
+            json.WriteStartObject("kek");
+            json.WriteString("form", ObjectRecordJson.FormName(Kek.Form));
+            json.WriteBase64String("data", Kek.Data);
+            json.WriteString("clusterKeyCheck", ClusterKey!.Check);
+            json.WriteEndObject();
+        }
+    }
+
+    private static ClusterKeyIdentity ParseClusterKey(JsonElement json)
+    {
+        var wrapChecks = new Dictionary<WrapForm, string>();
+        foreach (JsonProperty form in json.GetProperty("wrapChecks").EnumerateObject())
+        {
+            wrapChecks.Add(ParseAesForm(form.Name), Check(form.Value));
+        }
+        return new ClusterKeyIdentity(Check(json.GetProperty("check")), wrapChecks);
+    }
+
+    /// <summary>A KEK says which cluster key wraps it, and that must be the one that the manifest describes.</summary>
+    private static WrappedKek ParseKek(JsonElement json, JsonElement clusterKey)
+    {
+        if (json.GetProperty("clusterKeyCheck").GetString() != clusterKey.GetProperty("check").GetString())
+        {
+            throw new FormatException("The KEK is wrapped by another cluster key.");
+        }
+        byte[] data = json.GetProperty("data").GetBytesFromBase64();
+        return data.Length > 0 ? new WrappedKek(ParseAesForm(json.GetProperty("form").GetString()!), data) : throw new FormatException("A KEK without bytes.");
+    }
+
+    /// <summary>A form that AES alone gives.</summary>
+    private static WrapForm ParseAesForm(string name) => ObjectRecordJson.ParseForm(name) switch
+    {
+        WrapForm.RsaOaep or WrapForm.Value => throw new FormatException("No form of a wrapping under a cluster key."),
+        WrapForm form => form,
+    };
+
+    private static string Check(JsonElement json) =>
+        json.GetString() is { } check && ClusterKeyIdentity.IsCheck(check) ? check : throw new FormatException("No check value.");
 
     private static string Text(JsonElement parent, string name) => parent.GetProperty(name).GetString() ?? "";
 }

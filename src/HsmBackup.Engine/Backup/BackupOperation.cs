@@ -21,6 +21,7 @@ public static class BackupOperation
     {
         var watch = Stopwatch.StartNew();
         using var folders = new NewFolders();
+        CheckMode(request);
         CheckKeyDestination(request, folders);
         string activity = $"Backing up {request.Token}";
         progress?.Report(new OperationProgress(activity, "Opening the token", 0, 0));
@@ -47,11 +48,14 @@ public static class BackupOperation
     private static BackupResult Run(BackupRequest request, TokenConnection connection, NewFolders folders, OneTimeKey key, string activity,
         IProgress<OperationProgress>? progress, Stopwatch watch, CancellationToken cancellationToken)
     {
-        BackupId id = BackupId.New(ClusterNameOf(connection.Token), request.Clock);
+        string clusterName = request.ClusterName ?? ClusterNameOf(connection.Token);
+        string clusterId = request.ClusterId ?? ClusterIdOf(connection.Token);
+        BackupId id = BackupId.New(clusterName, request.Clock);
         folders.Make(request.Destination, forOwner: false);
         using BackupPublication publication = BackupPublication.Begin(request.Destination, id);
-        PreviousBackup? previous = FindPrevious(request.Destination, ClusterIdOf(connection.Token));
-        (VerdictList verdicts, _, BackupFileSummary summary) = Capture(connection, key, id, publication, previous, request.AllowPartial,
+        var header = new BackupHeaderFacts(clusterId, clusterName, FindPrevious(request.Destination, clusterId));
+        CaptureKeys keys = OpenKeys(request, connection);
+        (VerdictList verdicts, _, BackupFileSummary summary) = Capture(connection, key, id, publication, header, keys, request.AllowPartial,
             (done, total) => progress?.Report(new OperationProgress(activity, "Capturing objects", done, total)), cancellationToken);
 
         progress?.Report(new OperationProgress(activity, "Publishing", verdicts.Count, verdicts.Count));
@@ -70,8 +74,9 @@ public static class BackupOperation
         {
             Id = id,
             Path = publication.FinalPath,
-            Mode = BackupMode.OneTimeKey,
-            ClusterName = ClusterNameOf(connection.Token),
+            Mode = request.Mode,
+            ClusterName = clusterName,
+            Signer = summary.Header.Signer,
             TokenLabel = connection.Token.Label,
             Verdicts = verdicts,
             KeyPath = request.KeyPath,
@@ -83,11 +88,13 @@ public static class BackupOperation
     }
 
     /// <summary>Captures an open token and writes the file under its temporary name; also for the safety backup of a restore.</summary>
-    internal static CapturedToken Capture(TokenConnection connection, OneTimeKey key, BackupId id,
-        BackupPublication publication, PreviousBackup? previous, bool allowPartial, Action<int, int>? progress, CancellationToken cancellationToken)
+    internal static CapturedToken Capture(TokenConnection connection, OneTimeKey key, BackupId id, BackupPublication publication,
+        BackupHeaderFacts facts, CaptureKeys clusterKeys, bool allowPartial, Action<int, int>? progress, CancellationToken cancellationToken)
     {
         using BackupKeys keys = BackupKeys.Derive(key, id.ToString());
-        using KeyEncryptionKey kek = KeyEncryptionKey.Import(connection, keys.Kek);
+        using KeyEncryptionKey kek = clusterKeys.Binding is { } binding
+            ? KeyEncryptionKey.Generate(connection, binding)
+            : KeyEncryptionKey.Import(connection, keys.Kek);
         using var spool = new ContentSpool(Path.GetDirectoryName(publication.FinalPath)!, id);
         (VerdictList verdicts, List<ulong> handles) = TokenCapture.Run(connection, kek, spool, progress, cancellationToken);
         if (!allowPartial)
@@ -97,18 +104,47 @@ public static class BackupOperation
         var header = new BackupHeader
         {
             Id = id,
-            ClusterId = ClusterIdOf(connection.Token),
-            ClusterName = ClusterNameOf(connection.Token),
-            Mode = BackupMode.OneTimeKey,
+            ClusterId = facts.ClusterId,
+            ClusterName = facts.ClusterName,
+            Mode = kek.IsClusterBound ? BackupMode.ClusterBound : BackupMode.OneTimeKey,
             KeyCheck = keys.Check,
+            ClusterKeyCheck = clusterKeys.Known?.Check,
             Verdicts = verdicts.ToCounts(),
             RetentionClass = RetentionClass.Online,
-            Previous = previous,
+            Previous = facts.Previous,
+            Signer = clusterKeys.Identity?.Subject,
         };
-        byte[] manifest = BackupManifest.Of(connection, kek).ToJson();
-        BackupFileSummary summary = publication.Write(header, keys, manifest, spool, cancellationToken);
+        byte[] manifest = BackupManifest.Of(connection, kek, clusterKeys.Known).ToJson();
+        BackupSigner? signer = clusterKeys.Identity is { } identity ? SealSignature.With(identity.Certificate, identity.Sign) : null;
+        BackupFileSummary summary = publication.Write(header, keys, manifest, spool, signer, cancellationToken);
         publication.ReadBack(key, summary, verdicts, cancellationToken);
         return new CapturedToken(verdicts, handles, summary);
+    }
+
+    /// <summary>
+    /// The keys of the cluster in the token, before anything is read: without them the backup would be another than was asked for. A token
+    /// of a cluster that does not have its cluster key (yet) can be backed up in one-time-key mode.
+    /// </summary>
+    private static CaptureKeys OpenKeys(BackupRequest request, TokenConnection connection)
+    {
+        TokenClusterKey? clusterKey = request switch
+        {
+            { ClusterKey: null } => null,
+            { Mode: BackupMode.ClusterBound } => TokenClusterKey.Require(connection, request.ClusterKey),
+            _ => TokenClusterKey.Find(connection, request.ClusterKey),
+        };
+        IdentityKey? identity = request.IdentityCertificate is { } certificate ? IdentityKey.Require(connection, certificate) : null;
+        return new CaptureKeys(clusterKey?.Identity, request.Mode == BackupMode.ClusterBound ? clusterKey : null, identity);
+    }
+
+    private static void CheckMode(BackupRequest request)
+    {
+        if (request is { Mode: BackupMode.ClusterBound, ClusterKey: null })
+        {
+            throw new HsmBackupException(ErrorCode.ClusterKeyMissing, "A cluster-bound backup needs a cluster key, and the cluster has none.",
+                "Make one by ceremony (New-HsmClusterKey), or make a backup of the mode OneTimeKey.")
+            { Target = request.ClusterName };
+        }
     }
 
     /// <summary>

@@ -54,11 +54,11 @@ internal sealed class BackupPublication : IDisposable
 
     /// <summary>Writes the file to the disk. It still has its temporary name.</summary>
     public BackupFileSummary Write(
-        BackupHeader header, BackupKeys keys, ReadOnlySpan<byte> manifest, ContentSpool objects, CancellationToken cancellationToken)
+        BackupHeader header, BackupKeys keys, ReadOnlySpan<byte> manifest, ContentSpool objects, BackupSigner? signer, CancellationToken cancellationToken)
     {
         try
         {
-            BackupFileSummary written = BackupFileWriter.Write(_file, header, keys, manifest, objects, cancellationToken: cancellationToken);
+            BackupFileSummary written = BackupFileWriter.Write(_file, header, keys, manifest, objects, signer: signer, cancellationToken: cancellationToken);
             _file.Flush(flushToDisk: true);
             return written;
         }

@@ -1,4 +1,5 @@
 using System.Security.Cryptography.X509Certificates;
+using HsmBackup.Engine.Format;
 using HsmBackup.Engine.Protection;
 using HsmBackup.Engine.Tokens;
 
@@ -24,6 +25,23 @@ public sealed record BackupRequest
 
     /// <summary>Accept a backup that misses objects; it says Partial for ever.</summary>
     public bool AllowPartial { get; init; }
+
+    /// <summary>Which keys open the keys of the backup. ClusterBound needs <see cref="ClusterKey"/>.</summary>
+    public BackupMode Mode { get; init; } = BackupMode.OneTimeKey;
+
+    /// <summary>
+    /// What the cluster key of the token is known by; null for a lone token. The cluster key itself is never in a backup, whatever its mode.
+    /// </summary>
+    public ClusterKeyIdentity? ClusterKey { get; init; }
+
+    /// <summary>The cluster's id; null for a lone token, which has one of its own.</summary>
+    public string? ClusterId { get; init; }
+
+    /// <summary>The cluster's name; null for the token's label.</summary>
+    public string? ClusterName { get; init; }
+
+    /// <summary>The cluster's identity certificate (DER), whose key in the token signs the backup; null for a backup that nobody signs.</summary>
+    public ReadOnlyMemory<byte>? IdentityCertificate { get; init; }
 
     /// <summary>The clock.</summary>
     public TimeProvider Clock { get; init; } = TimeProvider.System;

@@ -22,6 +22,9 @@ public sealed class BackupResult
     /// <summary>The cluster's name; of a lone token its label.</summary>
     public required string ClusterName { get; init; }
 
+    /// <summary>Who signed it; null where nobody did.</summary>
+    public string? Signer { get; init; }
+
     /// <summary>The token's label.</summary>
     public required string TokenLabel { get; init; }
 

@@ -13,6 +13,7 @@ internal sealed class OpenedBackup : IDisposable
     {
         _content = content;
         Manifest = BackupManifest.Parse(content.Manifest);
+        CheckMode();
     }
 
     public BackupHeader Header => _content.Header;
@@ -21,10 +22,7 @@ internal sealed class OpenedBackup : IDisposable
 
     public BackupKeys Keys => _content.Keys;
 
-    /// <summary>
-    /// Its keys, where this process may open them. So far that is always: it takes the one-time-key mode, and the other mode's backups
-    /// cannot be opened yet.
-    /// </summary>
+    /// <summary>Its keys, where this process may open them: in one-time-key mode, in which it has their KEK.</summary>
     public HostKeys? Host => Header.Mode == BackupMode.OneTimeKey
         ? new HostKeys(Keys.Kek, Manifest.Iv, Manifest.TransportKeys, Manifest.TransportForm)
         : null;
@@ -62,16 +60,56 @@ internal sealed class OpenedBackup : IDisposable
             ObjectRecord record = ObjectRecordJson.Read(line.Span);
             if (record.Index != index++)
             {
-                throw new HsmBackupException(ErrorCode.AuthenticationFailed, "The objects of the backup are not numbered in order.",
-                    "The backup was made by a program that does not follow the format. Use another backup, and keep this one for analysis.");
+                throw Contradicts("The objects of the backup are not numbered in order.");
+            }
+            if (Manifest.Kek is not null && record.Material?.Form == Pkcs11.WrapForm.Value)
+            {
+                throw Contradicts($"The backup is cluster-bound, and holds {record} by its value.");
             }
             yield return record;
             record.Material?.ZeroValues();
         }
     }
 
-    /// <summary>The KEK of this backup in a token.</summary>
-    public KeyEncryptionKey ImportKek(TokenConnection connection) => KeyEncryptionKey.Import(connection, Keys.Kek, Manifest.Iv);
+    /// <summary>
+    /// The KEK of this backup in a token. The cluster key by which the backup is bound, and that of the token's own cluster if it is
+    /// another, are recognised in the token on the way, and count no longer as what it holds.
+    /// </summary>
+    /// <param name="connection">The token.</param>
+    /// <param name="clusterKey">What the cluster key of the token is known by; null where only the backup says that.</param>
+    /// <exception cref="HsmBackupException">TokenCannotWrap, ClusterKeyMissing, ClusterKeyMismatch.</exception>
+    public KeyEncryptionKey ImportKek(TokenConnection connection, ClusterKeyIdentity? clusterKey = null)
+    {
+        if (clusterKey is not null && clusterKey.Check != Manifest.ClusterKey?.Check)
+        {
+            TokenClusterKey.Find(connection, clusterKey);
+        }
+        if (Manifest.Kek is { } kek)
+        {
+            return KeyEncryptionKey.Unwrap(connection, TokenClusterKey.Require(connection, Manifest.ClusterKey!), kek, Manifest.Iv);
+        }
+        if (Manifest.ClusterKey is { } known)
+        {
+            TokenClusterKey.Find(connection, known);
+        }
+        return KeyEncryptionKey.Import(connection, Keys.Kek, Manifest.Iv);
+    }
 
     public void Dispose() => _content.Dispose();
+
+    /// <summary>Header and manifest tell the same story of where the keys can be restored.</summary>
+    private void CheckMode()
+    {
+        if (Header.Mode == BackupMode.ClusterBound != (Manifest.Kek is not null))
+        {
+            throw Contradicts($"The header says that the mode is {Header.Mode}, and the manifest has {(Manifest.Kek is null ? "no" : "a")} KEK under a cluster key.");
+        }
+        if (Header.ClusterKeyCheck != Manifest.ClusterKey?.Check)
+        {
+            throw Contradicts($"The header names the cluster key {Header.ClusterKeyCheck ?? "(none)"}, the manifest {Manifest.ClusterKey?.Check ?? "none"}.");
+        }
+    }
+
+    private static HsmBackupException Contradicts(string what) => new(ErrorCode.AuthenticationFailed, what,
+        "The backup was made by a program that does not follow the format. Use another backup, and keep this one for analysis.");
 }

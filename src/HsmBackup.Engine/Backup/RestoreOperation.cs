@@ -63,7 +63,7 @@ public sealed class RestoreOperation : IDisposable
             RestoreChecks.CheckAccepted(request, backup);
             connection = TokenConnection.Open(request.Token, request.Pin, readWrite: true, cancellationToken);
             RestoreChecks.CheckToken(request, backup, connection.Token);
-            kek = backup.ImportKek(connection);
+            kek = backup.ImportKek(connection, request.ClusterKey);
             TokenSnapshot snapshot = TokenSnapshot.Take(backup, connection, kek,
                 (done, total) => progress?.Report(new OperationProgress(activity, "Reading the token", done, total)), cancellationToken);
             RestoreJournal? journal = RestoreJournal.Load(stateFolder, connection.Token);
@@ -134,7 +134,7 @@ public sealed class RestoreOperation : IDisposable
     /// <summary>The plan is of the token as it was read; between that and the confirmation somebody may have written to it.</summary>
     private void CheckUnchanged()
     {
-        var now = new HashSet<ulong>(_connection.Session.FindTokenObjects());
+        var now = new HashSet<ulong>(_connection.FindContent());
         _connection.CheckPresent();
         if (!now.SetEquals(_snapshot.Token.Select(t => t.Handle)))
         {
@@ -352,13 +352,22 @@ public sealed class RestoreOperation : IDisposable
     private string SaveToken(IProgress<OperationProgress>? progress, CancellationToken cancellationToken)
     {
         string folder = Path.Combine(_stateFolder, "safety");
-        var id = Format.BackupId.New(BackupOperation.ClusterNameOf(_connection.Token), _request.Clock);
+        string name = BackupOperation.ClusterNameOf(_connection.Token);
+        var id = Format.BackupId.New(name, _request.Clock);
         using BackupPublication publication = BackupPublication.Begin(folder, id);
-        CapturedToken saved = BackupOperation.Capture(_connection, _request.Key, id, publication, previous: null, allowPartial: true,
+        var facts = new BackupHeaderFacts(BackupOperation.ClusterIdOf(_connection.Token), name, Previous: null);
+        CapturedToken saved = BackupOperation.Capture(_connection, _request.Key, id, publication, facts, SafetyKeys(), allowPartial: true,
             (done, total) => progress?.Report(new OperationProgress(_activity, "Saving what the token holds", done, total)), cancellationToken);
         RestoreChecks.CheckSaved(Plan, saved, _request.RemoveUnrecoverable);
         publication.Publish();
         return publication.FinalPath;
+    }
+
+    /// <summary>A safety backup is bound as the backup is: what may not pass through this process does not on the way back either.</summary>
+    private CaptureKeys SafetyKeys()
+    {
+        TokenClusterKey? clusterKey = _backup.Manifest.ClusterKey is { } known ? TokenClusterKey.Find(_connection, known) : null;
+        return new CaptureKeys(clusterKey?.Identity, _kek.IsClusterBound ? clusterKey : null, Identity: null);
     }
 
     private static HsmBackupException Refused(PlanStep step, Pkcs11Exception e, string state) => new(ErrorCode.RestoreFailed,

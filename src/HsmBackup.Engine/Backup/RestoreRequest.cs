@@ -18,6 +18,12 @@ public sealed record RestoreRequest
     /// <summary>Its user PIN.</summary>
     public required Pin? Pin { get; init; }
 
+    /// <summary>
+    /// What the cluster key of the token is known by; null where only the backup says that. A cluster key that is proven is never compared,
+    /// and never removed.
+    /// </summary>
+    public ClusterKeyIdentity? ClusterKey { get; init; }
+
     /// <summary>Restore a Partial backup too.</summary>
     public bool AllowPartial { get; init; }
 

@@ -13,6 +13,13 @@ internal static class RestoreTest
     public static void Run(
         TestRequest request, OpenedBackup backup, TestChecks checks, IProgress<OperationProgress>? progress, CancellationToken cancellationToken)
     {
+        if (backup.Manifest.Kek is not null && request.ScratchToken is null)
+        {
+            throw new HsmBackupException(ErrorCode.TestNotPossible,
+                $"The backup {backup.Header.Id} is cluster-bound: a throw-away token without the cluster key cannot take its keys.",
+                "Name a token for the trial that holds nothing but the cluster key (Restore-HsmClusterKey brings it in).")
+            { Target = request.Path };
+        }
         using ScratchToken? own = request.ScratchToken is null ? ScratchToken.Create(backup.Manifest.TokenLabel) : null;
         TokenAddress target = request.ScratchToken ?? own!.Address;
         Pin? pin = request.ScratchToken is null ? own!.Pin : request.ScratchPin;
@@ -27,6 +34,7 @@ internal static class RestoreTest
                 Pin = pin,
                 AllowPartial = true,
                 AllowOtherToken = true,
+                ClusterKey = request.ClusterKey,
                 StateFolder = state,
             }, progress, cancellationToken);
             Run(restore, backup, pin, checks, progress, cancellationToken);

@@ -29,6 +29,14 @@ public sealed record TestRequest
     /// <summary>Its user PIN.</summary>
     public Pin? ScratchPin { get; init; }
 
+    /// <summary>What the cluster key of the live or scratch token is known by; null where only the backup says that.</summary>
+    public ClusterKeyIdentity? ClusterKey { get; init; }
+
+    /// <summary>
+    /// The cluster's identity certificate (DER). From level Integrity on the backup must be signed by it, which needs no other key.
+    /// </summary>
+    public ReadOnlyMemory<byte>? IdentityCertificate { get; init; }
+
     /// <summary>
     /// Let objects pass that the backup lists without their keys, or inexactly, and that can therefore not be proven. Without it a Partial
     /// backup fails at the levels Live and Restore.
@@ -58,11 +66,13 @@ public static class TestOperation
         if (request.Level >= TestLevel.Integrity)
         {
             progress?.Report(new OperationProgress($"Testing {request.Path}", "Reading the file", 0, 0));
+            BackupFileSummary? summary = null;
             checks.Run("Integrity", () =>
             {
-                BackupFileSummary summary = BackupFile.CheckIntegrity(request.Path, cancellationToken);
+                summary = BackupFile.CheckIntegrity(request.Path, cancellationToken);
                 return $"{summary.Segments} segments, {summary.Length} bytes, SHA-256 {summary.Digest}";
             });
+            TestOrigin(request, summary, checks);
         }
         if (request.Level >= TestLevel.Content)
         {
@@ -94,6 +104,20 @@ public static class TestOperation
             throw new HsmBackupException(ErrorCode.TestNotPossible, "A test at level Live needs the live token.",
                 "Name it with -Library, -TokenLabel and -Pin.")
             { Target = request.Path };
+        }
+    }
+
+    /// <summary>Who made the backup, told by the certificate that is pinned elsewhere: a name in the file is only a claim.</summary>
+    private static void TestOrigin(TestRequest request, BackupFileSummary? summary, TestChecks checks)
+    {
+        if (request.IdentityCertificate is { } certificate)
+        {
+            checks.Run("Origin", () => BackupOrigin.Check(summary!, certificate));
+        }
+        else if (summary?.Header.Signer is { } signer)
+        {
+            checks.Add("Origin", CheckOutcome.Skipped, null, null,
+                $"signed by {signer}, which only the identity certificate in the cluster's definition can confirm");
         }
     }
 

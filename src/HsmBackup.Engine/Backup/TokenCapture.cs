@@ -24,7 +24,7 @@ internal static class TokenCapture
         var captured = new List<ulong>();
         var seen = new HashSet<ulong>();
         using var json = new ObjectRecordJson();
-        List<ulong> handles = connection.Session.FindTokenObjects();
+        List<ulong> handles = connection.FindContent();
         connection.CheckPresent();
         while (handles.Count > 0)
         {
@@ -40,7 +40,7 @@ internal static class TokenCapture
                 captured.Add(handle);
                 progress?.Invoke(verdicts.Count, seen.Count + handles.Count);
             }
-            handles = [.. connection.Session.FindTokenObjects().Where(h => !seen.Contains(h))];
+            handles = [.. connection.FindContent().Where(h => !seen.Contains(h))];
         }
         connection.CheckPresent();
         return (verdicts, captured);

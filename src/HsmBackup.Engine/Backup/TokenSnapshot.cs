@@ -60,7 +60,7 @@ internal sealed class TokenSnapshot
         var proof = new KeyProof(connection, kek, _host);
         using var digestKey = SecretBuffer.Random(32);
         _opened = null;
-        List<ulong> handles = connection.Session.FindTokenObjects();
+        List<ulong> handles = connection.FindContent();
         connection.CheckPresent();
         var objects = new List<PlanObject>(handles.Count);
         foreach (ulong handle in handles)

@@ -2,8 +2,12 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using System.Text.RegularExpressions;
+using HsmBackup.Engine.Backup;
 using HsmBackup.Engine.Format;
+using HsmBackup.Engine.Protection;
 using HsmBackup.Engine.Tests.Protection;
+using HsmBackup.Engine.Tests.Support;
+using HsmBackup.Engine.Tokens;
 using Xunit;
 
 namespace HsmBackup.Engine.Tests.Format;
@@ -92,6 +96,41 @@ public sealed partial class BreakGlassTests
         }
     }
 
+    [FactWithTools("bash", "openssl", "jq", "tail", "shred")]
+    public void A_cluster_bound_backup_shows_everything_but_its_keys()
+    {
+        using TestCluster cluster = new(1);
+        cluster.HoldCeremony();
+        using (TokenConnection connection = cluster.Open())
+        {
+            new TokenContent(connection.Session).Aes("payments", 32);
+        }
+        BackupResult backup = cluster.BackUp();
+        char[] key = new char[OneTimeKey.TextLength];
+        backup.Key!.CopyText(key);
+
+        (int exitCode, string output) = Execute(backup.Path, 0, new string(key), ["1.", "2.", "3.", "4.", "5.", "7."]);
+        Assert.True(exitCode == 0, output);
+        Assert.Contains("complete: 3 objects", output, StringComparison.Ordinal);
+        Assert.Contains("payments", output, StringComparison.Ordinal);
+
+        for (int number = 0; number < 3; number++)
+        {
+            (exitCode, output) = Execute(backup.Path, number, new string(key), ["1.", "2.", "3.", "4.", "6.", "A secret key", "7."]);
+            Assert.NotEqual(0, exitCode);
+            Assert.Contains("STOP: the keys of this backup are wrapped under a cluster key", output, StringComparison.Ordinal);
+            // And who does not let himself be stopped gets nothing either, with any of the keys that the file and its one-time key give.
+            foreach (string use in (string[])["kek", "cms", "seal", "check"])
+            {
+                (exitCode, output) = Execute(backup.Path, number, new string(key), ["1.", "2.", "3.", "4.", "6.", "A secret key", "7."],
+                    "jq() { case \"$*\" in '-r .mode') echo OneTimeKey ;; *) command jq \"$@\" ;; esac; }\n",
+                    script => script.Replace("KEK=$(derive kek)", $"KEK=$(derive {use})", StringComparison.Ordinal));
+                Assert.NotEqual(0, exitCode);
+                Assert.DoesNotContain("STOP: the keys of this backup", output, StringComparison.Ordinal);
+            }
+        }
+    }
+
     [Fact]
     public void It_uses_no_other_programs_than_it_says()
     {
@@ -111,12 +150,13 @@ public sealed partial class BreakGlassTests
     }
 
     private static (int ExitCode, string Output) Execute(string path, int number, string key, string[] sections,
-        string settings = "")
+        string settings = "", Func<string, string>? change = null)
     {
         using TestFolder folder = new();
         string script = folder.File("script");
         // The folder in memory is for people; a failed test is to leave nothing there.
         string text = Script(sections).Replace("/dev/shm", folder.Root, StringComparison.Ordinal);
+        text = change?.Invoke(text) ?? text;
         File.WriteAllText(script, $"FILE='{Path.GetFullPath(path)}'\nKEYTEXT='{key}'\nOBJECT={number}\n{settings}{text}");
         (int exitCode, string output, string errors) = Programs.Run("bash", script);
         if (exitCode == 0) Assert.Equal([script], Directory.GetFileSystemEntries(folder.Root));
