@@ -50,8 +50,8 @@ public static class ClusterHealthOperation
         Exception? obstacle = outcome.Error ?? look.Obstacle;
         bool? hasKey = look.Inventory is null || cluster.ClusterKey is null || !look.SeesPrivate
             ? null : look.Inventory.ClusterKeyClaims.Contains(cluster.ClusterKey.Check);
-        (NodeState state, string reason) = outcome.TimedOut
-            ? (NodeState.Unreachable, $"it did not answer within {outcome.Node.Timeout.TotalSeconds:0.###} s")
+        (HealthState state, string reason) = outcome.TimedOut
+            ? (HealthState.Unreachable, $"it did not answer within {outcome.Node.Timeout.TotalSeconds:0.###} s")
             : obstacle is not null ? (StateOf(obstacle), ReasonOf(obstacle))
             : StateOf(look, drift, hasKey);
         return new NodeHealth
@@ -76,12 +76,12 @@ public static class ClusterHealthOperation
             TokenSerial = look.Token?.SerialNumber,
             Model = look.Token?.Model,
             Firmware = look.Token?.FirmwareVersion,
-            ClusterState = NodeState.Online,
+            ClusterState = HealthState.Online,
             ClusterReason = "",
         };
     }
 
-    private static (NodeState State, string Reason) StateOf(NodeLook look, IReadOnlyList<DriftItem> drift, bool? hasKey)
+    private static (HealthState State, string Reason) StateOf(NodeLook look, IReadOnlyList<DriftItem> drift, bool? hasKey)
     {
         var reasons = new List<string>();
         if (drift.Count > 0)
@@ -92,12 +92,12 @@ public static class ClusterHealthOperation
         if (look.Token!.IsPinLocked)
         {
             reasons.Insert(0, "its user PIN is locked");
-            return (NodeState.PinProblem, string.Join("; ", reasons));
+            return (HealthState.PinProblem, string.Join("; ", reasons));
         }
         if (look.Token.IsPinCountLow && !look.LoggedIn)
         {
             reasons.Insert(0, "a wrong PIN was entered last");
-            return (NodeState.PinProblem, string.Join("; ", reasons));
+            return (HealthState.PinProblem, string.Join("; ", reasons));
         }
         bool inSync = drift.Count == 0;
         if (hasKey == false)
@@ -112,7 +112,7 @@ public static class ClusterHealthOperation
         {
             reasons.Add(FormattableString.Invariant($"{look.Inventory.Unreadable} objects cannot be read"));
         }
-        return (!inSync ? NodeState.OutOfSync : reasons.Count > 0 ? NodeState.Degraded : NodeState.Online, string.Join("; ", reasons));
+        return (!inSync ? HealthState.OutOfSync : reasons.Count > 0 ? HealthState.Degraded : HealthState.Online, string.Join("; ", reasons));
     }
 
     private static string Word(DriftKind kind) => kind switch
@@ -122,11 +122,11 @@ public static class ClusterHealthOperation
         _ => "different",
     };
 
-    private static NodeState StateOf(Exception obstacle) => CodeOf(obstacle) switch
+    private static HealthState StateOf(Exception obstacle) => CodeOf(obstacle) switch
     {
-        ErrorCode.PinIncorrect or ErrorCode.PinLocked or ErrorCode.PinRequired or ErrorCode.PinUnavailable or ErrorCode.PinSourceRefused => NodeState.PinProblem,
-        ErrorCode.TokenNotInitialized => NodeState.Uninitialized,
-        _ => NodeState.Unreachable,
+        ErrorCode.PinIncorrect or ErrorCode.PinLocked or ErrorCode.PinRequired or ErrorCode.PinUnavailable or ErrorCode.PinSourceRefused => HealthState.PinProblem,
+        ErrorCode.TokenNotInitialized => HealthState.Uninitialized,
+        _ => HealthState.Unreachable,
     };
 
     private static string ReasonOf(Exception obstacle) => obstacle switch

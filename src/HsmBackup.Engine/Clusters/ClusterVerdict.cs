@@ -10,26 +10,26 @@ internal static class ClusterVerdict
         TimeSpan? allowed = cluster.Policy?.MaximumBackupAge;
         // A backup that claims to be of tomorrow says nothing about how old the newest one is.
         bool? inPolicy = allowed is null ? null : last is { } at && request.Clock.GetUtcNow() - at is var age && age >= TimeSpan.FromMinutes(-5) && age <= allowed;
-        (NodeState state, string reason) = Judge(nodes);
+        (HealthState state, string reason) = Judge(nodes);
         if (inPolicy == false)
         {
             reason = string.Join("; ", new[] { reason, last is null ? "there is no backup" : "its newest backup is not as new as the policy demands" }.Where(r => r.Length > 0));
-            state = state == NodeState.Online ? NodeState.Degraded : state;
+            state = state == HealthState.Online ? HealthState.Degraded : state;
         }
         return [.. nodes.Select(n => n with { ClusterState = state, ClusterReason = reason, LastBackup = last, LastBackupInPolicy = inPolicy })];
     }
 
-    private static (NodeState State, string Reason) Judge(List<NodeHealth> nodes)
+    private static (HealthState State, string Reason) Judge(List<NodeHealth> nodes)
     {
-        List<NodeHealth> serving = [.. nodes.Where(n => n.State is NodeState.Online or NodeState.Degraded or NodeState.OutOfSync)];
-        List<NodeHealth> troubled = [.. nodes.Where(n => n.State != NodeState.Online)];
+        List<NodeHealth> serving = [.. nodes.Where(n => n.State is HealthState.Online or HealthState.Degraded or HealthState.OutOfSync)];
+        List<NodeHealth> troubled = [.. nodes.Where(n => n.State != HealthState.Online)];
         string reason = string.Join("; ", troubled.Select(n => $"{n.Node} is {n.State}"));
-        NodeState state = troubled.Count == 0 ? NodeState.Online
-            : serving.Count == 0 ? AllTheSame(nodes) ?? NodeState.Unreachable
-            : serving.Exists(n => n.State == NodeState.OutOfSync) ? NodeState.OutOfSync
-            : NodeState.Degraded;
+        HealthState state = troubled.Count == 0 ? HealthState.Online
+            : serving.Count == 0 ? AllTheSame(nodes) ?? HealthState.Unreachable
+            : serving.Exists(n => n.State == HealthState.OutOfSync) ? HealthState.OutOfSync
+            : HealthState.Degraded;
         return (state, reason);
     }
 
-    private static NodeState? AllTheSame(List<NodeHealth> nodes) => nodes.TrueForAll(n => n.State == nodes[0].State) ? nodes[0].State : null;
+    private static HealthState? AllTheSame(List<NodeHealth> nodes) => nodes.TrueForAll(n => n.State == nodes[0].State) ? nodes[0].State : null;
 }

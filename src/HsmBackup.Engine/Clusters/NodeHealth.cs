@@ -13,7 +13,7 @@ public sealed record NodeHealth
     public string? Zone { get; init; }
 
     /// <summary>How it is.</summary>
-    public required NodeState State { get; init; }
+    public required HealthState State { get; init; }
 
     /// <summary>Why it is not Online, in words; empty where it is.</summary>
     public required string Reason { get; init; }
@@ -76,7 +76,7 @@ public sealed record NodeHealth
     public string? Firmware { get; init; }
 
     /// <summary>How the cluster is.</summary>
-    public required NodeState ClusterState { get; init; }
+    public required HealthState ClusterState { get; init; }
 
     /// <summary>Why the cluster is not Online, in words; empty where it is.</summary>
     public required string ClusterReason { get; init; }

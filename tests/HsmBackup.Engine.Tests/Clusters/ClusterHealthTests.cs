@@ -46,7 +46,7 @@ public sealed class ClusterHealthTests : IDisposable
         Assert.Equal(["node-1", "node-2", "node-3"], nodes.Select(n => n.Node));
         Assert.All(nodes, n =>
         {
-            Assert.Equal((NodeState.Online, "", NodeState.Online, 2), (n.State, n.Reason, n.ClusterState, n.Objects));
+            Assert.Equal((HealthState.Online, "", HealthState.Online, 2), (n.State, n.Reason, n.ClusterState, n.Objects));
             Assert.True(n.LoggedIn);
             Assert.NotNull(n.Latency);
             Assert.Equal(n.Node, n.TokenLabel);
@@ -62,7 +62,7 @@ public sealed class ClusterHealthTests : IDisposable
 
         IReadOnlyList<NodeHealth> nodes = Look();
 
-        Assert.All(nodes, n => Assert.Equal((NodeState.OutOfSync, NodeState.OutOfSync), (n.State, n.ClusterState)));
+        Assert.All(nodes, n => Assert.Equal((HealthState.OutOfSync, HealthState.OutOfSync), (n.State, n.ClusterState)));
         Assert.Equal("Missing: CKO_DATA 'note'", Assert.Single(nodes[0].Drift).ToString());
         Assert.Equal("Extra: CKO_DATA 'extra'", Assert.Single(nodes[1].Drift).ToString());
         Assert.Equal("Different: CKO_SECRET_KEY CKK_AES 'aes' (id 61): CKA_ENCRYPT: expected true, found nothing", Assert.Single(nodes[2].Drift).ToString());
@@ -95,11 +95,11 @@ public sealed class ClusterHealthTests : IDisposable
     public void A_wrong_PIN_is_sent_once_and_never_again_while_the_token_remembers_it()
     {
         NodeHealth first = Look(pinOf: n => n.Name == "node-2" ? Pin.FromChars("000000") : PinOf(n))[1];
-        Assert.Equal((NodeState.PinProblem, ErrorCode.PinIncorrect, NodeState.Degraded), (first.State, first.Error, first.ClusterState));
+        Assert.Equal((HealthState.PinProblem, ErrorCode.PinIncorrect, HealthState.Degraded), (first.State, first.Error, first.ClusterState));
 
         long logins = Logins();
         NodeHealth second = Look(pinOf: n => n.Name == "node-2" ? Pin.FromChars("000000") : PinOf(n))[1];
-        Assert.Equal((NodeState.PinProblem, true), (second.State, second.PinCountLow));
+        Assert.Equal((HealthState.PinProblem, true), (second.State, second.PinCountLow));
         Assert.Contains("No PIN was sent", second.Reason, StringComparison.Ordinal);
         Assert.Equal(logins, Logins());
 
@@ -120,12 +120,12 @@ public sealed class ClusterHealthTests : IDisposable
 
         IReadOnlyList<NodeHealth> nodes = Look();
 
-        Assert.Equal([NodeState.Online, NodeState.Online, NodeState.Unreachable], nodes.Select(n => n.State));
+        Assert.Equal([HealthState.Online, HealthState.Online, HealthState.Unreachable], nodes.Select(n => n.State));
         Assert.Contains("No token with label 'node-3'", nodes[2].Reason, StringComparison.Ordinal);
-        Assert.Equal(NodeState.Degraded, nodes[0].ClusterState);
+        Assert.Equal(HealthState.Degraded, nodes[0].ClusterState);
         Assert.Equal("node-3 is Unreachable", nodes[0].ClusterReason);
         _tokens[2].Replace();
-        Assert.Equal((NodeState.OutOfSync, 2), (Look()[2].State, Look()[2].Missing));
+        Assert.Equal((HealthState.OutOfSync, 2), (Look()[2].State, Look()[2].Missing));
     }
 
     [FaultyLibraryTheory]
@@ -140,18 +140,18 @@ public sealed class ClusterHealthTests : IDisposable
     public void A_device_that_fails_is_unreachable_until_it_heals(string function, ulong returnValue)
     {
         FaultyLibrary faulty = PutFaultyLibraryBefore(1);
-        Assert.All(Look(), n => Assert.Equal(NodeState.Online, n.State));
+        Assert.All(Look(), n => Assert.Equal(HealthState.Online, n.State));
 
         faulty.Refuse(function, returnValue);
         IReadOnlyList<NodeHealth> nodes = Look();
-        Assert.Equal([NodeState.Online, NodeState.Unreachable, NodeState.Online], nodes.Select(n => n.State));
+        Assert.Equal([HealthState.Online, HealthState.Unreachable, HealthState.Online], nodes.Select(n => n.State));
         if (function != "C_GetTokenInfo")
         {
             Assert.Contains(Names.OfReturnValue(returnValue), nodes[1].Reason, StringComparison.Ordinal);
         }
 
         faulty.Heal();
-        Assert.All(Look(), n => Assert.Equal(NodeState.Online, n.State));
+        Assert.All(Look(), n => Assert.Equal(HealthState.Online, n.State));
     }
 
     [FaultyLibraryTheory]
@@ -169,11 +169,11 @@ public sealed class ClusterHealthTests : IDisposable
 
         IReadOnlyList<NodeHealth> nodes = Look();
 
-        Assert.NotEqual(NodeState.Online, nodes[1].State);
+        Assert.NotEqual(HealthState.Online, nodes[1].State);
         Assert.NotEqual("", nodes[1].Reason);
-        Assert.Equal([NodeState.Online, NodeState.Online], new[] { nodes[0].State, nodes[2].State });
+        Assert.Equal([HealthState.Online, HealthState.Online], new[] { nodes[0].State, nodes[2].State });
         faulty.Heal();
-        Assert.All(Look(), n => Assert.Equal(NodeState.Online, n.State));
+        Assert.All(Look(), n => Assert.Equal(HealthState.Online, n.State));
     }
 
     [FaultyLibraryTheory]
@@ -191,14 +191,14 @@ public sealed class ClusterHealthTests : IDisposable
         for (int i = 0; i < 2; i++)
         {
             IReadOnlyList<NodeHealth> nodes = Look();
-            Assert.Equal([NodeState.Online, NodeState.Unreachable, NodeState.Online], nodes.Select(n => n.State));
+            Assert.Equal([HealthState.Online, HealthState.Unreachable, HealthState.Online], nodes.Select(n => n.State));
             Assert.Equal("it did not answer within 2 s", nodes[1].Reason);
             Assert.InRange(nodes[1].Elapsed, TimeSpan.Zero, _timeout + TimeSpan.FromSeconds(1));
         }
 
         faulty.Heal();
         _timeout = TimeSpan.FromSeconds(20);
-        Assert.All(Look(), n => Assert.Equal(NodeState.Online, n.State));
+        Assert.All(Look(), n => Assert.Equal(HealthState.Online, n.State));
     }
 
     private FaultyLibrary PutFaultyLibraryBefore(int node)

@@ -1,7 +1,7 @@
 namespace HsmBackup.Engine.Clusters;
 
 /// <summary>How a node, or a whole cluster, is.</summary>
-public enum NodeState
+public enum HealthState
 {
     /// <summary>It answers, and holds what the cluster holds.</summary>
     Online,
