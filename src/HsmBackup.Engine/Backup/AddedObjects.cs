@@ -49,6 +49,22 @@ internal sealed class AddedObjects(TokenConnection connection, KeyEncryptionKey 
     public bool IsProven(PlanObject source, PlanObject? target) => target is { KeyDigest: "" }
         && _added.Values.Any(a => a.Handle == target.Handle && a.KeyDigest == source.KeyDigest);
 
+    /// <summary>What is known in the end of an object, from how the token shows it.</summary>
+    public CheckOutcome ProofOf(PlanStep step) => step switch
+    {
+        { Item.Action: PlanAction.Unrestorable } => CheckOutcome.Failed,
+        // Where only attributes came out different the key is proven all the same, and the differences are told. So it is where the token
+        // closed the key once it was made and proven (CKA_EXTRACTABLE false, which NSS does not enforce and others do).
+        { Source: { Summary.Verdict: Verdict.Captured } source, Target: { } target } =>
+            source.IsProvenBy(target) || IsProven(source, target) || (source.KeyDigest.Length > 0 && source.KeyDigest == target.KeyDigest)
+                ? CheckOutcome.Passed
+                : CheckOutcome.Failed,
+        _ => CheckOutcome.Skipped,
+    };
+
+    /// <summary>Where an object of the backup was put; null where it was not added.</summary>
+    public ulong? HandleOf(PlanObject source) => _added.TryGetValue(source.Summary.Index, out (ulong Handle, string, List<string>) added) ? added.Handle : null;
+
     /// <summary>What the token made different in spite of being told.</summary>
     public IReadOnlyList<string> DifferencesOf(PlanObject? source) =>
         source is not null && _added.TryGetValue(source.Summary.Index, out (ulong, string, List<string> Differences) added) ? added.Differences : [];

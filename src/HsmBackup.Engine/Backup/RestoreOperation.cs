@@ -92,25 +92,23 @@ public sealed class RestoreOperation : IDisposable
         var watch = Stopwatch.StartNew();
         StateFolder.Create(_stateFolder);
         using IDisposable busy = RestoreJournal.Lock(_stateFolder, _connection.Token);
-        HostKeys? host = _backup.Host;
-        var writer = new ObjectWriter(_connection, _kek, _backup.Manifest.TransportKeys, _backup.Manifest.TransportForm, host);
-        _added = new AddedObjects(_connection, _kek, writer, host, _snapshot.Token.Select(t => t.Handle));
+        var execution = new RestoreExecution(Plan, _backup, _connection, _kek, _activity, _snapshot.Token.Select(t => t.Handle));
+        _added = execution.Added;
         // A restore of another backup that was interrupted on this token leaves its safety backups to this one.
         RestoreJournal journal = Plan.Resumes ? _journal! : new RestoreJournal(Plan.BackupId, _backup.Summary.Digest, _journal?.SafetyBackups ?? [],
             [.. _snapshot.Token.Where(t => !t.IsWhole).Select(t => t.Fingerprint)]);
         if (!Plan.ChangesNothing)
         {
             CheckUnchanged();
-            TryEverything(writer, progress, cancellationToken);
+            execution.TryEverything(progress, cancellationToken);
             if (Plan.NeedsSafetyBackup)
             {
                 // When an interrupted restore is finished, too: somebody may have written to the token in between.
-                journal = journal with { SafetyBackups = [.. journal.SafetyBackups, SaveToken(progress, cancellationToken)] };
+                journal = journal with { SafetyBackups = [.. journal.SafetyBackups,
+                    SafetyBackup.Make(_request, Plan, _backup, _connection, _kek, _stateFolder, _activity, progress, cancellationToken)] };
             }
             Save(journal);
-            List<PlanStep> displaced = Displaced();
-            AddAndProve(_added, displaced, progress, cancellationToken);
-            RemoveOld(Plan.Steps.Where(s => s.Item.Action is PlanAction.Replace or PlanAction.Remove).Except(displaced), progress);
+            execution.Run(ForgetUndone, progress, cancellationToken);
         }
         RestoreResult result = Finish(_added, journal, watch, progress, cancellationToken);
         RestoreJournal.Delete(_stateFolder, _connection.Token);
@@ -144,96 +142,6 @@ public sealed class RestoreOperation : IDisposable
         }
     }
 
-    /// <summary>Each object as a session object: what a token refuses it refuses here, where nothing is at stake.</summary>
-    private void TryEverything(ObjectWriter writer, IProgress<OperationProgress>? progress, CancellationToken cancellationToken)
-    {
-        foreach ((PlanStep step, ObjectRecord record, int number) in Pending(cancellationToken))
-        {
-            progress?.Report(new OperationProgress(_activity, "Trying every object", number, Plan.Add + Plan.Replace));
-            try
-            {
-                writer.Try(record);
-            }
-            catch (Pkcs11Exception e)
-            {
-                throw Refused(step, e, "Nothing was touched.");
-            }
-        }
-    }
-
-    private void AddAndProve(
-        AddedObjects added, List<PlanStep> displaced, IProgress<OperationProgress>? progress, CancellationToken cancellationToken)
-    {
-        bool removed = false;
-        PlanStep? current = null;
-        try
-        {
-            foreach ((PlanStep step, ObjectRecord record, int number) in Pending(cancellationToken))
-            {
-                current = step;
-                if (!removed && TurnOf(step) == LastTurn)
-                {
-                    RemoveOld(displaced, progress);
-                    removed = displaced.Count > 0;
-                }
-                progress?.Report(new OperationProgress(_activity, "Adding and proving", number, Plan.Add + Plan.Replace));
-                added.Add(step, record);
-            }
-        }
-        catch (Exception e) when (e is Pkcs11Exception or HsmBackupException or OperationCanceledException)
-        {
-            // Once something was removed, what was added and proven is better kept: taking it back would leave less than before.
-            bool undone = !removed && added.Undo();
-            if (undone && _journal is null)
-            {
-                RestoreJournal.Delete(_stateFolder, _connection.Token);
-            }
-            string state = undone ? $"The token '{Plan.TokenLabel}' is as it was." : $"Run the same restore again to finish it.";
-            throw e switch
-            {
-                OperationCanceledException when undone => e,
-                Pkcs11Exception native when undone => Refused(current!, native, state),
-                HsmBackupException own => new HsmBackupException(undone ? own.Code : ErrorCode.RestoreInterrupted, $"{own.Message} {state}", own.RecommendedAction, own),
-                _ => new HsmBackupException(ErrorCode.RestoreInterrupted,
-                    $"The restore was stopped at {current?.Item.Object.ToString() ?? "its first object"}, and not all that was added could be taken back: {e.Message}", state, e),
-            };
-        }
-    }
-
-    /// <summary>
-    /// Certificates of the token beside which the backup's cannot be made (<see cref="Quirks.IdentifierIsUnique"/>): they go just before
-    /// the last turn. They are no keys, and the safety backup has them.
-    /// </summary>
-    private List<PlanStep> Displaced()
-    {
-        if (!_kek.Capabilities.Quirks.HasFlag(Quirks.IdentifierIsUnique))
-        {
-            return [];
-        }
-        HashSet<string> coming = [.. Plan.Steps.Where(s => TurnOf(s) == LastTurn && s.Source?.UniqueKey is not null).Select(s => s.Source!.UniqueKey!)];
-        return [.. Plan.Steps.Where(s => s.Item.Action is PlanAction.Replace or PlanAction.Remove
-            && s.Target!.UniqueKey is { } key && coming.Contains(key) && IsCertificate(s.Target))];
-    }
-
-    private static bool IsCertificate(PlanObject o) => o.Summary.Class == Names.OfClass(Cko.Certificate);
-
-    private void RemoveOld(IEnumerable<PlanStep> steps, IProgress<OperationProgress>? progress)
-    {
-        int number = 0;
-        foreach (PlanStep step in steps)
-        {
-            progress?.Report(new OperationProgress(_activity, "Removing what the backup does not have", ++number, Plan.Replace + Plan.Remove));
-            ulong rv = _connection.Session.TryDestroyObject(step.Target!.Handle);
-            // Gone already: another program was faster.
-            if (rv is not (Ckr.Ok or Ckr.ObjectHandleInvalid))
-            {
-                throw new HsmBackupException(ErrorCode.RestoreInterrupted,
-                    $"{step.Target.Summary} could not be removed: C_DestroyObject returned {Names.OfReturnValue(rv)}. Everything of the backup is on the token, proven.",
-                    "Find out why the token keeps it, then run the same restore again to finish it.", new Pkcs11Exception("C_DestroyObject", rv));
-            }
-        }
-    }
-
     /// <summary>Reads the token once more, and believes only what it shows.</summary>
     private RestoreResult Finish(AddedObjects added, RestoreJournal journal, Stopwatch watch,
         IProgress<OperationProgress>? progress, CancellationToken cancellationToken)
@@ -253,7 +161,7 @@ public sealed class RestoreOperation : IDisposable
         }
         Dictionary<int, PlanStep> seen = final.Where(s => s.Source is not null).ToDictionary(s => s.Source!.Summary.Index);
         List<RestoredObject> objects = [.. Plan.Steps.Select(s => s.Source is { } source
-            ? new RestoredObject(s.Item.Object, s.Item.Action, ProofOf(seen[source.Summary.Index], added), added.DifferencesOf(source))
+            ? new RestoredObject(s.Item.Object, s.Item.Action, added.ProofOf(seen[source.Summary.Index]), added.DifferencesOf(source))
             : new RestoredObject(s.Item.Object, s.Item.Action, CheckOutcome.Skipped, []))];
         return new RestoreResult
         {
@@ -289,52 +197,6 @@ public sealed class RestoreOperation : IDisposable
     private static bool IsWrong(PlanStep step, AddedObjects added) => step.Item.Action is PlanAction.Add or PlanAction.Remove
         || (step.Item.Action == PlanAction.Replace && step.Source!.KeyDigest != step.Target!.KeyDigest && !added.IsProven(step.Source, step.Target));
 
-    private static CheckOutcome ProofOf(PlanStep step, AddedObjects added) => step switch
-    {
-        { Item.Action: PlanAction.Unrestorable } => CheckOutcome.Failed,
-        // Where only attributes came out different the key is proven all the same, and the differences are told. So it is where the token
-        // closed the key once it was made and proven (CKA_EXTRACTABLE false, which NSS does not enforce and others do).
-        { Source: { Summary.Verdict: Verdict.Captured } source, Target: { } target } =>
-            source.IsProvenBy(target) || added.IsProven(source, target) || (source.KeyDigest.Length > 0 && source.KeyDigest == target.KeyDigest)
-                ? CheckOutcome.Passed
-                : CheckOutcome.Failed,
-        _ => CheckOutcome.Skipped,
-    };
-
-    private const int LastTurn = 2;
-
-    /// <summary>
-    /// First what cannot be changed and must be made with its id while no other has it, last what cannot be taken back if something else
-    /// fails, and certificates, which may have to push others aside.
-    /// </summary>
-    private int TurnOf(PlanStep step) => step.Source switch
-    {
-        null => -1,
-        { IsDestroyable: false } => LastTurn,
-        { } source when IsCertificate(source) && _kek.Capabilities.Quirks.HasFlag(Quirks.IdentifierIsUnique) => LastTurn,
-        { IsChangeable: false } => 0,
-        _ => 1,
-    };
-
-    /// <summary>The records of the objects to be added, turn by turn, as they come out of the file.</summary>
-    private IEnumerable<(PlanStep Step, ObjectRecord Record, int Number)> Pending(CancellationToken cancellationToken)
-    {
-        int number = 0;
-        foreach (IGrouping<int, PlanStep> turn in Plan.Steps.Where(s => s.Item.Action is PlanAction.Add or PlanAction.Replace)
-            .GroupBy(TurnOf).OrderBy(t => t.Key))
-        {
-            Dictionary<int, PlanStep> wanted = turn.ToDictionary(s => s.Source!.Summary.Index);
-            foreach (ObjectRecord record in _backup.Records(cancellationToken).TakeWhile(_ => wanted.Count > 0))
-            {
-                if (wanted.Remove(record.Index, out PlanStep? step))
-                {
-                    cancellationToken.ThrowIfCancellationRequested();
-                    yield return (step, record, ++number);
-                }
-            }
-        }
-    }
-
     /// <summary>Nothing of the token is changed before the journal is on disk; if it cannot be, its safety backup is of no use.</summary>
     private void Save(RestoreJournal journal)
     {
@@ -349,28 +211,12 @@ public sealed class RestoreOperation : IDisposable
         }
     }
 
-    private string SaveToken(IProgress<OperationProgress>? progress, CancellationToken cancellationToken)
+    /// <summary>The journal of a restore that was taken back; one that another run has left stays.</summary>
+    private void ForgetUndone()
     {
-        string folder = Path.Combine(_stateFolder, "safety");
-        string name = BackupOperation.ClusterNameOf(_connection.Token);
-        var id = Format.BackupId.New(name, _request.Clock);
-        using BackupPublication publication = BackupPublication.Begin(folder, id);
-        var facts = new BackupHeaderFacts(BackupOperation.ClusterIdOf(_connection.Token), name, Previous: null);
-        CapturedToken saved = BackupOperation.Capture(_connection, _request.Key, id, publication, facts, SafetyKeys(), allowPartial: true,
-            (done, total) => progress?.Report(new OperationProgress(_activity, "Saving what the token holds", done, total)), cancellationToken);
-        RestoreChecks.CheckSaved(Plan, saved, _request.RemoveUnrecoverable);
-        publication.Publish();
-        return publication.FinalPath;
+        if (_journal is null)
+        {
+            RestoreJournal.Delete(_stateFolder, _connection.Token);
+        }
     }
-
-    /// <summary>A safety backup is bound as the backup is: what may not pass through this process does not on the way back either.</summary>
-    private CaptureKeys SafetyKeys()
-    {
-        TokenClusterKey? clusterKey = _backup.Manifest.ClusterKey is { } known ? TokenClusterKey.Find(_connection, known) : null;
-        return new CaptureKeys(clusterKey?.Identity, _kek.IsClusterBound ? clusterKey : null, Identity: null);
-    }
-
-    private static HsmBackupException Refused(PlanStep step, Pkcs11Exception e, string state) => new(ErrorCode.RestoreFailed,
-        $"The token refused {step.Item.Object}: {e.Function} returned {Names.OfReturnValue(e.ReturnValue)}. {state}",
-        "The token cannot take this object. Restore into a token of the kind that the backup was made of.", e);
 }
