@@ -95,6 +95,10 @@ public enum ErrorCode
     RestoreFailed,
     /// <summary>The restore stopped on the way; run it again with the same backup and key to finish it.</summary>
     RestoreInterrupted,
+    /// <summary>The token has something else in the place of an object that was to be restored; nothing was touched.</summary>
+    RestoreConflict,
+    /// <summary>Nothing in the backup is what was asked for.</summary>
+    NothingSelected,
     /// <summary>The restore would remove objects that no backup can bring back.</summary>
     WouldDestroyUnrecoverable,
     /// <summary>Another operation on the same token or store is under way.</summary>

@@ -17,6 +17,12 @@ public enum PlanAction
 
     /// <summary>The backup lists it without its key, and the token does not have it: it cannot be restored.</summary>
     Unrestorable,
+
+    /// <summary>
+    /// Only where single objects are restored: the token has something else of that id or label, and it was not said that it may be
+    /// replaced. Nothing is restored while there is one.
+    /// </summary>
+    Conflict,
 }
 
 /// <summary>One line of a plan.</summary>
@@ -30,7 +36,7 @@ public sealed record PlanItem(PlanAction Action, ObjectSummary Object, string Re
 }
 
 /// <summary>What a restore is going to do, before it does anything.</summary>
-public sealed class RestorePlan
+public class RestorePlan
 {
     internal RestorePlan(string backupId, string tokenLabel, IReadOnlyList<PlanStep> steps, bool resumes)
     {
@@ -53,7 +59,7 @@ public sealed class RestorePlan
     /// <summary>The token.</summary>
     public string TokenLabel { get; }
 
-    /// <summary>Every object of the backup and of the token, once.</summary>
+    /// <summary>Every object that the restore is about, once.</summary>
     public IReadOnlyList<PlanItem> Items { get; }
 
     /// <summary>How many objects are added.</summary>
@@ -82,5 +88,5 @@ public sealed class RestorePlan
 
     internal IReadOnlyList<PlanStep> Steps { get; }
 
-    private int Count(PlanAction action) => Items.Count(i => i.Action == action);
+    private protected int Count(PlanAction action) => Items.Count(i => i.Action == action);
 }

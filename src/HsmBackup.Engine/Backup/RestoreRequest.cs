@@ -4,7 +4,7 @@ using HsmBackup.Engine.Tokens;
 namespace HsmBackup.Engine.Backup;
 
 /// <summary>Which backup goes into which token.</summary>
-public sealed record RestoreRequest
+public record RestoreRequest
 {
     /// <summary>The backup file.</summary>
     public required string Path { get; init; }

@@ -4,6 +4,11 @@ using HsmBackup.Engine.Tokens;
 
 namespace HsmBackup.Engine.Backup;
 
+/// <summary>The part of a backup and of a token that is looked at, where it is not all of both.</summary>
+/// <param name="Records">Places in the backup.</param>
+/// <param name="FindHandles">Finds the objects of the token; asked each time that the token is read.</param>
+internal sealed record SnapshotScope(IReadOnlySet<int> Records, Func<List<ulong>> FindHandles);
+
 /// <summary>What a token holds, and what a backup holds, in the form in which the two can be laid side by side.</summary>
 internal sealed class TokenSnapshot
 {
@@ -12,19 +17,21 @@ internal sealed class TokenSnapshot
     private readonly OpenedBackup _backup;
     private readonly HostKeys? _host;
     private readonly bool _keepRecords;
+    private readonly SnapshotScope? _scope;
     private readonly HashSet<ulong>? _onlyPresence;
     private readonly HashSet<string> _keys = new(StringComparer.Ordinal);
     private readonly Dictionary<string, List<KeyMaterial>> _digests = new(StringComparer.Ordinal);
     private Dictionary<string, List<ObjectRecord>>? _opened;
 
-    private TokenSnapshot(OpenedBackup backup, Quirks quirks, bool keepRecords, CancellationToken cancellationToken)
+    private TokenSnapshot(OpenedBackup backup, Quirks quirks, bool keepRecords, SnapshotScope? scope, CancellationToken cancellationToken)
     {
         _backup = backup;
+        _scope = scope;
         _host = backup.Host;
         _keepRecords = keepRecords;
         _onlyPresence = quirks.HasFlag(Quirks.PrivateDatesUnreadable) ? Dates : null;
         var source = new List<PlanObject>();
-        foreach (ObjectRecord record in backup.Records(cancellationToken))
+        foreach (ObjectRecord record in Records(cancellationToken))
         {
             PlanObject planned = ToPlanObject(record, 0, ObjectComparison.KeyDigest(record));
             source.Add(planned);
@@ -46,9 +53,9 @@ internal sealed class TokenSnapshot
 
     /// <summary>Reads both.</summary>
     public static TokenSnapshot Take(OpenedBackup backup, TokenConnection connection, KeyEncryptionKey kek,
-        Action<int, int>? progress, CancellationToken cancellationToken, bool keepRecords = false)
+        Action<int, int>? progress, CancellationToken cancellationToken, bool keepRecords = false, SnapshotScope? scope = null)
     {
-        var snapshot = new TokenSnapshot(backup, kek.Capabilities.Quirks, keepRecords, cancellationToken);
+        var snapshot = new TokenSnapshot(backup, kek.Capabilities.Quirks, keepRecords, scope, cancellationToken);
         snapshot.Refresh(connection, kek, progress, cancellationToken);
         return snapshot;
     }
@@ -60,7 +67,7 @@ internal sealed class TokenSnapshot
         var proof = new KeyProof(connection, kek, _host);
         using var digestKey = SecretBuffer.Random(32);
         _opened = null;
-        List<ulong> handles = connection.FindContent();
+        List<ulong> handles = _scope?.FindHandles() ?? connection.FindContent();
         connection.CheckPresent();
         var objects = new List<PlanObject>(handles.Count);
         foreach (ulong handle in handles)
@@ -89,6 +96,9 @@ internal sealed class TokenSnapshot
             ? o with { IsDebris = true }
             : o)];
     }
+
+    private IEnumerable<ObjectRecord> Records(CancellationToken cancellationToken) =>
+        _backup.Records(cancellationToken).Where(r => _scope is null || _scope.Records.Contains(r.Index));
 
     private static bool CouldBecome(ObjectSummary half, ObjectSummary whole) =>
         (half.Class.Length == 0 || half.Class == whole.Class)
@@ -123,7 +133,7 @@ internal sealed class TokenSnapshot
         if (_opened is null)
         {
             _opened = new Dictionary<string, List<ObjectRecord>>(StringComparer.Ordinal);
-            foreach (ObjectRecord record in _backup.Records(cancellationToken))
+            foreach (ObjectRecord record in Records(cancellationToken))
             {
                 if (record.Material is not null && _host!.DigestUpToPadding(record, digestKey) is { } digest)
                 {

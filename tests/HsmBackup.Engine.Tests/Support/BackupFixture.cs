@@ -57,6 +57,26 @@ internal sealed class BackupFixture : IDisposable
         return operation.Execute(null, CancellationToken.None);
     }
 
+    public KeyRestoreOperation PrepareKeys(BackupResult backup, KeySelection selection, Func<KeyRestoreRequest, KeyRestoreRequest>? change = null)
+    {
+        var request = new KeyRestoreRequest
+        {
+            Path = backup.Path,
+            Key = backup.Key!,
+            Token = Token.Address,
+            Pin = Token.Pin,
+            StateFolder = State,
+            Selection = selection,
+        };
+        return KeyRestoreOperation.Prepare(change?.Invoke(request) ?? request, null, CancellationToken.None);
+    }
+
+    public KeyRestoreResult RestoreKeys(BackupResult backup, KeySelection selection, Func<KeyRestoreRequest, KeyRestoreRequest>? change = null)
+    {
+        using KeyRestoreOperation operation = PrepareKeys(backup, selection, change);
+        return operation.Execute(null, CancellationToken.None);
+    }
+
     public void Dispose()
     {
         Token.Dispose();

@@ -153,7 +153,7 @@ internal sealed class TokenContent(Pkcs11Session session)
         .Set(Cka.Class, objectClass).Set(Cka.KeyType, keyType).Set(Cka.Token, true).Set(Cka.Private, true)
         .Set(Cka.Sensitive, true).Set(Cka.Extractable, true).Set(Cka.Label, label).Set(Cka.Id, NextId());
 
-    private byte[] NextId() => [0xA0, (byte)(Next >> 8), (byte)Next++];
+    private byte[] NextId() => [0xA0, (byte)(Next >> 8), (byte)(Next++ & 0xFF)];
 
     private void Check(ulong rv, string what)
     {
