@@ -18,6 +18,7 @@
         'Get-HsmBackup'
         'New-HsmBackup'
         'Restore-HsmCluster'
+        'Restore-HsmKey'
         'Test-HsmBackup'
     )
     FunctionsToExport    = @()

@@ -79,14 +79,15 @@ internal static class Errors
         "Run the command again; a restore that had begun goes on where it stopped.",
         error);
 
-    // The whole list of what was missed, for scripts: the message names only the first few.
+    // The whole list of what was missed or stands in the way, for scripts: the message names only the first few.
     private static object? TargetOf(HsmBackupException error) =>
-        error is { Code: ErrorCode.BackupIncomplete, Result: not null } ? error.Result : error.Target;
+        error is { Code: ErrorCode.BackupIncomplete or ErrorCode.RestoreConflict or ErrorCode.NothingSelected, Result: not null } ? error.Result : error.Target;
 
     private static ErrorCategory CategoryOf(ErrorCode code) => code switch
     {
         ErrorCode.LibraryNotFound or ErrorCode.TokenNotFound or ErrorCode.BackupNotFound or ErrorCode.KeyFileNotFound
             or ErrorCode.DefinitionNotFound or ErrorCode.NodeNotFound or ErrorCode.ClusterKeyMissing or ErrorCode.IdentityKeyMissing
+            or ErrorCode.NothingSelected
             => ErrorCategory.ObjectNotFound,
         ErrorCode.LibraryLoadFailed => ErrorCategory.OpenError,
         ErrorCode.TokenNotInitialized => ErrorCategory.ResourceUnavailable,
@@ -102,7 +103,8 @@ internal static class Errors
             => ErrorCategory.InvalidData,
         ErrorCode.AuthenticationFailed or ErrorCode.SignatureInvalid or ErrorCode.PinSourceRefused or ErrorCode.DefinitionUntrusted
             => ErrorCategory.SecurityError,
-        ErrorCode.KeyFileExists or ErrorCode.DefinitionExists or ErrorCode.ClusterKeyExists => ErrorCategory.ResourceExists,
+        ErrorCode.KeyFileExists or ErrorCode.DefinitionExists or ErrorCode.ClusterKeyExists or ErrorCode.RestoreConflict
+            => ErrorCategory.ResourceExists,
         ErrorCode.BackupIncomplete or ErrorCode.TestFailed => ErrorCategory.InvalidResult,
         ErrorCode.TestNotPossible or ErrorCode.TokenMismatch or ErrorCode.ClusterKeyMismatch or ErrorCode.WouldDestroyUnrecoverable
             or ErrorCode.DefinitionChanged

@@ -10,6 +10,7 @@ using HsmBackup.Engine.Tokens;
 
 // backup  <library> <configuration> <label> <destination> <key file>
 // restore <library> <configuration> <label> <backup file> <key file> <state folder>
+// restore-key <library> <configuration> <label> <backup file> <key file> <state folder> <label that the wanted objects begin with>
 //
 // The PIN is the first line of standard input. HSMBACKUP_KILL_AT=C_UnwrapKey:7 makes the process kill itself before the
 // seventh call of that function. What it tells, line by line: "ready", "phase <what>", "calls <function> <number>", "done".
@@ -27,6 +28,23 @@ try
     {
         var request = new BackupRequest { Token = token, Pin = pin, Destination = args[4], KeyPath = args[5] };
         BackupOperation.Run(request, phases, CancellationToken.None).Key?.Dispose();
+    }
+    else if (args[0] == "restore-key")
+    {
+        using OneTimeKey key = KeyFile.Read(args[5]);
+        var wanted = new NameFilter(args[7], label => label.StartsWith(args[7], StringComparison.Ordinal));
+        var request = new KeyRestoreRequest
+        {
+            Path = args[4],
+            Key = key,
+            Token = token,
+            Pin = pin,
+            StateFolder = args[6],
+            Selection = new KeySelection { Labels = [wanted] },
+            Replace = true,
+        };
+        using KeyRestoreOperation restore = KeyRestoreOperation.Prepare(request, phases, CancellationToken.None);
+        restore.Execute(phases, CancellationToken.None);
     }
     else
     {

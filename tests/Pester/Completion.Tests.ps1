@@ -23,7 +23,7 @@ AfterAll {
 
 Describe 'Tab' {
     It 'completes -Library with the libraries on this system: <_>' -ForEach @(
-        'New-HsmBackup', 'Test-HsmBackup', 'Restore-HsmCluster', 'Compare-HsmBackup'
+        'New-HsmBackup', 'Test-HsmBackup', 'Restore-HsmCluster', 'Restore-HsmKey', 'Compare-HsmBackup'
     ) {
         $found = Complete "$_ -Library "
         $found | Should -Contain '/usr/lib/softhsm/libsofthsm2.so'

@@ -17,11 +17,14 @@ public sealed class KeyRestoreOperation : IDisposable
     private readonly KeyEncryptionKey _kek;
     private readonly TokenSnapshot _snapshot;
     private readonly Namesakes _namesakes;
+    private readonly string _stateFolder;
+    private readonly string _journalKind;
+    private readonly RestoreJournal? _journal;
     private readonly string _activity;
     private readonly TimeSpan _preparation;
 
     private KeyRestoreOperation(KeyRestoreRequest request, OpenedBackup backup, TokenConnection connection, KeyEncryptionKey kek,
-        TokenSnapshot snapshot, Namesakes namesakes, SelectedObjects selected, Stopwatch watch)
+        TokenSnapshot snapshot, Namesakes namesakes, SelectedObjects selected, string stateFolder, Stopwatch watch)
     {
         _request = request;
         _backup = backup;
@@ -29,11 +32,18 @@ public sealed class KeyRestoreOperation : IDisposable
         _kek = kek;
         _snapshot = snapshot;
         _namesakes = namesakes;
+        _stateFolder = stateFolder;
+        _journalKind = RestoreJournal.KindOf(backup.Summary.Digest, selected.Entries.Select(e => e.Summary.Index));
+        _journal = RestoreJournal.Load(stateFolder, connection.Token, _journalKind);
+        if (_journal is not null)
+        {
+            snapshot.MarkDebris(_journal);
+        }
         _activity = ActivityOf(request);
         Plan = new KeyRestorePlan(backup.Header.Id.ToString(), connection.Token.Label,
             KeyRestorePlanner.Plan(snapshot.Backup, selected.Chosen, selected.Companions, snapshot.Token,
                 new KeyRestoreRules(request.Replace, request.AllowDuplicateLabel)),
-            selected.Chosen.Count, selected.Companions.Count);
+            selected.Chosen.Count, selected.Companions.Count, resumes: _journal is not null);
         _preparation = watch.Elapsed;
     }
 
@@ -49,6 +59,7 @@ public sealed class KeyRestoreOperation : IDisposable
     {
         var watch = Stopwatch.StartNew();
         string activity = ActivityOf(request);
+        string stateFolder = StateFolder.Locate(request.StateFolder);
         progress?.Report(new OperationProgress(activity, "Authenticating the backup", 0, 0));
         OpenedBackup? backup = null;
         TokenConnection? connection = null;
@@ -61,12 +72,12 @@ public sealed class KeyRestoreOperation : IDisposable
             connection = TokenConnection.Open(request.Token, request.Pin, readWrite: true, cancellationToken);
             RestoreChecks.CheckToken(request, backup, connection.Token);
             kek = backup.ImportKek(connection);
-            var namesakes = new Namesakes(connection.Session, selected.Entries);
+            var namesakes = new Namesakes(connection, selected.Entries);
             TokenSnapshot snapshot = TokenSnapshot.Take(backup, connection, kek,
                 (done, total) => progress?.Report(new OperationProgress(activity, "Looking for the objects on the token", done, total)),
                 cancellationToken, keepRecords: true, new SnapshotScope(selected.Scope, namesakes.Find));
             CheckReadable(snapshot);
-            var operation = new KeyRestoreOperation(request, backup, connection, kek, snapshot, namesakes, selected, watch);
+            var operation = new KeyRestoreOperation(request, backup, connection, kek, snapshot, namesakes, selected, stateFolder, watch);
             RestoreChecks.CheckPlan(operation.Plan, snapshot.Token, kek.Capabilities.Quirks, request.RemoveUnrecoverable);
             return operation;
         }
@@ -113,30 +124,34 @@ public sealed class KeyRestoreOperation : IDisposable
     {
         var watch = Stopwatch.StartNew();
         CheckFeasible();
-        string stateFolder = StateFolder.Locate(_request.StateFolder);
-        StateFolder.Create(stateFolder);
-        using IDisposable busy = RestoreJournal.Lock(stateFolder, _connection.Token);
-        string? safetyBackup = null;
+        StateFolder.Create(_stateFolder);
+        using IDisposable busy = RestoreJournal.Lock(_stateFolder, _connection.Token);
         CheckUnchanged();
         var execution = new RestoreExecution(Plan, _backup, _connection, _kek, _activity, _namesakes.All);
+        // Of the namesakes only: nothing else is ever taken for what this restore left half made.
+        RestoreJournal journal = _journal ?? new RestoreJournal(Plan.BackupId, _backup.Summary.Digest, [], [.. _snapshot.Token.Where(t => !t.IsWhole).Select(t => t.Fingerprint)]);
         if (!Plan.ChangesNothing)
         {
             execution.TryEverything(progress, cancellationToken);
             if (Plan.NeedsSafetyBackup)
             {
-                safetyBackup = SafetyBackup.Make(_request, Plan, _connection, stateFolder, _activity, progress, cancellationToken);
+                journal = journal with { SafetyBackups = [.. journal.SafetyBackups, SafetyBackup.Make(_request, Plan, _connection, _stateFolder, _activity, progress, cancellationToken)] };
             }
-            execution.Run(undone: () => { }, progress, cancellationToken);
+            journal.SaveWithSafetyBackup(_stateFolder, _connection.Token, Plan.NeedsSafetyBackup, _journalKind);
+            execution.Run(ForgetUndone, progress, cancellationToken);
             ReadAgain(progress);
         }
-        return new KeyRestoreResult
+        var result = new KeyRestoreResult
         {
             BackupId = Plan.BackupId,
             TokenLabel = Plan.TokenLabel,
             Objects = [.. Plan.Steps.Select(s => Finish(s, execution.Added))],
-            SafetyBackupPath = safetyBackup,
+            SafetyBackups = journal.SafetyBackups,
+            Resumed = Plan.Resumes,
             Elapsed = _preparation + watch.Elapsed,
         };
+        RestoreJournal.Delete(_stateFolder, _connection.Token, _journalKind);
+        return result;
     }
 
     /// <inheritdoc/>
@@ -171,6 +186,15 @@ public sealed class KeyRestoreOperation : IDisposable
                 $"What token '{Plan.TokenLabel}' holds under the names of the objects changed since the plan was made. Nothing was touched.",
                 "Make sure that nobody else writes to the token, then run the command again.")
             { Target = Plan.TokenLabel };
+        }
+    }
+
+    /// <summary>The journal of a restore that was taken back; one that another run has left stays.</summary>
+    private void ForgetUndone()
+    {
+        if (_journal is null)
+        {
+            RestoreJournal.Delete(_stateFolder, _connection.Token, _journalKind);
         }
     }
 

@@ -62,9 +62,15 @@ internal sealed class KeyRestorePlanner
         return pairs;
     }
 
-    private IEnumerable<PlanStep> StepsFor(PlanObject source, PlanObject? equal)
+    private List<PlanStep> StepsFor(PlanObject source, PlanObject? equal)
     {
-        List<PlanObject> rivals = [.. _others.Where(o => IsRival(source, o)).OrderBy(o => o.Identity != source.Identity)];
+        List<PlanStep> steps = StepsFor(source, equal, [.. _others.Where(o => !o.IsDebris && IsRival(source, o)).OrderBy(o => o.Identity != source.Identity)]);
+        return [.. steps, .. _others.Where(o => o.IsDebris && IsRival(source, o) && _going.Add(o)).Select(o => new PlanStep(
+            new PlanItem(PlanAction.Remove, o.Summary, "left half made by an interrupted restore"), null, o))];
+    }
+
+    private List<PlanStep> StepsFor(PlanObject source, PlanObject? equal, List<PlanObject> rivals)
+    {
         if (equal is null && IsCompanion(source) && rivals.Find(r => IsSameCertificate(source, r)) is { } certificate)
         {
             return [Step(PlanAction.Keep, source, certificate, "the token has this certificate, " + Describe(source, certificate))];

@@ -34,7 +34,13 @@ public sealed class KeyRestoreResult
     public required IReadOnlyList<RestoredObject> Objects { get; init; }
 
     /// <summary>The safety backup of the whole token as it was; null where nothing was removed. Its key is the one given for the restore.</summary>
-    public required string? SafetyBackupPath { get; init; }
+    public string? SafetyBackupPath => SafetyBackups.Count > 0 ? SafetyBackups[0] : null;
+
+    /// <summary>All safety backups, oldest first: an interrupted restore makes another if it is taken up again before all was removed.</summary>
+    public required IReadOnlyList<string> SafetyBackups { get; init; }
+
+    /// <summary>True where a restore out of the same backup was interrupted on this token, and this one found its journal.</summary>
+    public required bool Resumed { get; init; }
 
     /// <summary>How long it took; the time for the confirmation is not in it.</summary>
     public required TimeSpan Elapsed { get; init; }

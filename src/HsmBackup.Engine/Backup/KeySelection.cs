@@ -98,7 +98,7 @@ public sealed record KeySelection
             }
             bool contained = name.Contains(text, StringComparison.Ordinal) || (name.Length > 2 && text.Contains(name, StringComparison.Ordinal));
             int changes = contained ? 1 : Changes(text, name);
-            nearest = contained || changes <= Math.Max(2, text.Length / 3) ? Math.Min(nearest, changes) : nearest;
+            nearest = contained || changes <= Math.Max(1, text.Length / 3) ? Math.Min(nearest, changes) : nearest;
         }
         return nearest;
     }

@@ -1,4 +1,5 @@
 using HsmBackup.Engine.Pkcs11;
+using HsmBackup.Engine.Tokens;
 
 namespace HsmBackup.Engine.Backup;
 
@@ -14,12 +15,14 @@ internal sealed class Namesakes
 
     private static readonly AttributeList NamesRead = new([Cka.Class, Cka.Label, Cka.Id, Cka.Issuer, Cka.SerialNumber]);
 
+    private readonly TokenConnection _connection;
     private readonly Pkcs11Session _session;
     private readonly List<AttributeMap> _searches = [];
 
-    public Namesakes(Pkcs11Session session, IEnumerable<BackupEntry> entries)
+    public Namesakes(TokenConnection connection, IEnumerable<BackupEntry> entries)
     {
-        _session = session;
+        _connection = connection;
+        _session = connection.Session;
         var made = new HashSet<string>(StringComparer.Ordinal);
         foreach (BackupEntry entry in entries)
         {
@@ -39,10 +42,10 @@ internal sealed class Namesakes
     /// <summary>Handles of the namesakes.</summary>
     public List<ulong> Find()
     {
-        List<ulong> all = _session.FindTokenObjects();
+        List<ulong> all = _connection.FindContent();
         All = all;
         return _searches.Count * CallsOfSearch <= all.Count * CallsOfRead
-            ? [.. _searches.SelectMany(s => _session.FindObjects(s.Copy().Set(Cka.Token, true))).Distinct()]
+            ? [.. _searches.SelectMany(s => _session.FindObjects(s.Copy().Set(Cka.Token, true))).Distinct().Where(h => !_connection.Infrastructure.Contains(h))]
             : [.. all.Where(IsFound)];
     }
 

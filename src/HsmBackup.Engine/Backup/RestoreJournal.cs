@@ -11,13 +11,21 @@ namespace HsmBackup.Engine.Backup;
 /// </summary>
 internal sealed record RestoreJournal(string BackupId, string BackupDigest, IReadOnlyList<string> SafetyBackups, IReadOnlyList<string> UnrecoverableBefore)
 {
+    private const string OfTokens = "restore";
     private const int Version = 1;
+
+    /// <summary>
+    /// The kind of journal of a restore of single objects. Each choice of objects has its own: what one run has left half made is told by
+    /// what was there before that run, and a run for other objects did not look at the same.
+    /// </summary>
+    public static string KindOf(string backupDigest, IEnumerable<int> objects) => "restore-key-" + Convert.ToHexStringLower(
+        SHA256.HashData(Encoding.UTF8.GetBytes($"{backupDigest}\n{string.Join(',', objects.Order())}")).AsSpan(0, 8));
 
     /// <summary>The journal of a token; null where no restore was interrupted.</summary>
     /// <exception cref="HsmBackupException">RestoreInterrupted: there is one, but it cannot be read.</exception>
-    public static RestoreJournal? Load(string folder, TokenInfo token)
+    public static RestoreJournal? Load(string folder, TokenInfo token, string kind = OfTokens)
     {
-        string path = PathOf(folder, token);
+        string path = PathOf(folder, token, kind);
         if (!File.Exists(path))
         {
             return null;
@@ -42,9 +50,9 @@ internal sealed record RestoreJournal(string BackupId, string BackupDigest, IRea
     }
 
     /// <summary>Writes the journal so that it survives a power cut, before anything of the token is changed.</summary>
-    public void Save(string folder, TokenInfo token)
+    public void Save(string folder, TokenInfo token, string kind = OfTokens)
     {
-        string path = PathOf(folder, token);
+        string path = PathOf(folder, token, kind);
         string temporary = path + ".new";
         try
         {
@@ -72,11 +80,28 @@ internal sealed record RestoreJournal(string BackupId, string BackupDigest, IRea
         }
     }
 
+    /// <summary>
+    /// The same, where a safety backup was just made. Nothing of the token is changed before the journal is on disk; if it cannot be,
+    /// its newest safety backup is of no use.
+    /// </summary>
+    public void SaveWithSafetyBackup(string folder, TokenInfo token, bool hasNew, string kind = OfTokens)
+    {
+        try
+        {
+            Save(folder, token, kind);
+        }
+        catch (HsmBackupException) when (hasNew)
+        {
+            File.Delete(SafetyBackups[^1]);
+            throw;
+        }
+    }
+
     /// <summary>Removes the journal: the restore is finished.</summary>
-    public static void Delete(string folder, TokenInfo token) => File.Delete(PathOf(folder, token));
+    public static void Delete(string folder, TokenInfo token, string kind = OfTokens) => File.Delete(PathOf(folder, token, kind));
 
     /// <summary>One restore at a time on a token, whoever runs it.</summary>
-    public static IDisposable Lock(string folder, TokenInfo token) => StateFolder.Lock(Path.ChangeExtension(PathOf(folder, token), ".lock"), $"token '{token.Label}'");
+    public static IDisposable Lock(string folder, TokenInfo token) => StateFolder.Lock(Path.ChangeExtension(PathOf(folder, token, OfTokens), ".lock"), $"token '{token.Label}'");
 
     private static List<string> Strings(JsonElement parent, string name) => [.. parent.GetProperty(name).EnumerateArray().Select(e => e.GetString()!)];
 
@@ -91,6 +116,6 @@ internal sealed record RestoreJournal(string BackupId, string BackupDigest, IRea
     }
 
     // Slots move and serial numbers are not always unique; together with the label they are.
-    private static string PathOf(string folder, TokenInfo token) => Path.Combine(folder, "restore-" + Convert.ToHexStringLower(
+    private static string PathOf(string folder, TokenInfo token, string kind) => Path.Combine(folder, kind + "-" + Convert.ToHexStringLower(
         SHA256.HashData(Encoding.UTF8.GetBytes($"{token.Manufacturer}\n{token.Model}\n{token.SerialNumber}\n{token.Label}")).AsSpan(0, 8)) + ".json");
 }

@@ -107,7 +107,7 @@ public sealed class RestoreOperation : IDisposable
                 journal = journal with { SafetyBackups = [.. journal.SafetyBackups,
                     SafetyBackup.Make(_request, Plan, _backup, _connection, _kek, _stateFolder, _activity, progress, cancellationToken)] };
             }
-            Save(journal);
+            journal.SaveWithSafetyBackup(_stateFolder, _connection.Token, Plan.NeedsSafetyBackup);
             execution.Run(ForgetUndone, progress, cancellationToken);
         }
         RestoreResult result = Finish(_added, journal, watch, progress, cancellationToken);
@@ -196,20 +196,6 @@ public sealed class RestoreOperation : IDisposable
     /// <summary>What may be left in the end: what is as in the backup, or has the backup's key and other attributes, or has no key in the backup.</summary>
     private static bool IsWrong(PlanStep step, AddedObjects added) => step.Item.Action is PlanAction.Add or PlanAction.Remove
         || (step.Item.Action == PlanAction.Replace && step.Source!.KeyDigest != step.Target!.KeyDigest && !added.IsProven(step.Source, step.Target));
-
-    /// <summary>Nothing of the token is changed before the journal is on disk; if it cannot be, its safety backup is of no use.</summary>
-    private void Save(RestoreJournal journal)
-    {
-        try
-        {
-            journal.Save(_stateFolder, _connection.Token);
-        }
-        catch (HsmBackupException) when (Plan.NeedsSafetyBackup)
-        {
-            File.Delete(journal.SafetyBackups[^1]);
-            throw;
-        }
-    }
 
     /// <summary>The journal of a restore that was taken back; one that another run has left stays.</summary>
     private void ForgetUndone()

@@ -51,6 +51,7 @@ public class RestorePlan
         Replace = Count(PlanAction.Replace);
         Remove = Count(PlanAction.Remove);
         Unrestorable = Count(PlanAction.Unrestorable);
+        NeedsSafetyBackup = Replace + Remove > 0;
     }
 
     /// <summary>The backup.</summary>
@@ -84,7 +85,7 @@ public class RestorePlan
     public bool Resumes { get; }
 
     /// <summary>True where objects of the token will go, so that a safety backup is made of it first.</summary>
-    public bool NeedsSafetyBackup => Replace + Remove > 0;
+    public bool NeedsSafetyBackup { get; private protected init; }
 
     internal IReadOnlyList<PlanStep> Steps { get; }
 

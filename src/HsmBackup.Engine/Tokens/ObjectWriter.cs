@@ -9,6 +9,7 @@ namespace HsmBackup.Engine.Tokens;
 /// </summary>
 internal sealed class ObjectWriter
 {
+    private readonly TokenConnection _connection;
     private readonly Pkcs11Session _session;
     private readonly KeyEncryptionKey _kek;
     private readonly IReadOnlyDictionary<int, byte[]> _transportKeys;
@@ -27,6 +28,7 @@ internal sealed class ObjectWriter
     public ObjectWriter(TokenConnection connection, KeyEncryptionKey kek, IReadOnlyDictionary<int, byte[]> transportKeys,
         WrapForm transportForm, HostKeys? host)
     {
+        _connection = connection;
         _session = connection.Session;
         _kek = kek;
         _transportKeys = transportKeys;
@@ -183,7 +185,7 @@ internal sealed class ObjectWriter
     private void RemoveDebris(ObjectRecord record, IReadOnlySet<ulong> known)
     {
         IEnumerable<ulong> found = _session.FindObjects(NotOnToken()).Where(h => !_foreign.Contains(h) && !_kek.Owns(h))
-            .Concat(_session.FindTokenObjects().Where(h => !known.Contains(h)));
+            .Concat(_connection.FindContent().Where(h => !known.Contains(h)));
         foreach (ulong handle in found)
         {
             AttributeMap debris = _session.ReadAttributes(handle, [Cka.Class, Cka.KeyType, Cka.Label, Cka.Id]).Attributes;

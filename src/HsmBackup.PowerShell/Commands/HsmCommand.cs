@@ -34,11 +34,17 @@ public abstract class HsmCommand : PSCmdlet, IDisposable
     }
 
     /// <summary>Does the work for one input object; a failure ends the command.</summary>
-    protected sealed override void ProcessRecord()
+    protected sealed override void ProcessRecord() => Guard(ProcessInput);
+
+    /// <summary>The cmdlet's own work.</summary>
+    private protected abstract void ProcessInput();
+
+    /// <summary>Does work outside <see cref="ProcessInput"/> that may end the command in the same way.</summary>
+    private protected void Guard(Action work)
     {
         try
         {
-            ProcessInput();
+            work();
         }
         catch (Exception error) when (MeansStopped(error))
         {
@@ -49,9 +55,6 @@ public abstract class HsmCommand : PSCmdlet, IDisposable
             ThrowTerminatingError(record);
         }
     }
-
-    /// <summary>The cmdlet's own work.</summary>
-    private protected abstract void ProcessInput();
 
     /// <summary>Does one of several pieces of work: its failure is reported, and the others go on.</summary>
     /// <returns>False where it failed.</returns>

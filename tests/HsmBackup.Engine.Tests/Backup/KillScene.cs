@@ -32,7 +32,7 @@ internal sealed class KillScene : IDisposable
         Assert.Equal(Witness.OfToken(_fixture.Token), InBackup);
         Drift(full);
         Before = Witness.OfToken(_fixture.Token);
-        Copy(_tokens, _drifted);
+        Folders.Copy(_tokens, _drifted);
         Host = new CrashHost(_fixture.Token);
     }
 
@@ -62,7 +62,7 @@ internal sealed class KillScene : IDisposable
     public void Reset()
     {
         Directory.Delete(_tokens, recursive: true);
-        Copy(_drifted, _tokens);
+        Folders.Copy(_drifted, _tokens);
         if (Directory.Exists(State))
         {
             Directory.Delete(State, recursive: true);
@@ -184,17 +184,4 @@ internal sealed class KillScene : IDisposable
     private static string NameOf(string line) => line[..line.LastIndexOf(' ')];
 
     private static string Join(IEnumerable<string> lines) => string.Join("\n", lines);
-
-    private static void Copy(string from, string to)
-    {
-        Directory.CreateDirectory(to);
-        foreach (string folder in Directory.GetDirectories(from, "*", SearchOption.AllDirectories))
-        {
-            Directory.CreateDirectory(to + folder[from.Length..]);
-        }
-        foreach (string file in Directory.GetFiles(from, "*", SearchOption.AllDirectories))
-        {
-            File.Copy(file, to + file[from.Length..]);
-        }
-    }
 }

@@ -45,6 +45,9 @@ internal sealed class CrashHost(ITestToken token)
 
     public CrashRun Restore(string backup, string keyPath, string state, KillMoment? kill = null) => Run(kill, "restore", backup, keyPath, state);
 
+    /// <summary>Restores the objects whose labels begin with some text; they take the place of what has their names.</summary>
+    public CrashRun RestoreKeys(string backup, string keyPath, string state, string label) => Run(null, "restore-key", backup, keyPath, state, label);
+
     private CrashRun Run(KillMoment? kill, string command, params string[] arguments)
     {
         string dotnet = Path.GetFullPath(Path.Combine(RuntimeEnvironment.GetRuntimeDirectory(), "..", "..", "..", "dotnet"));
