@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Reflection;
+using System.Text;
 using System.Text.Json;
 using HsmBackup.Engine.Pkcs11;
 using HsmBackup.Engine.Tokens;
@@ -26,6 +27,9 @@ public sealed record BackupManifest(
 
     /// <summary>The KEK of a cluster-bound backup, wrapped under the cluster key; null in the other mode.</summary>
     public WrappedKek? Kek { get; init; }
+
+    /// <summary>The cluster and its definition; null for a lone token.</summary>
+    public BackupCluster? Cluster { get; init; }
 
     /// <summary>The manifest of a token that was just read.</summary>
     internal static BackupManifest Of(TokenConnection connection, KeyEncryptionKey kek, ClusterKeyIdentity? clusterKey)
@@ -60,6 +64,14 @@ public sealed record BackupManifest(
             json.WriteString("firmware", FirmwareVersion);
             json.WriteEndObject();
             json.WriteString("library", Library);
+            if (Cluster is not null)
+            {
+                json.WriteStartObject("cluster");
+                json.WriteString("node", Cluster.Node);
+                json.WritePropertyName("definition");
+                json.WriteRawValue(Cluster.Definition.Span);
+                json.WriteEndObject();
+            }
             json.WriteBase64String("iv", Iv);
             if (TransportKeys.Count > 0)
             {
@@ -104,6 +116,7 @@ public sealed record BackupManifest(
             {
                 ClusterKey = root.TryGetProperty("clusterKey", out JsonElement clusterKey) ? ParseClusterKey(clusterKey) : null,
                 Kek = root.TryGetProperty("kek", out JsonElement kek) ? ParseKek(kek, clusterKey) : null,
+                Cluster = root.TryGetProperty("cluster", out JsonElement cluster) ? ParseCluster(cluster) : null,
             };
         }
         catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException or FormatException or ArgumentException)
@@ -167,6 +180,19 @@ public sealed record BackupManifest(
 
     private static string Check(JsonElement json) =>
         json.GetString() is { } check && ClusterKeyIdentity.IsCheck(check) ? check : throw new FormatException("No check value.");
+
+    // The definition stays JSON here: who works with clusters knows how to read it.
+    private static BackupCluster ParseCluster(JsonElement cluster)
+    {
+        JsonElement definition = cluster.GetProperty("definition");
+        return new BackupCluster
+        {
+            Id = Text(definition, "id"),
+            Name = Text(definition, "name"),
+            Node = Text(cluster, "node"),
+            Definition = Encoding.UTF8.GetBytes(definition.GetRawText()),
+        };
+    }
 
     private static string Text(JsonElement parent, string name) => parent.GetProperty(name).GetString() ?? "";
 }

@@ -48,14 +48,13 @@ public static class BackupOperation
     private static BackupResult Run(BackupRequest request, TokenConnection connection, NewFolders folders, OneTimeKey key, string activity,
         IProgress<OperationProgress>? progress, Stopwatch watch, CancellationToken cancellationToken)
     {
-        string clusterName = request.ClusterName ?? ClusterNameOf(connection.Token);
-        string clusterId = request.ClusterId ?? ClusterIdOf(connection.Token);
-        BackupId id = BackupId.New(clusterName, request.Clock);
+        var facts = BackupHeaderFacts.Of(connection.Token, request.Cluster);
+        BackupId id = BackupId.New(facts.ClusterName, request.Clock);
         folders.Make(request.Destination, forOwner: false);
         using BackupPublication publication = BackupPublication.Begin(request.Destination, id);
-        var header = new BackupHeaderFacts(clusterId, clusterName, FindPrevious(request.Destination, clusterId));
+        facts = facts with { Previous = FindPrevious(request.Destination, facts.ClusterId) };
         CaptureKeys keys = OpenKeys(request, connection);
-        (VerdictList verdicts, _, BackupFileSummary summary) = Capture(connection, key, id, publication, header, keys, request.AllowPartial,
+        (VerdictList verdicts, _, BackupFileSummary summary) = Capture(connection, key, id, publication, facts, keys, request.AllowPartial,
             (done, total) => progress?.Report(new OperationProgress(activity, "Capturing objects", done, total)), cancellationToken);
 
         progress?.Report(new OperationProgress(activity, "Publishing", verdicts.Count, verdicts.Count));
@@ -75,7 +74,10 @@ public static class BackupOperation
             Id = id,
             Path = publication.FinalPath,
             Mode = request.Mode,
-            ClusterName = clusterName,
+            ClusterId = facts.ClusterId,
+            ClusterName = facts.ClusterName,
+            Node = request.Cluster?.Node,
+            Acknowledged = [.. verdicts.Where(v => v.Verdict != Verdict.Captured && IsAcknowledged(v, request.Cluster))],
             Signer = summary.Header.Signer,
             TokenLabel = connection.Token.Label,
             Verdicts = verdicts,
@@ -99,7 +101,7 @@ public static class BackupOperation
         (VerdictList verdicts, List<ulong> handles) = TokenCapture.Run(connection, kek, spool, progress, cancellationToken);
         if (!allowPartial)
         {
-            CheckComplete(connection.Token, verdicts);
+            CheckComplete(connection.Token, verdicts, facts.Cluster);
         }
         var header = new BackupHeader
         {
@@ -114,7 +116,7 @@ public static class BackupOperation
             Previous = facts.Previous,
             Signer = clusterKeys.Identity?.Subject,
         };
-        byte[] manifest = BackupManifest.Of(connection, kek, clusterKeys.Known).ToJson();
+        byte[] manifest = (BackupManifest.Of(connection, kek, clusterKeys.Known) with { Cluster = facts.Cluster }).ToJson();
         BackupSigner? signer = clusterKeys.Identity is { } identity ? SealSignature.With(identity.Certificate, identity.Sign) : null;
         BackupFileSummary summary = publication.Write(header, keys, manifest, spool, signer, cancellationToken);
         publication.ReadBack(key, summary, verdicts, cancellationToken);
@@ -143,7 +145,7 @@ public static class BackupOperation
         {
             throw new HsmBackupException(ErrorCode.ClusterKeyMissing, "A cluster-bound backup needs a cluster key, and the cluster has none.",
                 "Make one by ceremony (New-HsmClusterKey), or make a backup of the mode OneTimeKey.")
-            { Target = request.ClusterName };
+            { Target = request.Cluster?.Name };
         }
     }
 
@@ -198,7 +200,7 @@ public static class BackupOperation
         }
     }
 
-    private static void CheckComplete(TokenInfo token, VerdictList verdicts)
+    private static void CheckComplete(TokenInfo token, VerdictList verdicts, BackupCluster? cluster)
     {
         if (verdicts.Count == 0)
         {
@@ -209,20 +211,23 @@ public static class BackupOperation
                 Result = verdicts,
             };
         }
-        List<ObjectSummary> missed = [.. verdicts.Where(v => v.Verdict != Verdict.Captured)];
+        List<ObjectSummary> missed = [.. verdicts.Where(v => v.Verdict != Verdict.Captured && !IsAcknowledged(v, cluster))];
         if (missed.Count > 0)
         {
             string first = string.Join("; ", missed.Take(5).Select(m => $"{m}: {m.Verdict}, {m.Reason}"));
             throw new HsmBackupException(ErrorCode.BackupIncomplete,
                 $"{missed.Count} of {verdicts.Count} objects of token '{token.Label}' cannot be backed up whole, so no backup was written. "
                 + first + (missed.Count > 5 ? $"; and {missed.Count - 5} more." : "."),
-                "Make other provision for these objects, then accept a partial backup with -AllowPartial; it will say Partial everywhere.")
+                "Make other provision for these objects, then accept a partial backup with -AllowPartial; it will say Partial everywhere. "
+                + "The definition of a cluster can name objects that are always missed as acknowledged, with a reason.")
             {
                 Target = token.Label,
                 Result = verdicts,
             };
         }
     }
+
+    private static bool IsAcknowledged(ObjectSummary missed, BackupCluster? cluster) => cluster?.Acknowledged.Any(a => a.Covers(missed)) ?? false;
 
     /// <summary>The newest earlier backup that can be read; a file that goes away meanwhile is no reason not to make this one.</summary>
     private static PreviousBackup? FindPrevious(string folder, string clusterId)

@@ -23,6 +23,9 @@ public sealed record BackupRequest
     /// <summary>Certificates to seal the key file for. The key is then in the file alone.</summary>
     public IReadOnlyList<X509Certificate2> KeyRecipients { get; init; } = [];
 
+    /// <summary>The cluster that the token is a node of; null for a lone token.</summary>
+    public BackupCluster? Cluster { get; init; }
+
     /// <summary>Accept a backup that misses objects; it says Partial for ever.</summary>
     public bool AllowPartial { get; init; }
 
@@ -33,12 +36,6 @@ public sealed record BackupRequest
     /// What the cluster key of the token is known by; null for a lone token. The cluster key itself is never in a backup, whatever its mode.
     /// </summary>
     public ClusterKeyIdentity? ClusterKey { get; init; }
-
-    /// <summary>The cluster's id; null for a lone token, which has one of its own.</summary>
-    public string? ClusterId { get; init; }
-
-    /// <summary>The cluster's name; null for the token's label.</summary>
-    public string? ClusterName { get; init; }
 
     /// <summary>The cluster's identity certificate (DER), whose key in the token signs the backup; null for a backup that nobody signs.</summary>
     public ReadOnlyMemory<byte>? IdentityCertificate { get; init; }

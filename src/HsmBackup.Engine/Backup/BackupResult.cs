@@ -25,6 +25,15 @@ public sealed class BackupResult
     /// <summary>Who signed it; null where nobody did.</summary>
     public string? Signer { get; init; }
 
+    /// <summary>The cluster's id.</summary>
+    public required string ClusterId { get; init; }
+
+    /// <summary>The node of the cluster; null for a lone token.</summary>
+    public string? Node { get; init; }
+
+    /// <summary>Objects that are not in the backup whole, and that the cluster's definition acknowledges.</summary>
+    public IReadOnlyList<ObjectSummary> Acknowledged { get; init; } = [];
+
     /// <summary>The token's label.</summary>
     public required string TokenLabel { get; init; }
 

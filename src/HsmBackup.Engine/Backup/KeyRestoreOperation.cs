@@ -71,7 +71,7 @@ public sealed class KeyRestoreOperation : IDisposable
             SelectedObjects selected = SelectedObjects.Pick(backup, request.Selection, cancellationToken);
             connection = TokenConnection.Open(request.Token, request.Pin, readWrite: true, cancellationToken);
             RestoreChecks.CheckToken(request, backup, connection.Token);
-            kek = backup.ImportKek(connection);
+            kek = backup.ImportKek(connection, request.ClusterKey);
             var namesakes = new Namesakes(connection, selected.Entries);
             TokenSnapshot snapshot = TokenSnapshot.Take(backup, connection, kek,
                 (done, total) => progress?.Report(new OperationProgress(activity, "Looking for the objects on the token", done, total)),
@@ -135,7 +135,8 @@ public sealed class KeyRestoreOperation : IDisposable
             execution.TryEverything(progress, cancellationToken);
             if (Plan.NeedsSafetyBackup)
             {
-                journal = journal with { SafetyBackups = [.. journal.SafetyBackups, SafetyBackup.Make(_request, Plan, _connection, _stateFolder, _activity, progress, cancellationToken)] };
+                journal = journal with { SafetyBackups = [.. journal.SafetyBackups,
+                    SafetyBackup.Make(_request, Plan, _backup, _connection, _kek, _stateFolder, _activity, progress, cancellationToken)] };
             }
             journal.SaveWithSafetyBackup(_stateFolder, _connection.Token, Plan.NeedsSafetyBackup, _journalKind);
             execution.Run(ForgetUndone, progress, cancellationToken);

@@ -11,9 +11,9 @@ internal static class LiveTest
         string activity = $"Testing {backup.Header.Id}";
         progress?.Report(new OperationProgress(activity, "Opening the token", 0, 0));
         using TokenConnection connection = TokenConnection.Open(request.Token!, request.Pin, readWrite: false, cancellationToken);
-        if (connection.Token.Label != backup.Manifest.TokenLabel)
+        if (RestoreChecks.FindMismatch(backup, request.Cluster, connection.Token) is { } mismatch)
         {
-            checks.Add("Token", CheckOutcome.Failed, backup.Manifest.TokenLabel, connection.Token.Label, "The backup is of another token.");
+            checks.Add("Token", CheckOutcome.Failed, backup.Manifest.TokenLabel, connection.Token.Label, $"The backup is {mismatch}.");
             return;
         }
         using KeyEncryptionKey kek = backup.ImportKek(connection, request.ClusterKey);

@@ -14,6 +14,11 @@ internal sealed class OpenedBackup : IDisposable
         _content = content;
         Manifest = BackupManifest.Parse(content.Manifest);
         CheckMode();
+        if (Manifest.Cluster is { } cluster && (cluster.Id != Header.ClusterId || cluster.Name != Header.ClusterName))
+        {
+            throw new HsmBackupException(ErrorCode.AuthenticationFailed, "The definition in the backup is not of the cluster that its header names.",
+                "The backup was made by a program that does not follow the format. Use another backup, and keep this one for analysis.");
+        }
     }
 
     public BackupHeader Header => _content.Header;

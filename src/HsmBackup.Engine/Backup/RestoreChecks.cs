@@ -21,11 +21,11 @@ internal static class RestoreChecks
     /// <summary>The token must be the backup's, or another on purpose, and writable.</summary>
     public static void CheckToken(RestoreRequest request, OpenedBackup backup, TokenInfo token)
     {
-        if (token.Label != backup.Manifest.TokenLabel && !request.AllowOtherToken)
+        if (FindMismatch(backup, request.Cluster, token) is { } mismatch && !request.AllowOtherToken)
         {
             throw new HsmBackupException(ErrorCode.TokenMismatch,
-                $"The backup {backup.Header.Id} is of token '{backup.Manifest.TokenLabel}', not of '{token.Label}'. Nothing was touched.",
-                "Check -TokenLabel. To restore into another token on purpose, use -AllowOtherToken.")
+                $"The backup {backup.Header.Id} is {mismatch}. Nothing was touched.",
+                "Check which token is meant. To restore into another token on purpose, use -AllowOtherToken.")
             { Target = token.Label };
         }
         if (token.IsWriteProtected)
@@ -35,6 +35,20 @@ internal static class RestoreChecks
                 Target = token.Label,
             };
         }
+    }
+
+    /// <summary>
+    /// Whose the backup is, if not the token's; null where it is. All nodes of a cluster hold the same, so its backups are of each of them;
+    /// a token without a cluster, or a backup without one, goes by the label.
+    /// </summary>
+    public static string? FindMismatch(OpenedBackup backup, BackupCluster? cluster, TokenInfo token)
+    {
+        if (cluster is not null && backup.Manifest.Cluster is not null)
+        {
+            return backup.Header.ClusterId == cluster.Id ? null
+                : $"of cluster '{backup.Header.ClusterName}' ({backup.Header.ClusterId}), not of '{cluster.Name}' ({cluster.Id})";
+        }
+        return token.Label == backup.Manifest.TokenLabel ? null : $"of token '{backup.Manifest.TokenLabel}', not of '{token.Label}'";
     }
 
     /// <summary>What the plan would destroy for ever, or cannot do.</summary>

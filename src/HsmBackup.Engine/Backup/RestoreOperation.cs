@@ -34,7 +34,8 @@ public sealed class RestoreOperation : IDisposable
         _journal = journal;
         _activity = ActivityOf(request);
         Plan = new RestorePlan(backup.Header.Id.ToString(), connection.Token.Label,
-            RestorePlanner.Plan(snapshot.Backup, snapshot.Token), journal is not null && journal.BackupDigest == backup.Summary.Digest);
+            RestorePlanner.Plan(snapshot.Backup, snapshot.Token), journal is not null && journal.BackupDigest == backup.Summary.Digest)
+        { Node = request.Cluster?.Node };
     }
 
     /// <summary>Handles of what was added, by the object's place in the backup.</summary>
@@ -167,6 +168,7 @@ public sealed class RestoreOperation : IDisposable
         {
             BackupId = Plan.BackupId,
             TokenLabel = Plan.TokenLabel,
+            Node = Plan.Node,
             Exact = final.All(s => s.Source is { } source && (source.IsProvenBy(s.Target) || added.IsProven(source, s.Target)))
                 && objects.TrueForAll(o => o.Differences.Count == 0),
             Objects = objects,

@@ -60,6 +60,9 @@ public class RestorePlan
     /// <summary>The token.</summary>
     public string TokenLabel { get; }
 
+    /// <summary>The node of the cluster; null for a lone token.</summary>
+    public string? Node { get; init; }
+
     /// <summary>Every object that the restore is about, once.</summary>
     public IReadOnlyList<PlanItem> Items { get; }
 

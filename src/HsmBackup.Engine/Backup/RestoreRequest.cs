@@ -24,6 +24,9 @@ public record RestoreRequest
     /// </summary>
     public ClusterKeyIdentity? ClusterKey { get; init; }
 
+    /// <summary>The cluster that the token is a node of: its backups go into every node. Null for a lone token.</summary>
+    public BackupCluster? Cluster { get; init; }
+
     /// <summary>Restore a Partial backup too.</summary>
     public bool AllowPartial { get; init; }
 

@@ -20,6 +20,9 @@ public sealed class RestoreResult
     /// <summary>The token.</summary>
     public required string TokenLabel { get; init; }
 
+    /// <summary>The node of the cluster; null for a lone token.</summary>
+    public string? Node { get; init; }
+
     /// <summary>True where the token holds what the backup holds, no more, no less and no different.</summary>
     public required bool Exact { get; init; }
 

@@ -15,10 +15,9 @@ internal static class SafetyBackup
         string stateFolder, string activity, IProgress<OperationProgress>? progress, CancellationToken cancellationToken)
     {
         string folder = Path.Combine(stateFolder, "safety");
-        string name = BackupOperation.ClusterNameOf(connection.Token);
-        var id = Format.BackupId.New(name, request.Clock);
+        var facts = BackupHeaderFacts.Of(connection.Token, request.Cluster);
+        var id = Format.BackupId.New(facts.ClusterName, request.Clock);
         using BackupPublication publication = BackupPublication.Begin(folder, id);
-        var facts = new BackupHeaderFacts(BackupOperation.ClusterIdOf(connection.Token), name, Previous: null);
         CapturedToken saved = BackupOperation.Capture(connection, request.Key, id, publication, facts, KeysFor(backup, connection, kek), allowPartial: true,
             (done, total) => progress?.Report(new OperationProgress(activity, "Saving what the token holds", done, total)), cancellationToken);
         RestoreChecks.CheckSaved(plan, saved, request.RemoveUnrecoverable);

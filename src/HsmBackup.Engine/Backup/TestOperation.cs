@@ -20,6 +20,9 @@ public sealed record TestRequest
     /// <summary>The live token; for level Live.</summary>
     public TokenAddress? Token { get; init; }
 
+    /// <summary>The cluster that the live token is a node of; null for a lone token.</summary>
+    public BackupCluster? Cluster { get; init; }
+
     /// <summary>Its user PIN.</summary>
     public Pin? Pin { get; init; }
 

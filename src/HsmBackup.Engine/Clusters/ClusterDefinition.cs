@@ -121,6 +121,14 @@ public sealed record ClusterDefinition
     /// </exception>
     public ClusterDefinition Save(string path, bool overwrite = false) => DefinitionFile.Save(this, path, overwrite);
 
+    /// <summary>What a backup of one of the nodes must know of the cluster.</summary>
+    /// <param name="node">The node.</param>
+    public BackupCluster ForBackup(ClusterNode node)
+    {
+        ArgumentNullException.ThrowIfNull(node);
+        return new BackupCluster { Id = Id, Name = Name, Node = node.Name, Definition = ToJson(), Acknowledged = Acknowledged };
+    }
+
     /// <summary>One of the nodes.</summary>
     /// <param name="name">Its name, in any case.</param>
     /// <exception cref="HsmBackupException">NodeNotFound.</exception>

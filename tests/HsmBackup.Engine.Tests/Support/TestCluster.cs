@@ -65,6 +65,14 @@ internal sealed class TestCluster : IDisposable
         Created = Ceremony.Created,
     };
 
+    /// <summary>The definition of the cluster, without its key.</summary>
+    public ClusterDefinition Definition => new()
+    {
+        Id = "cluster-0123456789abcdef",
+        Name = "payments",
+        Nodes = [.. Nodes.Select(n => new ClusterNode { Name = n.Name, Address = n.Address })],
+    };
+
     /// <summary>As custodians keep them: as text.</summary>
     public void Keep(ShareSet shares)
     {
@@ -101,8 +109,7 @@ internal sealed class TestCluster : IDisposable
         Destination = Path.Combine(Folder, "backups"),
         Mode = Engine.Format.BackupMode.ClusterBound,
         ClusterKey = Ceremony.Key,
-        ClusterId = "cluster-0123456789abcdef",
-        ClusterName = "payments",
+        Cluster = Definition.ForBackup(Definition.Nodes[node]),
         IdentityCertificate = Ceremony.IdentityCertificate,
     };
 
