@@ -44,15 +44,36 @@ internal sealed class Namesakes
     {
         List<ulong> all = _connection.FindContent();
         All = all;
-        return _searches.Count * CallsOfSearch <= all.Count * CallsOfRead
-            ? [.. _searches.SelectMany(s => _session.FindObjects(s.Copy().Set(Cka.Token, true))).Distinct().Where(h => !_connection.Infrastructure.Contains(h))]
-            : [.. all.Where(IsFound)];
+        return _searches.Count * CallsOfSearch > all.Count * CallsOfRead && TryReadNames(all, out List<ulong> found)
+            ? found
+            : [.. _searches.SelectMany(s => _session.FindObjects(s.Copy().Set(Cka.Token, true))).Distinct().Where(h => !_connection.Infrastructure.Contains(h))];
     }
 
-    private bool IsFound(ulong handle)
+    /// <summary>Reads all names; false where one cannot be read, so that only the token itself can say whether it is meant.</summary>
+    private bool TryReadNames(List<ulong> handles, out List<ulong> found)
     {
-        AttributeMap names = _session.ReadAttributes(handle, NamesRead).Attributes;
-        return _searches.Exists(s => s.All(a => names.TryGet(a.Type, out TokenAttribute own) && own.SameAs(a)));
+        found = [];
+        foreach (ulong handle in handles)
+        {
+            AttributeReading names;
+            try
+            {
+                names = _session.ReadAttributes(handle, NamesRead);
+            }
+            catch (Pkcs11Exception)
+            {
+                return false;
+            }
+            if (names.Failed.Count > 0)
+            {
+                return false;
+            }
+            if (_searches.Exists(s => s.All(a => names.Attributes.TryGet(a.Type, out TokenAttribute own) && own.SameAs(a))))
+            {
+                found.Add(handle);
+            }
+        }
+        return true;
     }
 
     private bool Add(HashSet<string> made, BackupEntry entry, params ulong[] types)

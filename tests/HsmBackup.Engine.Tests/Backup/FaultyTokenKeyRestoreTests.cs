@@ -149,8 +149,13 @@ public sealed class FaultyTokenKeyRestoreTests : IDisposable
         List<string> before = Witness.OfToken(_fixture.Token);
         using (var faults = new NativeFaults(_fixture.Token.Address.Library))
         {
-            // Only of a namesake so many attributes are asked for.
-            faults.Before = call => call.Function == FunctionIndex.C_GetAttributeValue && call.Count > 8 ? Ckr.FunctionFailed : null;
+            bool found = false;
+            faults.Before = call =>
+            {
+                // The probe reads attributes too, of its own objects.
+                found |= call.Function == FunctionIndex.C_FindObjectsInit && call.MakesTokenObject;
+                return found && call.Function == FunctionIndex.C_GetAttributeValue ? Ckr.FunctionFailed : null;
+            };
             Refusal.Of(ErrorCode.RestoreFailed, () => _fixture.RestoreKeys(_backup, Keys, r => r with { Replace = true }));
         }
         Assert.Equal(before, Witness.OfToken(_fixture.Token));
