@@ -11,12 +11,15 @@
     PowerShellVersion    = '7.6'
     CompatiblePSEditions = @('Core')
     FormatsToProcess     = @('HsmBackup.Format.ps1xml')
+    TypesToProcess       = @('HsmBackup.Types.ps1xml')
 
     # Named one by one, so that PowerShell knows them without loading the module.
     CmdletsToExport      = @(
         'Compare-HsmBackup'
         'Get-HsmBackup'
+        'Get-HsmCluster'
         'New-HsmBackup'
+        'New-HsmCluster'
         'Restore-HsmCluster'
         'Restore-HsmKey'
         'Test-HsmBackup'

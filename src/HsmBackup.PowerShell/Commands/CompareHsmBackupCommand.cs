@@ -4,7 +4,6 @@ using System.Security;
 using HsmBackup.Engine.Backup;
 using HsmBackup.Engine.Pkcs11;
 using HsmBackup.Engine.Protection;
-using HsmBackup.Engine.Tokens;
 using HsmBackup.PowerShell.Binding;
 using TokenPin = HsmBackup.Engine.Protection.Pin;
 
@@ -54,7 +53,19 @@ public sealed class CompareHsmBackupCommand : TokenCommand
     public SecureString? DifferenceKey { get; set; }
 
     /// <inheritdoc/>
-    [Parameter(Mandatory = true, ParameterSetName = TokenSet, HelpMessage = LibraryHelp)]
+    [Parameter(ParameterSetName = TokenSet, ValueFromPipelineByPropertyName = true, HelpMessage = ClusterHelp)]
+    [Cluster]
+    [ArgumentCompleter(typeof(ClusterNameCompleter))]
+    public override ClusterReference? Cluster { get; set; }
+
+    /// <inheritdoc/>
+    [Parameter(ParameterSetName = TokenSet, HelpMessage = NodeHelp)]
+    [Node]
+    [ArgumentCompleter(typeof(NodeNameCompleter))]
+    public override NodeReference? Node { get; set; }
+
+    /// <inheritdoc/>
+    [Parameter(ParameterSetName = TokenSet, HelpMessage = LibraryHelp)]
     [ValidateNotNullOrEmpty]
     [ArgumentCompleter(typeof(LibraryCompleter))]
     public override string? Library { get; set; }
@@ -104,20 +115,20 @@ public sealed class CompareHsmBackupCommand : TokenCommand
     {
         string reference = Paths.Literal(ReferencePath!);
         string? difference = Paths.LiteralOrNull(DifferencePath);
-        TokenAddress? token = Token;
+        TokenTarget? target = difference is null ? RequireTarget() : null;
         using OneTimeKey referenceKey = Keys.Require(
             reference, ReferenceKeyPath, ReferenceKey, "-ReferenceKeyPath or -ReferenceKey");
         using OneTimeKey? differenceKey = difference is null
             ? null
             : Keys.Require(difference, DifferenceKeyPath, DifferenceKey, "-DifferenceKeyPath or -DifferenceKey");
-        using TokenPin? pin = OpenPin(token);
+        using TokenPin? pin = OpenPin(target);
         CompareRequest request = new()
         {
             ReferencePath = reference,
             ReferenceKey = referenceKey,
             DifferencePath = difference,
             DifferenceKey = differenceKey,
-            Token = token,
+            Token = target?.Address,
             Pin = pin,
         };
         CompareResult result = WithProgress((progress, stop) => CompareOperation.Run(request, progress, stop));

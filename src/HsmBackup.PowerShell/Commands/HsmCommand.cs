@@ -57,15 +57,18 @@ public abstract class HsmCommand : PSCmdlet, IDisposable
     }
 
     /// <summary>Does one of several pieces of work: its failure is reported, and the others go on.</summary>
+    /// <param name="target">What the work is about.</param>
+    /// <param name="work">The work.</param>
+    /// <param name="lockoutEnds">Whether a wrong PIN ends the command, because the next piece of work would send it again.</param>
     /// <returns>False where it failed.</returns>
-    private protected bool TryItem(object target, Action work)
+    private protected bool TryItem(object target, Action work, bool lockoutEnds = true)
     {
         try
         {
             work();
             return true;
         }
-        catch (Exception error) when (!MeansStopped(error) && !MeansLockout(error) && Errors.TryFrom(error, target) is { } record)
+        catch (Exception error) when (!MeansStopped(error) && !(lockoutEnds && MeansLockout(error)) && Errors.TryFrom(error, target) is { } record)
         {
             WriteError(record);
             return false;

@@ -4,24 +4,17 @@ using System.Security.Cryptography.X509Certificates;
 using HsmBackup.Engine;
 using HsmBackup.Engine.Backup;
 using HsmBackup.Engine.Protection;
-using HsmBackup.Engine.Tokens;
 using HsmBackup.PowerShell.Binding;
 using HsmBackup.PowerShell.Output;
 using TokenPin = HsmBackup.Engine.Protection.Pin;
 
 namespace HsmBackup.PowerShell.Commands;
 
-/// <summary>New-HsmBackup: backs up a whole token into one file.</summary>
+/// <summary>New-HsmBackup: backs up a whole token, alone or as a node of a cluster, into one file.</summary>
 [Cmdlet(VerbsCommon.New, "HsmBackup", SupportsShouldProcess = true, ConfirmImpact = ConfirmImpact.Medium)]
 [OutputType(typeof(CreatedBackup))]
 public sealed class NewHsmBackupCommand : TokenCommand
 {
-    /// <inheritdoc/>
-    [Parameter(Mandatory = true, HelpMessage = LibraryHelp)]
-    [ValidateNotNullOrEmpty]
-    [ArgumentCompleter(typeof(LibraryCompleter))]
-    public override string? Library { get; set; }
-
     /// <summary>The folder that the backup goes to.</summary>
     [Parameter(Mandatory = true, Position = 0, HelpMessage = "Folder for the backup. It is created where it does not exist.")]
     [ValidateNotNullOrEmpty]
@@ -51,18 +44,19 @@ public sealed class NewHsmBackupCommand : TokenCommand
     private protected override void ProcessInput()
     {
         CheckKeyDestination();
-        TokenAddress token = Token!;
+        TokenTarget target = RequireTarget();
         string destination = Paths.Literal(Destination!);
         string? keyPath = Paths.LiteralOrNull(KeyPath);
-        if (!ShouldProcess(destination, $"Back up token '{token}'"))
+        if (!ShouldProcess(destination, $"Back up {target}"))
         {
             return;
         }
-        using TokenPin? pin = OpenPin(token);
+        using TokenPin? pin = OpenPin(target);
         BackupRequest request = new()
         {
-            Token = token,
+            Token = target.Address,
             Pin = pin,
+            Cluster = target.Cluster,
             Destination = destination,
             KeyPath = keyPath,
             KeyRecipients = KeyRecipient ?? [],
@@ -117,8 +111,10 @@ public sealed class NewHsmBackupCommand : TokenCommand
         if (!result.Complete)
         {
             int missing = result.Objects - result.Captured;
+            string acknowledged = result.Acknowledged.Count == 0 ? "" : string.Create(CultureInfo.InvariantCulture,
+                $" {result.Acknowledged.Count} of them {(result.Acknowledged.Count == 1 ? "is" : "are")} acknowledged by the definition of the cluster.");
             WriteWarning($"Backup {result.Id} is Partial: {missing} of {result.Objects} objects of token '{result.TokenLabel}' "
-                + $"are not in it ({result.Verdicts}).");
+                + $"are not in it ({result.Verdicts}).{acknowledged}");
         }
     }
 }

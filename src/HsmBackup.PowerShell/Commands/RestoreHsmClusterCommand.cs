@@ -3,13 +3,12 @@ using System.Management.Automation;
 using System.Security;
 using HsmBackup.Engine.Backup;
 using HsmBackup.Engine.Protection;
-using HsmBackup.Engine.Tokens;
 using HsmBackup.PowerShell.Binding;
 using TokenPin = HsmBackup.Engine.Protection.Pin;
 
 namespace HsmBackup.PowerShell.Commands;
 
-/// <summary>Restore-HsmCluster: makes a token hold what a backup holds, no more and no less.</summary>
+/// <summary>Restore-HsmCluster: makes a token, or each node of a cluster, hold what a backup holds, no more and no less.</summary>
 [Cmdlet(VerbsData.Restore, "HsmCluster",
     SupportsShouldProcess = true, ConfirmImpact = ConfirmImpact.High, DefaultParameterSetName = PathSet)]
 [OutputType(typeof(RestoreResult), typeof(RestorePlan))]
@@ -44,18 +43,12 @@ public sealed class RestoreHsmClusterCommand : TokenCommand
     [Secret]
     public SecureString? Key { get; set; }
 
-    /// <inheritdoc/>
-    [Parameter(Mandatory = true, HelpMessage = LibraryHelp)]
-    [ValidateNotNullOrEmpty]
-    [ArgumentCompleter(typeof(LibraryCompleter))]
-    public override string? Library { get; set; }
-
     /// <summary>A backup that misses objects is accepted.</summary>
     [Parameter(HelpMessage = "Accept a Partial backup: the token then lacks what the backup does not hold.")]
     public SwitchParameter AllowPartial { get; set; }
 
     /// <summary>A token other than the one that was backed up is accepted.</summary>
-    [Parameter(HelpMessage = "Accept a token with another label than the one that was backed up.")]
+    [Parameter(HelpMessage = "Accept a token with another label, or of another cluster, than the one that was backed up.")]
     public SwitchParameter AllowOtherToken { get; set; }
 
     /// <summary>Objects that no backup can bring back may be removed.</summary>
@@ -70,22 +63,37 @@ public sealed class RestoreHsmClusterCommand : TokenCommand
     private protected override void ProcessInput()
     {
         string file = LiteralPath is null ? OneMatch(Path!) : Paths.Literal(LiteralPath);
-        TokenAddress token = Token!;
+        IReadOnlyList<TokenTarget> targets = RequireTargets();
         using OneTimeKey key = Keys.Require(file, KeyPath, Key, "-KeyPath or -Key");
-        using TokenPin? pin = OpenPin(token);
+        if (targets is [TokenTarget only])
+        {
+            RestoreNode(file, key, only);
+            return;
+        }
+        foreach (TokenTarget target in targets)
+        {
+            // One node that fails keeps no other from its keys. A wrong PIN ends the command only where it is the PIN of them all.
+            TryItem(target.Node!.Name, () => RestoreNode(file, key, target), lockoutEnds: Pin is not null);
+        }
+    }
+
+    private void RestoreNode(string file, OneTimeKey key, TokenTarget target)
+    {
+        using TokenPin? pin = OpenPin(target);
         RestoreRequest request = new()
         {
             Path = file,
             Key = key,
-            Token = token,
+            Token = target.Address,
             Pin = pin,
+            Cluster = target.Cluster,
             AllowPartial = AllowPartial,
             AllowOtherToken = AllowOtherToken,
             RemoveUnrecoverable = RemoveUnrecoverable,
             StateFolder = Paths.LiteralOrNull(StatePath),
         };
         using RestoreOperation operation = WithProgress((progress, stop) => RestoreOperation.Prepare(request, progress, stop));
-        if (Confirm(operation.Plan, token, out bool whatIf))
+        if (Confirm(operation.Plan, target, out bool whatIf))
         {
             RestoreResult result = WithProgress(operation.Execute);
             Tell(result);
@@ -106,13 +114,13 @@ public sealed class RestoreHsmClusterCommand : TokenCommand
     };
 
     /// <summary>One question for the whole token, with the counts that it is about.</summary>
-    private bool Confirm(RestorePlan plan, TokenAddress token, out bool whatIf)
+    private bool Confirm(RestorePlan plan, TokenTarget target, out bool whatIf)
     {
         string counts = $"add {plan.Add}, replace {plan.Replace}, remove {plan.Remove} and keep {plan.Keep} objects"
             + (plan.Unrestorable == 0 ? "" : $"; {plan.Unrestorable} objects of the Partial backup cannot be restored");
         bool confirmed = ShouldProcess(
-            $"Restore backup {plan.BackupId} to token '{token}': {counts}.",
-            $"Restore backup {plan.BackupId} to token '{token}'? This will {counts}.",
+            $"Restore backup {plan.BackupId} to {target}: {counts}.",
+            $"Restore backup {plan.BackupId} to {target}? This will {counts}.",
             "Restore-HsmCluster",
             out ShouldProcessReason reason);
         whatIf = reason == ShouldProcessReason.WhatIf;

@@ -81,7 +81,7 @@ public sealed class TestHsmBackupCommand : TokenCommand
         ScratchTokenLabel ?? throw Errors.InvalidArgument("-ScratchLibrary is given, but not which of its tokens.",
             "Name the blank token by -ScratchTokenLabel.", ScratchLibrary));
 
-    private protected override bool NamesLibrary => Library is not null || ScratchLibrary is not null;
+    private protected override bool NamesLibrary => base.NamesLibrary || ScratchLibrary is not null;
 
     private protected override void ProcessInput()
     {
@@ -124,17 +124,18 @@ public sealed class TestHsmBackupCommand : TokenCommand
 
     private void Test(string file)
     {
-        TokenAddress? token = Token;
+        TokenTarget? target = FindTarget();
         using OneTimeKey? key = Level < TestLevel.Content ? null : Keys.Open(file, KeyPath, Key);
-        using TokenPin? pin = OpenPin(token);
+        using TokenPin? pin = OpenPin(target);
         using TokenPin? scratchPin = ScratchPin is null ? null : TokenPin.FromSecureString(ScratchPin);
         TestRequest request = new()
         {
             Path = file,
             Level = Level,
             Key = key,
-            Token = token,
+            Token = target?.Address,
             Pin = pin,
+            Cluster = target?.Cluster,
             ScratchToken = ScratchToken,
             ScratchPin = scratchPin,
             AllowPartial = AllowPartial,

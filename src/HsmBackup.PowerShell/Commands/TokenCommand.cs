@@ -2,6 +2,7 @@ using System.Collections;
 using System.Management.Automation;
 using System.Security;
 using HsmBackup.Engine;
+using HsmBackup.Engine.Clusters;
 using HsmBackup.Engine.Pkcs11;
 using HsmBackup.Engine.Tokens;
 using HsmBackup.PowerShell.Binding;
@@ -20,6 +21,27 @@ public abstract class TokenCommand : HsmCommand
     private protected const string LibraryParametersHelp = "Initialisation string for NSS softoken; other libraries take none.";
     private protected const string EnableQuirkHelp = "Quirks that the token is taken to have, whatever was seen of it.";
     private protected const string DisableQuirkHelp = "Quirks that the token is taken not to have, whatever was seen of it.";
+
+    private protected const string ClusterHelp = "Name or path of a cluster definition, or the definition itself; instead of -Library.";
+    private protected const string NodeHelp = "Name of the node of the cluster.";
+
+    private static readonly string[] OfLoneTokens =
+        [nameof(Library), nameof(TokenLabel), nameof(TokenSerial), nameof(LibraryEnvironment), nameof(LibraryParameters)];
+
+    // Each PIN is typed once, however many backups come down the pipeline.
+    private readonly Dictionary<string, SecureString> _typed = new(StringComparer.Ordinal);
+
+    /// <summary>The cluster.</summary>
+    [Parameter(ValueFromPipelineByPropertyName = true, HelpMessage = ClusterHelp)]
+    [Cluster]
+    [ArgumentCompleter(typeof(ClusterNameCompleter))]
+    public virtual ClusterReference? Cluster { get; set; }
+
+    /// <summary>The node of the cluster.</summary>
+    [Parameter(HelpMessage = NodeHelp)]
+    [Node]
+    [ArgumentCompleter(typeof(NodeNameCompleter))]
+    public virtual NodeReference? Node { get; set; }
 
     /// <summary>Path of the PKCS#11 library of the token.</summary>
     [Parameter(HelpMessage = LibraryHelp)]
@@ -60,33 +82,69 @@ public abstract class TokenCommand : HsmCommand
     [Parameter(HelpMessage = DisableQuirkHelp)]
     public virtual Quirks DisableQuirk { get; set; }
 
-    /// <summary>The token that the parameters name; null where no library is given.</summary>
-    /// <exception cref="HsmBackupException">
-    /// InvalidArgument: a library alone does not say which token; quirks of a token that is not named, or a quirk that is both on and off.
-    /// </exception>
-    private protected TokenAddress? Token
+    /// <summary>The token that the parameters name, of a cluster the first node where none is named; null where there is none.</summary>
+    /// <exception cref="HsmBackupException">Of the definition; NodeNotFound; InvalidArgument: the parameters do not fit together.</exception>
+    private protected TokenTarget? FindTarget() => FindTargets() is [TokenTarget first, ..] ? first : null;
+
+    /// <summary>As <see cref="FindTarget"/>, for a command that is of no use without a token.</summary>
+    private protected TokenTarget RequireTarget() => FindTarget() ?? throw NoToken();
+
+    /// <summary>The tokens that the parameters name, of a cluster all nodes where none is named.</summary>
+    /// <exception cref="HsmBackupException">As for <see cref="FindTarget"/>.</exception>
+    private protected IReadOnlyList<TokenTarget> RequireTargets() => FindTargets() is { Count: > 0 } targets ? targets : throw NoToken();
+
+    private IReadOnlyList<TokenTarget> FindTargets()
     {
-        get
+        CheckQuirks();
+        if (Cluster is null)
         {
-            CheckQuirks();
-            if (Library is null)
-            {
-                return null;
-            }
-            if (TokenLabel is null && TokenSerial is null)
-            {
-                throw Errors.InvalidArgument("The library is given, but not which of its tokens.",
-                    "Name the token by -TokenLabel or -TokenSerial.", Library);
-            }
-            return new TokenAddress(
-                Location(Library, LibraryEnvironment) with { Parameters = LibraryParameters },
-                TokenLabel,
-                TokenSerial);
+            return Node is null ? FindLoneToken() is { } lone ? [lone] : [] : throw Errors.InvalidArgument(
+                "-Node names a node, but -Cluster does not say of which cluster.", "Give -Cluster as well.", Node.Name);
         }
+        if (OfLoneTokens.FirstOrDefault(MyInvocation.BoundParameters.ContainsKey) is { } stranger)
+        {
+            throw Errors.InvalidArgument($"-Cluster and -{stranger} exclude each other: the definition of the cluster says where its tokens are.",
+                "Give -Cluster, with -Node to choose a node, or -Library for a lone token.", Cluster.ToString());
+        }
+        ClusterDefinition definition = Cluster.Find(Paths);
+        IReadOnlyList<ClusterNode> nodes = Node is null ? definition.Nodes : [definition.Node(Node.Name)];
+        return [.. nodes.Select(node => new TokenTarget(Address(node), definition, node))];
     }
 
-    /// <summary>Whether the parameters name a library at all.</summary>
-    private protected virtual bool NamesLibrary => Library is not null;
+    private TokenTarget? FindLoneToken()
+    {
+        if (Library is null)
+        {
+            return null;
+        }
+        if (TokenLabel is null && TokenSerial is null)
+        {
+            throw Errors.InvalidArgument("The library is given, but not which of its tokens.",
+                "Name the token by -TokenLabel or -TokenSerial.", Library);
+        }
+        return new TokenTarget(new TokenAddress(
+            Location(Library, LibraryEnvironment) with { Parameters = LibraryParameters }, TokenLabel, TokenSerial));
+    }
+
+    // What the command line says of quirks goes before what the definition says.
+    private TokenAddress Address(ClusterNode node)
+    {
+        LibraryLocation library = node.Address.Library;
+        return node.Address with
+        {
+            Library = library with
+            {
+                QuirksOn = (library.QuirksOn | EnableQuirk) & ~DisableQuirk,
+                QuirksOff = (library.QuirksOff | DisableQuirk) & ~EnableQuirk,
+            },
+        };
+    }
+
+    private static HsmBackupException NoToken() => Errors.InvalidArgument("It is not said which token is meant.",
+        "Name a cluster by -Cluster, or a lone token by -Library and -TokenLabel.");
+
+    /// <summary>Whether the parameters name a token at all.</summary>
+    private protected virtual bool NamesLibrary => Library is not null || Cluster is not null;
 
     /// <summary>A library with its environment, and the quirks that its tokens are taken to have or not to have.</summary>
     private protected LibraryLocation Location(string library, Hashtable? environment) => new(Paths.Literal(library))
@@ -96,16 +154,55 @@ public abstract class TokenCommand : HsmCommand
         QuirksOff = DisableQuirk,
     };
 
-    /// <summary>The PIN that was given; where there is none and somebody attends the session, it is asked for.</summary>
+    /// <summary>
+    /// The PIN that was given, else the one of the node's source; where there is none and somebody attends the session, it is asked for.
+    /// </summary>
     /// <returns>Null where there is no PIN, which the engine refuses if the token needs one.</returns>
-    private protected TokenPin? OpenPin(TokenAddress? token)
+    /// <exception cref="HsmBackupException">PinUnavailable, PinSourceRefused.</exception>
+    private protected TokenPin? OpenPin(TokenTarget? target)
     {
-        if (Pin is null && token is not null && Attendance.IsAttended(Host) && NeedsLogin(token))
+        if (Pin is not null)
         {
-            // Kept: the next backup down the pipeline is tested on the same token.
-            Pin = SecretPrompt.Ask(Host, $"PIN of token '{token}'");
+            return TokenPin.FromSecureString(Pin);
         }
-        return Pin is null ? null : TokenPin.FromSecureString(Pin);
+        if (target?.Node?.Pin is { } source)
+        {
+            // A question that nobody answers is an error of the source; it is not asked again.
+            return source.Open(new PinAsker { Vault = SecretVault.Get, Person = Attendance.IsAttended(Host) ? Ask : null }, target.ToString());
+        }
+        if (target is null || !Attendance.IsAttended(Host) || !NeedsLogin(target.Address))
+        {
+            return null;
+        }
+        using SecureString? typed = Ask($"PIN of {target}");
+        return typed is null ? null : TokenPin.FromSecureString(typed);
+    }
+
+    /// <inheritdoc/>
+    protected override void Dispose(bool disposing)
+    {
+        if (disposing)
+        {
+            foreach (SecureString typed in _typed.Values)
+            {
+                typed.Dispose();
+            }
+        }
+        base.Dispose(disposing);
+    }
+
+    // A copy, because whoever gets it disposes it.
+    private SecureString? Ask(string question)
+    {
+        if (!_typed.TryGetValue(question, out SecureString? typed))
+        {
+            typed = SecretPrompt.Ask(Host, question);
+            if (typed is not null)
+            {
+                _typed.Add(question, typed);
+            }
+        }
+        return typed?.Copy();
     }
 
     private void CheckQuirks()
@@ -117,7 +214,7 @@ public abstract class TokenCommand : HsmCommand
         if ((EnableQuirk | DisableQuirk) != Quirks.None && !NamesLibrary)
         {
             throw Errors.InvalidArgument("-EnableQuirk or -DisableQuirk is given, but no token that they could be about.",
-                "Name the token by -Library and -TokenLabel, or leave the quirks out.");
+                "Name the token by -Cluster, or by -Library and -TokenLabel, or leave the quirks out.");
         }
     }
 

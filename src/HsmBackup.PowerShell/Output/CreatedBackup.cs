@@ -14,6 +14,9 @@ public sealed class CreatedBackup
         Created = result.Created;
         Mode = result.Mode;
         ClusterName = result.ClusterName;
+        ClusterId = result.ClusterId;
+        Node = result.Node;
+        Acknowledged = result.Acknowledged;
         TokenLabel = result.TokenLabel;
         Objects = result.Objects;
         Captured = result.Captured;
@@ -42,6 +45,15 @@ public sealed class CreatedBackup
 
     /// <summary>Name of the cluster; of a lone token its label.</summary>
     public string ClusterName { get; }
+
+    /// <summary>Id of the cluster.</summary>
+    public string ClusterId { get; }
+
+    /// <summary>The node of the cluster that was backed up; null for a lone token.</summary>
+    public string? Node { get; }
+
+    /// <summary>Objects that are not in the backup whole, and that the cluster's definition acknowledges.</summary>
+    public IReadOnlyList<ObjectSummary> Acknowledged { get; }
 
     /// <summary>Label of the token.</summary>
     public string TokenLabel { get; }

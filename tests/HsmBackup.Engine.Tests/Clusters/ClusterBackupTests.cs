@@ -151,7 +151,9 @@ public sealed class ClusterBackupTests : IDisposable
         _first.Fill(c => c.Aes("aes", 32));
         BackupCluster forged = For(0) with { Definition = Encoding.UTF8.GetBytes("""{"id":"cluster-0000000000000000","name":"payments"}""") };
         // Already the program that wrote it, and reads it back, finds out.
-        Refusal.Of(ErrorCode.IntegrityFailed, () => BackupOperation.Run(Request(_first, forged, _first.Backups), null, CancellationToken.None));
+        HsmBackupException refusal = Refusal.Of(ErrorCode.IntegrityFailed,
+            () => BackupOperation.Run(Request(_first, forged, _first.Backups), null, CancellationToken.None));
+        Assert.Equal(ErrorCode.AuthenticationFailed, Assert.IsType<HsmBackupException>(refusal.InnerException).Code);
     }
 
     private BackupCluster For(int node) => _cluster.ForBackup(_cluster.Nodes[node]);
