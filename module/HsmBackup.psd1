@@ -20,9 +20,12 @@
         'Get-HsmCluster'
         'New-HsmBackup'
         'New-HsmCluster'
+        'New-HsmClusterKey'
         'Restore-HsmCluster'
+        'Restore-HsmClusterKey'
         'Restore-HsmKey'
         'Test-HsmBackup'
+        'Test-HsmClusterKeyShare'
     )
     FunctionsToExport    = @()
     AliasesToExport      = @()

@@ -1,10 +1,12 @@
 using System.Globalization;
+using System.Runtime.InteropServices;
+using System.Security;
 
 namespace HsmBackup.Engine.Protection.Shares;
 
 /// <summary>
 /// What is wrong with the words of a share, and where. <see cref="Message"/> repeats nothing that was typed and may go into
-/// a log; <see cref="Explain"/> is for the screen of the custodian alone.
+/// a log; <see cref="Explain(ReadOnlySpan{char})"/> is for the screen of the custodian alone.
 /// </summary>
 public sealed class ShareTextError
 {
@@ -62,6 +64,22 @@ public sealed class ShareTextError
         string near = _suggestions.Length == 0 ? "" : $" Nearest: {string.Join(", ", _suggestions)}.";
         return string.Create(
             CultureInfo.InvariantCulture, $"Word {Word}, '{text[Place]}', is not in the list of words for shares.{near}");
+    }
+
+    /// <summary>The same for text out of a secure string. The answer repeats the one wrong word of it, as a string.</summary>
+    /// <param name="text">The text that the error is about, as it was given.</param>
+    public unsafe string Explain(SecureString text)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        nint copy = Marshal.SecureStringToGlobalAllocUnicode(text);
+        try
+        {
+            return Explain(new ReadOnlySpan<char>((void*)copy, text.Length));
+        }
+        finally
+        {
+            Marshal.ZeroFreeGlobalAllocUnicode(copy);
+        }
     }
 
     /// <summary>The same as <see cref="Message"/>.</summary>
