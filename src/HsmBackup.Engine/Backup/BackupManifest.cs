@@ -22,14 +22,14 @@ public sealed record BackupManifest(
     string TokenLabel, string TokenSerial, string TokenManufacturer, string TokenModel, string FirmwareVersion, string Library,
     string Tool, byte[] Iv, IReadOnlyDictionary<int, byte[]> TransportKeys, WrapForm TransportForm)
 {
+    /// <summary>The cluster and its definition; null for a lone token.</summary>
+    public BackupCluster? Cluster { get; init; }
+
     /// <summary>What the cluster key of the token is known by; null where it had none.</summary>
     public ClusterKeyIdentity? ClusterKey { get; init; }
 
     /// <summary>The KEK of a cluster-bound backup, wrapped under the cluster key; null in the other mode.</summary>
     public WrappedKek? Kek { get; init; }
-
-    /// <summary>The cluster and its definition; null for a lone token.</summary>
-    public BackupCluster? Cluster { get; init; }
 
     /// <summary>The manifest of a token that was just read.</summary>
     internal static BackupManifest Of(TokenConnection connection, KeyEncryptionKey kek, ClusterKeyIdentity? clusterKey)
@@ -114,9 +114,9 @@ public sealed record BackupManifest(
             return new BackupManifest(Text(token, "label"), Text(token, "serial"), Text(token, "manufacturer"), Text(token, "model"),
                 Text(token, "firmware"), Text(root, "library"), Text(root, "tool"), root.GetProperty("iv").GetBytesFromBase64(), transport, form)
             {
+                Cluster = root.TryGetProperty("cluster", out JsonElement cluster) ? ParseCluster(cluster) : null,
                 ClusterKey = root.TryGetProperty("clusterKey", out JsonElement clusterKey) ? ParseClusterKey(clusterKey) : null,
                 Kek = root.TryGetProperty("kek", out JsonElement kek) ? ParseKek(kek, clusterKey) : null,
-                Cluster = root.TryGetProperty("cluster", out JsonElement cluster) ? ParseCluster(cluster) : null,
             };
         }
         catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException or FormatException or ArgumentException)
@@ -124,6 +124,19 @@ public sealed record BackupManifest(
             throw new HsmBackupException(ErrorCode.AuthenticationFailed, "The manifest of the backup is not of format version 1.",
                 "The backup was made by a program that does not follow the format. Use another backup, and keep this one for analysis.", e);
         }
+    }
+
+    // The definition stays JSON here: who works with clusters knows how to read it.
+    private static BackupCluster ParseCluster(JsonElement cluster)
+    {
+        JsonElement definition = cluster.GetProperty("definition");
+        return new BackupCluster
+        {
+            Id = Text(definition, "id"),
+            Name = Text(definition, "name"),
+            Node = Text(cluster, "node"),
+            Definition = Encoding.UTF8.GetBytes(definition.GetRawText()),
+        };
     }
 
     private void WriteClusterKey(Utf8JsonWriter json)
@@ -180,19 +193,6 @@ public sealed record BackupManifest(
 
     private static string Check(JsonElement json) =>
         json.GetString() is { } check && ClusterKeyIdentity.IsCheck(check) ? check : throw new FormatException("No check value.");
-
-    // The definition stays JSON here: who works with clusters knows how to read it.
-    private static BackupCluster ParseCluster(JsonElement cluster)
-    {
-        JsonElement definition = cluster.GetProperty("definition");
-        return new BackupCluster
-        {
-            Id = Text(definition, "id"),
-            Name = Text(definition, "name"),
-            Node = Text(cluster, "node"),
-            Definition = Encoding.UTF8.GetBytes(definition.GetRawText()),
-        };
-    }
 
     private static string Text(JsonElement parent, string name) => parent.GetProperty(name).GetString() ?? "";
 }

@@ -48,13 +48,14 @@ public static class BackupOperation
     private static BackupResult Run(BackupRequest request, TokenConnection connection, NewFolders folders, OneTimeKey key, string activity,
         IProgress<OperationProgress>? progress, Stopwatch watch, CancellationToken cancellationToken)
     {
-        var facts = BackupHeaderFacts.Of(connection.Token, request.Cluster);
-        BackupId id = BackupId.New(facts.ClusterName, request.Clock);
+        string clusterId = request.Cluster?.Id ?? ClusterIdOf(connection.Token);
+        string clusterName = request.Cluster?.Name ?? ClusterNameOf(connection.Token);
+        BackupId id = BackupId.New(clusterName, request.Clock);
         folders.Make(request.Destination, forOwner: false);
         using BackupPublication publication = BackupPublication.Begin(request.Destination, id);
-        facts = facts with { Previous = FindPrevious(request.Destination, facts.ClusterId) };
+        PreviousBackup? previous = FindPrevious(request.Destination, clusterId);
         CaptureKeys keys = OpenKeys(request, connection);
-        (VerdictList verdicts, _, BackupFileSummary summary) = Capture(connection, key, id, publication, facts, keys, request.AllowPartial,
+        (VerdictList verdicts, _, BackupFileSummary summary) = Capture(connection, keys, key, id, publication, previous, request.AllowPartial,
             (done, total) => progress?.Report(new OperationProgress(activity, "Capturing objects", done, total)), cancellationToken);
 
         progress?.Report(new OperationProgress(activity, "Publishing", verdicts.Count, verdicts.Count));
@@ -74,8 +75,8 @@ public static class BackupOperation
             Id = id,
             Path = publication.FinalPath,
             Mode = request.Mode,
-            ClusterId = facts.ClusterId,
-            ClusterName = facts.ClusterName,
+            ClusterId = clusterId,
+            ClusterName = clusterName,
             Node = request.Cluster?.Node,
             Acknowledged = [.. verdicts.Where(v => v.Verdict != Verdict.Captured && IsAcknowledged(v, request.Cluster))],
             Signer = summary.Header.Signer,
@@ -90,9 +91,10 @@ public static class BackupOperation
     }
 
     /// <summary>Captures an open token and writes the file under its temporary name; also for the safety backup of a restore.</summary>
-    internal static CapturedToken Capture(TokenConnection connection, OneTimeKey key, BackupId id, BackupPublication publication,
-        BackupHeaderFacts facts, CaptureKeys clusterKeys, bool allowPartial, Action<int, int>? progress, CancellationToken cancellationToken)
+    internal static CapturedToken Capture(TokenConnection connection, CaptureKeys clusterKeys, OneTimeKey key, BackupId id,
+        BackupPublication publication, PreviousBackup? previous, bool allowPartial, Action<int, int>? progress, CancellationToken cancellationToken)
     {
+        BackupCluster? cluster = clusterKeys.Cluster;
         using BackupKeys keys = BackupKeys.Derive(key, id.ToString());
         using KeyEncryptionKey kek = clusterKeys.Binding is { } binding
             ? KeyEncryptionKey.Generate(connection, binding)
@@ -101,22 +103,22 @@ public static class BackupOperation
         (VerdictList verdicts, List<ulong> handles) = TokenCapture.Run(connection, kek, spool, progress, cancellationToken);
         if (!allowPartial)
         {
-            CheckComplete(connection.Token, verdicts, facts.Cluster);
+            CheckComplete(connection.Token, verdicts, cluster);
         }
         var header = new BackupHeader
         {
             Id = id,
-            ClusterId = facts.ClusterId,
-            ClusterName = facts.ClusterName,
+            ClusterId = cluster?.Id ?? ClusterIdOf(connection.Token),
+            ClusterName = cluster?.Name ?? ClusterNameOf(connection.Token),
             Mode = kek.IsClusterBound ? BackupMode.ClusterBound : BackupMode.OneTimeKey,
             KeyCheck = keys.Check,
             ClusterKeyCheck = clusterKeys.Known?.Check,
             Verdicts = verdicts.ToCounts(),
             RetentionClass = RetentionClass.Online,
-            Previous = facts.Previous,
+            Previous = previous,
             Signer = clusterKeys.Identity?.Subject,
         };
-        byte[] manifest = (BackupManifest.Of(connection, kek, clusterKeys.Known) with { Cluster = facts.Cluster }).ToJson();
+        byte[] manifest = (BackupManifest.Of(connection, kek, clusterKeys.Known) with { Cluster = cluster }).ToJson();
         BackupSigner? signer = clusterKeys.Identity is { } identity ? SealSignature.With(identity.Certificate, identity.Sign) : null;
         BackupFileSummary summary = publication.Write(header, keys, manifest, spool, signer, cancellationToken);
         publication.ReadBack(key, summary, verdicts, cancellationToken);
@@ -131,17 +133,17 @@ public static class BackupOperation
     {
         TokenClusterKey? clusterKey = request switch
         {
-            { ClusterKey: null } => null,
-            { Mode: BackupMode.ClusterBound } => TokenClusterKey.Require(connection, request.ClusterKey),
-            _ => TokenClusterKey.Find(connection, request.ClusterKey),
+            { Cluster.ClusterKey: { } known, Mode: BackupMode.ClusterBound } => TokenClusterKey.Require(connection, known),
+            { Cluster.ClusterKey: { } known } => TokenClusterKey.Find(connection, known),
+            _ => null,
         };
-        IdentityKey? identity = request.IdentityCertificate is { } certificate ? IdentityKey.Require(connection, certificate) : null;
-        return new CaptureKeys(clusterKey?.Identity, request.Mode == BackupMode.ClusterBound ? clusterKey : null, identity);
+        IdentityKey? identity = request.Cluster?.IdentityCertificate is { } certificate ? IdentityKey.Require(connection, certificate) : null;
+        return new CaptureKeys(request.Cluster, clusterKey?.Identity, request.Mode == BackupMode.ClusterBound ? clusterKey : null, identity);
     }
 
     private static void CheckMode(BackupRequest request)
     {
-        if (request is { Mode: BackupMode.ClusterBound, ClusterKey: null })
+        if (request is { Mode: BackupMode.ClusterBound, Cluster: null or { ClusterKey: null } })
         {
             throw new HsmBackupException(ErrorCode.ClusterKeyMissing, "A cluster-bound backup needs a cluster key, and the cluster has none.",
                 "Make one by ceremony (New-HsmClusterKey), or make a backup of the mode OneTimeKey.")

@@ -29,16 +29,8 @@ public sealed record BackupRequest
     /// <summary>Accept a backup that misses objects; it says Partial for ever.</summary>
     public bool AllowPartial { get; init; }
 
-    /// <summary>Which keys open the keys of the backup. ClusterBound needs <see cref="ClusterKey"/>.</summary>
+    /// <summary>Which keys open the keys of the backup. ClusterBound needs a cluster with a cluster key.</summary>
     public BackupMode Mode { get; init; } = BackupMode.OneTimeKey;
-
-    /// <summary>
-    /// What the cluster key of the token is known by; null for a lone token. The cluster key itself is never in a backup, whatever its mode.
-    /// </summary>
-    public ClusterKeyIdentity? ClusterKey { get; init; }
-
-    /// <summary>The cluster's identity certificate (DER), whose key in the token signs the backup; null for a backup that nobody signs.</summary>
-    public ReadOnlyMemory<byte>? IdentityCertificate { get; init; }
 
     /// <summary>The clock.</summary>
     public TimeProvider Clock { get; init; } = TimeProvider.System;

@@ -22,9 +22,6 @@ public sealed class BackupResult
     /// <summary>The cluster's name; of a lone token its label.</summary>
     public required string ClusterName { get; init; }
 
-    /// <summary>Who signed it; null where nobody did.</summary>
-    public string? Signer { get; init; }
-
     /// <summary>The cluster's id.</summary>
     public required string ClusterId { get; init; }
 
@@ -33,6 +30,9 @@ public sealed class BackupResult
 
     /// <summary>Objects that are not in the backup whole, and that the cluster's definition acknowledges.</summary>
     public IReadOnlyList<ObjectSummary> Acknowledged { get; init; } = [];
+
+    /// <summary>Who signed it; null where nobody did.</summary>
+    public string? Signer { get; init; }
 
     /// <summary>The token's label.</summary>
     public required string TokenLabel { get; init; }

@@ -18,11 +18,8 @@ public sealed record CompareRequest
     /// <summary>Its one-time key.</summary>
     public OneTimeKey? DifferenceKey { get; init; }
 
-    /// <summary>
-    /// What the cluster key of the token is known by; null where only the backup says that. A cluster key that is proven is never compared,
-    /// and never removed.
-    /// </summary>
-    public ClusterKeyIdentity? ClusterKey { get; init; }
+    /// <summary>The cluster that the token is a node of; null for a lone token.</summary>
+    public BackupCluster? Cluster { get; init; }
 
     /// <summary>The token; null to compare with a backup.</summary>
     public TokenAddress? Token { get; init; }
@@ -115,7 +112,7 @@ public static class CompareOperation
         IProgress<OperationProgress>? progress, CancellationToken cancellationToken)
     {
         using TokenConnection connection = TokenConnection.Open(request.Token!, request.Pin, readWrite: false, cancellationToken);
-        using KeyEncryptionKey kek = reference.ImportKek(connection, request.ClusterKey);
+        using KeyEncryptionKey kek = reference.ImportKek(connection, request.Cluster?.ClusterKey);
         TokenSnapshot snapshot = TokenSnapshot.Take(reference, connection, kek,
             (done, total) => progress?.Report(new OperationProgress(activity, "Reading the token", done, total)), cancellationToken, keepRecords: true);
         return new CompareResult

@@ -71,7 +71,7 @@ public sealed class KeyRestoreOperation : IDisposable
             SelectedObjects selected = SelectedObjects.Pick(backup, request.Selection, cancellationToken);
             connection = TokenConnection.Open(request.Token, request.Pin, readWrite: true, cancellationToken);
             RestoreChecks.CheckToken(request, backup, connection.Token);
-            kek = backup.ImportKek(connection, request.ClusterKey);
+            kek = backup.ImportKek(connection, request.Cluster?.ClusterKey);
             var namesakes = new Namesakes(connection, selected.Entries);
             TokenSnapshot snapshot = TokenSnapshot.Take(backup, connection, kek,
                 (done, total) => progress?.Report(new OperationProgress(activity, "Looking for the objects on the token", done, total)),

@@ -16,7 +16,7 @@ internal static class LiveTest
             checks.Add("Token", CheckOutcome.Failed, backup.Manifest.TokenLabel, connection.Token.Label, $"The backup is {mismatch}.");
             return;
         }
-        using KeyEncryptionKey kek = backup.ImportKek(connection, request.ClusterKey);
+        using KeyEncryptionKey kek = backup.ImportKek(connection, request.Cluster?.ClusterKey);
         TokenSnapshot snapshot = TokenSnapshot.Take(backup, connection, kek,
             (done, total) => progress?.Report(new OperationProgress(activity, "Comparing with the live token", done, total)), cancellationToken);
         foreach (PlanStep step in RestorePlanner.Plan(snapshot.Backup, snapshot.Token))

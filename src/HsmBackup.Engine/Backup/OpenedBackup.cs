@@ -13,12 +13,7 @@ internal sealed class OpenedBackup : IDisposable
     {
         _content = content;
         Manifest = BackupManifest.Parse(content.Manifest);
-        CheckMode();
-        if (Manifest.Cluster is { } cluster && (cluster.Id != Header.ClusterId || cluster.Name != Header.ClusterName))
-        {
-            throw new HsmBackupException(ErrorCode.AuthenticationFailed, "The definition in the backup is not of the cluster that its header names.",
-                "The backup was made by a program that does not follow the format. Use another backup, and keep this one for analysis.");
-        }
+        CheckCluster();
     }
 
     public BackupHeader Header => _content.Header;
@@ -102,9 +97,13 @@ internal sealed class OpenedBackup : IDisposable
 
     public void Dispose() => _content.Dispose();
 
-    /// <summary>Header and manifest tell the same story of where the keys can be restored.</summary>
-    private void CheckMode()
+    /// <summary>Header and manifest tell the same story of the cluster, and of where the keys can be restored.</summary>
+    private void CheckCluster()
     {
+        if (Manifest.Cluster is { } cluster && (cluster.Id != Header.ClusterId || cluster.Name != Header.ClusterName))
+        {
+            throw Contradicts("The definition in the backup is not of the cluster that its header names.");
+        }
         if (Header.Mode == BackupMode.ClusterBound != (Manifest.Kek is not null))
         {
             throw Contradicts($"The header says that the mode is {Header.Mode}, and the manifest has {(Manifest.Kek is null ? "no" : "a")} KEK under a cluster key.");

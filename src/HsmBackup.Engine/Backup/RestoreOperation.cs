@@ -64,7 +64,7 @@ public sealed class RestoreOperation : IDisposable
             RestoreChecks.CheckAccepted(request, backup);
             connection = TokenConnection.Open(request.Token, request.Pin, readWrite: true, cancellationToken);
             RestoreChecks.CheckToken(request, backup, connection.Token);
-            kek = backup.ImportKek(connection, request.ClusterKey);
+            kek = backup.ImportKek(connection, request.Cluster?.ClusterKey);
             TokenSnapshot snapshot = TokenSnapshot.Take(backup, connection, kek,
                 (done, total) => progress?.Report(new OperationProgress(activity, "Reading the token", done, total)), cancellationToken);
             RestoreJournal? journal = RestoreJournal.Load(stateFolder, connection.Token);

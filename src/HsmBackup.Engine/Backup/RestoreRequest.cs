@@ -18,12 +18,6 @@ public record RestoreRequest
     /// <summary>Its user PIN.</summary>
     public required Pin? Pin { get; init; }
 
-    /// <summary>
-    /// What the cluster key of the token is known by; null where only the backup says that. A cluster key that is proven is never compared,
-    /// and never removed.
-    /// </summary>
-    public ClusterKeyIdentity? ClusterKey { get; init; }
-
     /// <summary>The cluster that the token is a node of: its backups go into every node. Null for a lone token.</summary>
     public BackupCluster? Cluster { get; init; }
 

@@ -34,7 +34,7 @@ internal static class RestoreTest
                 Pin = pin,
                 AllowPartial = true,
                 AllowOtherToken = true,
-                ClusterKey = request.ClusterKey,
+                Cluster = request.Cluster,
                 StateFolder = state,
             }, progress, cancellationToken);
             Run(restore, backup, pin, checks, progress, cancellationToken);

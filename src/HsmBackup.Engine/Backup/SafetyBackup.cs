@@ -15,10 +15,9 @@ internal static class SafetyBackup
         string stateFolder, string activity, IProgress<OperationProgress>? progress, CancellationToken cancellationToken)
     {
         string folder = Path.Combine(stateFolder, "safety");
-        var facts = BackupHeaderFacts.Of(connection.Token, request.Cluster);
-        var id = Format.BackupId.New(facts.ClusterName, request.Clock);
+        var id = Format.BackupId.New(request.Cluster?.Name ?? BackupOperation.ClusterNameOf(connection.Token), request.Clock);
         using BackupPublication publication = BackupPublication.Begin(folder, id);
-        CapturedToken saved = BackupOperation.Capture(connection, request.Key, id, publication, facts, KeysFor(backup, connection, kek), allowPartial: true,
+        CapturedToken saved = BackupOperation.Capture(connection, KeysFor(request, backup, connection, kek), request.Key, id, publication, previous: null, allowPartial: true,
             (done, total) => progress?.Report(new OperationProgress(activity, "Saving what the token holds", done, total)), cancellationToken);
         RestoreChecks.CheckSaved(plan, saved, request.RemoveUnrecoverable);
         publication.Publish();
@@ -26,9 +25,10 @@ internal static class SafetyBackup
     }
 
     /// <summary>A safety backup is bound as the backup is: what may not pass through this process does not on the way back either.</summary>
-    private static CaptureKeys KeysFor(OpenedBackup backup, TokenConnection connection, KeyEncryptionKey kek)
+    private static CaptureKeys KeysFor(RestoreRequest request, OpenedBackup backup, TokenConnection connection, KeyEncryptionKey kek)
     {
         TokenClusterKey? clusterKey = backup.Manifest.ClusterKey is { } known ? TokenClusterKey.Find(connection, known) : null;
-        return new CaptureKeys(clusterKey?.Identity, kek.IsClusterBound ? clusterKey : null, Identity: null);
+        IdentityKey? identity = request.Cluster?.IdentityCertificate is { } certificate ? IdentityKey.Find(connection, certificate) : null;
+        return new CaptureKeys(request.Cluster, clusterKey?.Identity, kek.IsClusterBound ? clusterKey : null, identity);
     }
 }

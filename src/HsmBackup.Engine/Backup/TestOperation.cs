@@ -20,7 +20,10 @@ public sealed record TestRequest
     /// <summary>The live token; for level Live.</summary>
     public TokenAddress? Token { get; init; }
 
-    /// <summary>The cluster that the live token is a node of; null for a lone token.</summary>
+    /// <summary>
+    /// The cluster that the backup should be of, and the live token is a node of; null for a lone token. Where it has an identity, the backup
+    /// must be signed by it from level Integrity on, which needs no key.
+    /// </summary>
     public BackupCluster? Cluster { get; init; }
 
     /// <summary>Its user PIN.</summary>
@@ -31,14 +34,6 @@ public sealed record TestRequest
 
     /// <summary>Its user PIN.</summary>
     public Pin? ScratchPin { get; init; }
-
-    /// <summary>What the cluster key of the live or scratch token is known by; null where only the backup says that.</summary>
-    public ClusterKeyIdentity? ClusterKey { get; init; }
-
-    /// <summary>
-    /// The cluster's identity certificate (DER). From level Integrity on the backup must be signed by it, which needs no other key.
-    /// </summary>
-    public ReadOnlyMemory<byte>? IdentityCertificate { get; init; }
 
     /// <summary>
     /// Let objects pass that the backup lists without their keys, or inexactly, and that can therefore not be proven. Without it a Partial
@@ -113,7 +108,7 @@ public static class TestOperation
     /// <summary>Who made the backup, told by the certificate that is pinned elsewhere: a name in the file is only a claim.</summary>
     private static void TestOrigin(TestRequest request, BackupFileSummary? summary, TestChecks checks)
     {
-        if (request.IdentityCertificate is { } certificate)
+        if (request.Cluster?.IdentityCertificate is { } certificate)
         {
             checks.Run("Origin", () => BackupOrigin.Check(summary!, certificate));
         }

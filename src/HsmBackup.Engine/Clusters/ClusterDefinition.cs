@@ -126,7 +126,16 @@ public sealed record ClusterDefinition
     public BackupCluster ForBackup(ClusterNode node)
     {
         ArgumentNullException.ThrowIfNull(node);
-        return new BackupCluster { Id = Id, Name = Name, Node = node.Name, Definition = ToJson(), Acknowledged = Acknowledged };
+        return new BackupCluster
+        {
+            Id = Id,
+            Name = Name,
+            Node = node.Name,
+            Definition = ToJson(),
+            ClusterKey = ClusterKey?.Identity,
+            IdentityCertificate = IdentityCertificate is null ? (ReadOnlyMemory<byte>?)null : Convert.FromBase64String(IdentityCertificate),
+            Acknowledged = Acknowledged,
+        };
     }
 
     /// <summary>One of the nodes.</summary>

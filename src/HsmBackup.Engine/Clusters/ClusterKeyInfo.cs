@@ -1,4 +1,5 @@
 using HsmBackup.Engine.Pkcs11;
+using HsmBackup.Engine.Tokens;
 
 namespace HsmBackup.Engine.Clusters;
 
@@ -28,4 +29,7 @@ public sealed record ClusterKeyInfo
 
     /// <summary>Numbers of the sets of shares that a later one has replaced.</summary>
     public IReadOnlyList<int> RetiredShareSets { get; init; } = [];
+
+    /// <summary>What the key is known by.</summary>
+    public ClusterKeyIdentity Identity => new(Check, WrapChecks);
 }

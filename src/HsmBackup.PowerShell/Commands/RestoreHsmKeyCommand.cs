@@ -4,7 +4,6 @@ using System.Security;
 using HsmBackup.Engine;
 using HsmBackup.Engine.Backup;
 using HsmBackup.Engine.Protection;
-using HsmBackup.Engine.Tokens;
 using HsmBackup.PowerShell.Binding;
 using TokenPin = HsmBackup.Engine.Protection.Pin;
 
@@ -78,12 +77,6 @@ public sealed class RestoreHsmKeyCommand : TokenCommand
     [Secret]
     public SecureString? Key { get; set; }
 
-    /// <inheritdoc/>
-    [Parameter(Mandatory = true, HelpMessage = LibraryHelp)]
-    [ValidateNotNullOrEmpty]
-    [ArgumentCompleter(typeof(LibraryCompleter))]
-    public override string? Library { get; set; }
-
     /// <summary>What is in the place of an object may go.</summary>
     [Parameter(HelpMessage = "Let what has the id or label of a restored object go; a safety backup of the token is made first.")]
     public SwitchParameter Replace { get; set; }
@@ -149,21 +142,36 @@ public sealed class RestoreHsmKeyCommand : TokenCommand
     private void Run(string file)
     {
         KeySelection selection = Selection;
-        TokenAddress token = Token!;
+        IReadOnlyList<TokenTarget> targets = RequireTargets();
         using OneTimeKey key = Keys.Require(file, KeyPath, _key, "-KeyPath or -Key");
         if (selection.IsEmpty && IsWhatIf)
         {
             WriteObject(BackupListing.Read(file, key, StopToken), enumerateCollection: true);
             return;
         }
+        if (targets is [TokenTarget only])
+        {
+            RestoreNode(file, key, selection, only);
+            return;
+        }
+        foreach (TokenTarget target in targets)
+        {
+            // One node that fails keeps no other from its keys. A wrong PIN ends the command only where it is the PIN of them all.
+            TryItem(target.Node!.Name, () => RestoreNode(file, key, selection, target), lockoutEnds: Pin is not null);
+        }
+    }
+
+    private void RestoreNode(string file, OneTimeKey key, KeySelection selection, TokenTarget target)
+    {
         // Where nothing was asked for, nobody is asked for a PIN either.
-        using TokenPin? pin = selection.IsEmpty ? null : OpenPin(token);
+        using TokenPin? pin = selection.IsEmpty ? null : OpenPin(target);
         KeyRestoreRequest request = new()
         {
             Path = file,
             Key = key,
-            Token = token,
+            Token = target.Address,
             Pin = pin,
+            Cluster = target.Cluster,
             Selection = selection,
             Replace = Replace,
             AllowDuplicateLabel = AllowDuplicateLabel,
@@ -174,7 +182,7 @@ public sealed class RestoreHsmKeyCommand : TokenCommand
         };
         try
         {
-            Restore(request, token);
+            Restore(request, target);
         }
         catch (HsmBackupException nothing) when (nothing is { Code: ErrorCode.NothingSelected, Result: not null } && IsWhatIf)
         {
@@ -183,14 +191,14 @@ public sealed class RestoreHsmKeyCommand : TokenCommand
         }
     }
 
-    private void Restore(KeyRestoreRequest request, TokenAddress token)
+    private void Restore(KeyRestoreRequest request, TokenTarget target)
     {
         using KeyRestoreOperation operation = WithProgress((progress, stop) => KeyRestoreOperation.Prepare(request, progress, stop));
         if (!IsWhatIf)
         {
             operation.CheckFeasible();
         }
-        if (Confirm(operation.Plan, token, out bool whatIf))
+        if (Confirm(operation.Plan, target, out bool whatIf))
         {
             KeyRestoreResult result = WithProgress(operation.Execute);
             Tell(result);
@@ -211,14 +219,14 @@ public sealed class RestoreHsmKeyCommand : TokenCommand
     };
 
     /// <summary>One question for all the objects, with the counts that it is about.</summary>
-    private bool Confirm(KeyRestorePlan plan, TokenAddress token, out bool whatIf)
+    private bool Confirm(KeyRestorePlan plan, TokenTarget target, out bool whatIf)
     {
         string counts = $"add {plan.Add}, replace {plan.Replace}, remove {plan.Remove} and keep {plan.Keep} objects"
             + (plan.Unrestorable == 0 ? "" : $"; {plan.Unrestorable} cannot be restored")
             + (plan.Conflicts == 0 ? "" : $"; {plan.Conflicts} are in conflict with what the token holds, so that nothing would be done");
         bool confirmed = ShouldProcess(
-            $"Restore {plan.Chosen} chosen and {plan.Companions} related objects of backup {plan.BackupId} to token '{token}': {counts}.",
-            $"Restore {plan.Chosen} chosen and {plan.Companions} related objects of backup {plan.BackupId} to token '{token}'? This will {counts}.",
+            $"Restore {plan.Chosen} chosen and {plan.Companions} related objects of backup {plan.BackupId} to {target}: {counts}.",
+            $"Restore {plan.Chosen} chosen and {plan.Companions} related objects of backup {plan.BackupId} to {target}? This will {counts}.",
             "Restore-HsmKey",
             out ShouldProcessReason reason);
         whatIf = reason == ShouldProcessReason.WhatIf;

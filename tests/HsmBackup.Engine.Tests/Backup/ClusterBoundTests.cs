@@ -90,7 +90,7 @@ public sealed class ClusterBoundTests : IDisposable
         BackupResult backup = lone.BackUp();
 
         // The backup knows nothing of the cluster; the definition does.
-        RestoreResult result = _cluster.Restore(backup, 0, r => r with { ClusterKey = _cluster.Ceremony.Key });
+        RestoreResult result = _cluster.Restore(backup, 0, r => r with { Cluster = _cluster.Cluster });
 
         Assert.True(result.Exact);
         using TokenConnection connection = _cluster.Open();
@@ -272,7 +272,7 @@ public sealed class ClusterBoundTests : IDisposable
     [Fact]
     public void Without_a_cluster_key_no_backup_is_bound()
     {
-        Assert.Equal(ErrorCode.ClusterKeyMissing, Assert.Throws<HsmBackupException>(() => _cluster.BackUp(0, r => r with { ClusterKey = null })).Code);
+        Assert.Equal(ErrorCode.ClusterKeyMissing, Assert.Throws<HsmBackupException>(() => _cluster.BackUp(0, r => r with { Cluster = null })).Code);
         _cluster.Tokens[0].Replace();
         Assert.Equal(ErrorCode.ClusterKeyMissing, Assert.Throws<HsmBackupException>(() => _cluster.BackUp()).Code);
         Assert.Empty(Directory.EnumerateFileSystemEntries(_cluster.Folder));

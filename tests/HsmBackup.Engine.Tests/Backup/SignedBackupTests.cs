@@ -59,7 +59,7 @@ public sealed class SignedBackupTests : IDisposable
     [Fact]
     public void A_backup_that_nobody_signed_fails_where_a_signature_is_expected()
     {
-        TestResult result = Test(_cluster.BackUp(0, r => r with { IdentityCertificate = null }).Path, Certificate);
+        TestResult result = Test(_cluster.BackUp(0, r => r with { Cluster = r.Cluster! with { IdentityCertificate = null } }).Path, Certificate);
         Assert.False(result.Passed);
         Assert.Equal(ErrorCode.SignatureInvalid, result.Error);
     }
@@ -131,8 +131,8 @@ public sealed class SignedBackupTests : IDisposable
     private bool Verify(BackupFileSummary summary, ReadOnlyMemory<byte> signature) =>
         SealSignature.Verify(signature, Convert.FromHexString(summary.SignedDigest), Certificate);
 
-    private static TestResult Test(string path, ReadOnlyMemory<byte>? certificate) => TestOperation.Run(
-        new TestRequest { Path = path, Level = TestLevel.Integrity, IdentityCertificate = certificate }, null, CancellationToken.None);
+    private TestResult Test(string path, ReadOnlyMemory<byte>? certificate) => TestOperation.Run(
+        new TestRequest { Path = path, Level = TestLevel.Integrity, Cluster = _cluster.Cluster with { IdentityCertificate = certificate } }, null, CancellationToken.None);
 
     /// <summary>Where the seal begins: the place up to which the file has the signed digest.</summary>
     private static int SealOf(byte[] file, string digest) => Enumerable.Range(33, file.Length - 33).Select(behind => file.Length - behind)

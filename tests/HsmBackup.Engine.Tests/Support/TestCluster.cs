@@ -65,14 +65,6 @@ internal sealed class TestCluster : IDisposable
         Created = Ceremony.Created,
     };
 
-    /// <summary>The definition of the cluster, without its key.</summary>
-    public ClusterDefinition Definition => new()
-    {
-        Id = "cluster-0123456789abcdef",
-        Name = "payments",
-        Nodes = [.. Nodes.Select(n => new ClusterNode { Name = n.Name, Address = n.Address })],
-    };
-
     /// <summary>As custodians keep them: as text.</summary>
     public void Keep(ShareSet shares)
     {
@@ -108,8 +100,17 @@ internal sealed class TestCluster : IDisposable
         Pin = Tokens[node].Pin,
         Destination = Path.Combine(Folder, "backups"),
         Mode = Engine.Format.BackupMode.ClusterBound,
+        Cluster = Cluster,
+    };
+
+    /// <summary>What backups know of the cluster.</summary>
+    public BackupCluster Cluster => new()
+    {
+        Id = "cluster-0123456789abcdef",
+        Name = "payments",
+        Node = "node-1",
+        Definition = """{"id":"cluster-0123456789abcdef","name":"payments"}"""u8.ToArray(),
         ClusterKey = Ceremony.Key,
-        Cluster = Definition.ForBackup(Definition.Nodes[node]),
         IdentityCertificate = Ceremony.IdentityCertificate,
     };
 
