@@ -31,7 +31,14 @@ internal sealed class DefinitionObject
 
     /// <summary>Reads an object with all its members.</summary>
     /// <exception cref="HsmBackupException">DefinitionInvalid.</exception>
-    public static T Read<T>(DefinitionValue value, string expected, Func<DefinitionObject, T> read)
+    /// <param name="value">The object.</param>
+    /// <param name="expected">What it is, for an error.</param>
+    /// <param name="read">Asks for the members.</param>
+    /// <param name="check">
+    /// What must hold between members. It comes last: of a name that is spelt wrong, that says more than what is missing then.
+    /// </param>
+    public static T Read<T>(
+        DefinitionValue value, string expected, Func<DefinitionObject, T> read, Action<DefinitionObject, T>? check = null)
     {
         if (value.Kind != JsonTokenType.StartObject)
         {
@@ -40,6 +47,7 @@ internal sealed class DefinitionObject
         var members = new DefinitionObject(value);
         T result = read(members);
         members.CheckNothingElse();
+        check?.Invoke(members, result);
         return result;
     }
 

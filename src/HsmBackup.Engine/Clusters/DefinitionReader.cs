@@ -28,9 +28,11 @@ internal static class DefinitionReader
         string name = json.Required("name", Name);
         string? description = json.Optional("description", Text);
         IReadOnlyList<ClusterNode> nodes = ReadNodes(json);
-        IReadOnlyList<ClusterContact> contacts = json.List("contacts", "a contact in braces", value => DefinitionObject.Read(value, "a contact in braces", ReadContact));
+        IReadOnlyList<ClusterContact> contacts = json.List("contacts", "a contact in braces",
+            value => DefinitionObject.Read(value, "a contact in braces", ReadContact));
         json.CheckDifferent("contacts", [.. contacts.Select(c => c.Name)]);
-        IReadOnlyList<ClusterStore> stores = json.List("stores", "a store in braces", value => DefinitionObject.Read(value, "a store in braces", ReadStore));
+        IReadOnlyList<ClusterStore> stores = json.List("stores", "a store in braces",
+            value => DefinitionObject.Read(value, "a store in braces", ReadStore, CheckStore));
         json.CheckDifferent("stores", [.. stores.Select(s => s.Name)]);
         DefinitionType<string> contact = NameOf("contacts", [.. contacts.Select(c => c.Name)]);
         return new ClusterDefinition
@@ -42,7 +44,8 @@ internal static class DefinitionReader
             Nodes = nodes,
             ClusterKey = json.Optional("clusterKey", value => DefinitionObject.Read(value, "what is known of the cluster key, in braces", ReadKey)),
             IdentityCertificate = json.Optional("identityCertificate", Certificate),
-            Acknowledged = json.List("acknowledged", "an object in braces", value => DefinitionObject.Read(value, "an object in braces", ReadAcknowledged)),
+            Acknowledged = json.List("acknowledged", "an object in braces",
+                value => DefinitionObject.Read(value, "an object in braces", ReadAcknowledged, CheckAcknowledged)),
             Contacts = contacts,
             Escalation = ReadEscalation(json, contact),
             Stores = stores,
@@ -69,7 +72,8 @@ internal static class DefinitionReader
 
     private static IReadOnlyList<ClusterNode> ReadNodes(DefinitionObject json)
     {
-        IReadOnlyList<ClusterNode> nodes = json.Several("nodes", "a node in braces", value => DefinitionObject.Read(value, "a node in braces", ReadNode));
+        IReadOnlyList<ClusterNode> nodes = json.Several("nodes", "a node in braces",
+            value => DefinitionObject.Read(value, "a node in braces", ReadNode, CheckNode));
         json.CheckDifferent("nodes", [.. nodes.Select(n => n.Name)]);
         var seen = new Dictionary<string, string>(StringComparer.Ordinal);
         for (int i = 0; i < nodes.Count; i++)
@@ -86,25 +90,26 @@ internal static class DefinitionReader
         return nodes;
     }
 
-    private static ClusterNode ReadNode(DefinitionObject json)
+    private static ClusterNode ReadNode(DefinitionObject json) => new()
     {
-        var node = new ClusterNode
-        {
-            Name = json.Required("name", Name),
-            Address = new TokenAddress(
-                new LibraryLocation(json.Required("library", AbsolutePath with { Expected = "the absolute path of the node's PKCS#11 library" }))
-                {
-                    Environment = json.Optional("environment", ReadEnvironment),
-                    Parameters = json.Optional("parameters", Text),
-                    QuirksOn = All(json.List("enableQuirks", Quirk)),
-                    QuirksOff = All(json.List("disableQuirks", Quirk)),
-                },
-                json.Optional("tokenLabel", Text),
-                json.Optional("tokenSerial", Text)),
-            Pin = json.Optional("pin", ReadPinSource),
-            Timeout = json.OptionalValue("timeout", Duration) ?? ClusterNode.DefaultTimeout,
-            Zone = json.Optional("zone", Text),
-        };
+        Name = json.Required("name", Name),
+        Address = new TokenAddress(
+            new LibraryLocation(json.Required("library", AbsolutePath with { Expected = "the absolute path of the node's PKCS#11 library" }))
+            {
+                Environment = json.Optional("environment", ReadEnvironment),
+                Parameters = json.Optional("parameters", Text),
+                QuirksOn = All(json.List("enableQuirks", Quirk)),
+                QuirksOff = All(json.List("disableQuirks", Quirk)),
+            },
+            json.Optional("tokenLabel", Text),
+            json.Optional("tokenSerial", Text)),
+        Pin = json.Optional("pin", ReadPinSource),
+        Timeout = json.OptionalValue("timeout", Duration) ?? ClusterNode.DefaultTimeout,
+        Zone = json.Optional("zone", Text),
+    };
+
+    private static void CheckNode(DefinitionObject json, ClusterNode node)
+    {
         if (node.Address is { TokenLabel: null, TokenSerial: null })
         {
             throw json.Error("it does not say which token of the library is meant", "tokenLabel, tokenSerial or both");
@@ -113,7 +118,6 @@ internal static class DefinitionReader
         {
             throw json.Find("disableQuirks")!.Error($"{both} is enabled as well", "each quirk in one of the lists");
         }
-        return node;
     }
 
     private static Quirks All(IReadOnlyList<Quirks> quirks) => quirks.Aggregate(Quirks.None, (all, one) => all | one);
@@ -161,22 +165,24 @@ internal static class DefinitionReader
         };
     }
 
-    private static Dictionary<WrapForm, string> ReadWrapChecks(DefinitionValue value) => DefinitionObject.Read(value, "check values by form of wrapping, in braces", json =>
-        DefinitionWriter.WrapForms.Select(f => (Form: f.Meaning, Check: json.Optional(f.Word, CheckValue)))
+    private static Dictionary<WrapForm, string> ReadWrapChecks(DefinitionValue value) => DefinitionObject.Read(
+        value, "check values by form of wrapping, in braces", json => DefinitionWriter.WrapForms.Select(f => (Form: f.Meaning, Check: json.Optional(f.Word, CheckValue)))
             .Where(f => f.Check is not null).ToDictionary(f => f.Form, f => f.Check!));
 
-    private static AcknowledgedObject ReadAcknowledged(DefinitionObject json)
+    private static AcknowledgedObject ReadAcknowledged(DefinitionObject json) => new()
     {
-        var acknowledged = new AcknowledgedObject
+        Label = json.Optional("label", Text),
+        Id = json.Optional("id", ObjectId),
+        Class = json.Optional("class", ObjectClass),
+        Reason = json.Required("reason", Text with { Expected = "why a backup may do without the object, as text" }),
+    };
+
+    private static void CheckAcknowledged(DefinitionObject json, AcknowledgedObject acknowledged)
+    {
+        if (acknowledged is { Label: null, Id: null })
         {
-            Label = json.Optional("label", Text),
-            Id = json.Optional("id", ObjectId),
-            Class = json.Optional("class", ObjectClass),
-            Reason = json.Required("reason", Text with { Expected = "why a backup may do without the object, as text" }),
-        };
-        return acknowledged is { Label: null, Id: null }
-            ? throw json.Error("it does not say which object is meant", "label, id or both")
-            : acknowledged;
+            throw json.Error("it does not say which object is meant", "label, id or both");
+        }
     }
 
     private static ClusterContact ReadContact(DefinitionObject json) => new()
@@ -190,12 +196,13 @@ internal static class DefinitionReader
 
     private static IReadOnlyList<EscalationStep> ReadEscalation(DefinitionObject json, DefinitionType<string> contact)
     {
-        IReadOnlyList<EscalationStep> steps = json.List("escalation", "a step in braces", value => DefinitionObject.Read(value, "a step in braces", step => new EscalationStep
-        {
-            After = step.Required("after", Delay),
-            Contacts = step.Several("contacts", contact.Expected, contact.Read),
-            Purpose = step.Optional("purpose", Text),
-        }));
+        IReadOnlyList<EscalationStep> steps = json.List("escalation", "a step in braces", value => DefinitionObject.Read(
+            value, "a step in braces", step => new EscalationStep
+            {
+                After = step.Required("after", Delay),
+                Contacts = step.Several("contacts", contact.Expected, contact.Read),
+                Purpose = step.Optional("purpose", Text),
+            }));
         for (int i = 1; i < steps.Count; i++)
         {
             if (steps[i].After < steps[i - 1].After)
@@ -209,7 +216,7 @@ internal static class DefinitionReader
     private static ClusterStore ReadStore(DefinitionObject json)
     {
         StoreKind kind = json.Required("kind", Kind);
-        var store = new ClusterStore
+        return new ClusterStore
         {
             Name = json.Required("name", Name),
             Kind = kind,
@@ -217,13 +224,18 @@ internal static class DefinitionReader
             User = json.Optional("user", Text),
             Password = json.Optional("password", ReadPinSource),
         };
-        if (kind != StoreKind.WebDav && (json.Find("user") ?? json.Find("password")) is { } stranger)
+    }
+
+    private static void CheckStore(DefinitionObject json, ClusterStore store)
+    {
+        if (store.Kind != StoreKind.WebDav && (json.Find("user") ?? json.Find("password")) is { } stranger)
         {
             throw stranger.Error("a folder takes none", "this member for a store of kind \"webdav\" only");
         }
-        return store is { Password: not null, User: null }
-            ? throw json.Find("password")!.Error("there is a password, but no user", "user and password, or neither")
-            : store;
+        if (store is { Password: not null, User: null })
+        {
+            throw json.Find("password")!.Error("there is a password, but no user", "user and password, or neither");
+        }
     }
 
     private static ClusterSchedule ReadSchedule(DefinitionObject json, IReadOnlyList<ClusterNode> nodes, IReadOnlyList<ClusterStore> stores) => new()

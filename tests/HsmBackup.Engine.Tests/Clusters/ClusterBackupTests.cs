@@ -166,6 +166,11 @@ public sealed class ClusterBackupTests : IDisposable
 
     private static TestResult Live(BackupResult backup, BackupFixture fixture, BackupCluster? cluster) => TestOperation.Run(new TestRequest
     {
-        Path = backup.Path, Level = TestLevel.Live, Key = backup.Key, Token = fixture.Token.Address, Pin = fixture.Token.Pin, Cluster = cluster,
+        Path = backup.Path,
+        Level = TestLevel.Live,
+        Key = backup.Key,
+        Token = fixture.Token.Address,
+        Pin = fixture.Token.Pin,
+        Cluster = cluster,
     }, null, CancellationToken.None);
 }

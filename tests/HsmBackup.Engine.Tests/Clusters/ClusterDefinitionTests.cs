@@ -48,8 +48,13 @@ public sealed class ClusterDefinitionTests
         Assert.Equal(["/etc/hsmbackup/officer.pem"], definition.Schedule.KeyRecipients);
         Assert.Equal(new ClusterRetention
         {
-            KeepLast = 5, KeepDaily = 7, KeepWeekly = 5, KeepMonthly = 12, KeepYearly = 7,
-            KeepWithin = TimeSpan.FromDays(7), RemovalDelay = TimeSpan.FromDays(30),
+            KeepLast = 5,
+            KeepDaily = 7,
+            KeepWeekly = 5,
+            KeepMonthly = 12,
+            KeepYearly = 7,
+            KeepWithin = TimeSpan.FromDays(7),
+            RemovalDelay = TimeSpan.FromDays(30),
         }, definition.Retention);
         Assert.Equal((TimeSpan.FromDays(90), TestLevel.Restore), (definition.Drill!.Interval, definition.Drill.Level));
         Assert.Equal(["A. Muster"], definition.Drill.Participants);

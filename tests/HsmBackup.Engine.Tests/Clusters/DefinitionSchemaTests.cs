@@ -90,7 +90,9 @@ public sealed class DefinitionSchemaTests
     public void After_any_change_reader_and_schema_agree()
     {
         int taken = 0, refused = 0;
-        foreach (object[] place in Places(TestDefinition.Full(), []).Where(p => p.Length > 0))
+        // Of the items of a list, each member once.
+        foreach (object[] place in Places(TestDefinition.Full(), []).Where(p => p.Length > 0)
+            .DistinctBy(p => string.Join('.', p.Select(step => step is int ? "*" : step))))
         {
             foreach (JsonNode? other in Others().Append(Gone))
             {
