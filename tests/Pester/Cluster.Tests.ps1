@@ -42,7 +42,7 @@ BeforeAll {
     }
 
     # The definition with another source for the PIN of a node.
-    function Set-PinSource([string] $Node, [string] $Source) {
+    function Write-PinSource([string] $Node, [string] $Source) {
         $definition = Get-Content -LiteralPath $cluster.DefinitionPath -Raw | ConvertFrom-Json -AsHashtable
         ($definition.nodes | Where-Object name -EQ $Node).pin = $Source
         $path = Join-Path $TestDrive "$([IO.Path]::GetRandomFileName()).hsmcluster.json"
@@ -92,7 +92,7 @@ Describe 'A cluster' {
     }
 
     It 'goes on with the other nodes where one fails' {
-        $path = Set-PinSource -Node zurich -Source 'env:HSMBACKUP_NOT_SET'
+        $path = Write-PinSource -Node zurich -Source 'env:HSMBACKUP_NOT_SET'
         $results = Restore-HsmCluster @restore -Cluster $path -ErrorAction SilentlyContinue -ErrorVariable failed
         $results.Node | Should -Be 'bern'
         $failed[0].FullyQualifiedErrorId | Should -Be 'PinUnavailable,HsmBackup.PowerShell.Commands.RestoreHsmClusterCommand'
@@ -156,25 +156,25 @@ Describe 'The PIN of a node' {
         $file = Join-Path $TestDrive pin
         Set-Content -LiteralPath $file -Value 648219
         chmod 600 $file
-        $path = Set-PinSource -Node zurich -Source "file:$file"
+        $path = Write-PinSource -Node zurich -Source "file:$file"
         (New-HsmBackup -Cluster $path -Destination $TestDrive/backups -KeyInOutputOnly).Complete | Should -BeTrue
         chmod 640 $file
         { New-HsmBackup -Cluster $path -Destination $TestDrive/backups -KeyInOutputOnly } | Should -Throw '*mode 0640*' -ErrorId 'PinSourceRefused,*'
     }
 
     It 'is the one that is given, where one is' {
-        $path = Set-PinSource -Node zurich -Source 'env:HSMBACKUP_NOT_SET'
+        $path = Write-PinSource -Node zurich -Source 'env:HSMBACKUP_NOT_SET'
         (New-HsmBackup -Cluster $path -Pin $tokens.zurich.Splat.Pin -Destination $TestDrive/backups -KeyInOutputOnly).Complete | Should -BeTrue
     }
 
     It 'is asked for, and where nobody attends the session that is an error' {
-        $path = Set-PinSource -Node zurich -Source prompt
+        $path = Write-PinSource -Node zurich -Source prompt
         { New-HsmBackup -Cluster $path -Destination $TestDrive/backups -KeyInOutputOnly } | Should -Throw '*nobody attends*' -ErrorId 'PinUnavailable,*'
     }
 
     Context 'in a vault' {
         BeforeAll {
-            $vault = Set-PinSource -Node zurich -Source 'secret:Hsm/zurich'
+            $vault = Write-PinSource -Node zurich -Source 'secret:Hsm/zurich'
             $modules = $env:PSModulePath
         }
 
@@ -203,7 +203,7 @@ function Get-Secret {
 '@
             $env:PSModulePath = "$TestDrive/modules$([IO.Path]::PathSeparator)$modules"
             (New-HsmBackup -Cluster $vault -Destination $TestDrive/backups -KeyInOutputOnly).Complete | Should -BeTrue
-            $other = Set-PinSource -Node zurich -Source 'secret:Hsm/other'
+            $other = Write-PinSource -Node zurich -Source 'secret:Hsm/other'
             { New-HsmBackup -Cluster $other -Destination $TestDrive/backups -KeyInOutputOnly } |
                 Should -Throw '*no secret Hsm/other*' -ErrorId 'PinUnavailable,*'
         }

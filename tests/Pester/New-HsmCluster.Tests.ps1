@@ -47,7 +47,7 @@ Describe 'New-HsmCluster' {
             DisableQuirk       = 'WrapRoundsLengths'
             Pin                = 'env:HSM_PIN'
             Timeout            = [timespan]::FromSeconds(3)
-            Zone               = 'Zürich'
+            Zone               = 'Zurich'
         }
         $made = (New-HsmCluster payments -Node $node).Nodes[0]
         $made.Address.Library.Path | Should -Be "$PWD/lib.so"
@@ -57,7 +57,7 @@ Describe 'New-HsmCluster' {
         $made.Address.Library.QuirksOff | Should -Be 'WrapRoundsLengths'
         "$($made.Pin)" | Should -Be 'env:HSM_PIN'
         $made.Timeout.TotalSeconds | Should -Be 3
-        $made.Zone | Should -Be 'Zürich'
+        $made.Zone | Should -Be 'Zurich'
     }
 
     It 'takes objects, nodes of another definition, and a timeout in seconds' {

@@ -24,7 +24,7 @@ BeforeAll {
             Where-Object Name -NE token.object | Get-FileHash | ForEach-Object { "$($_.Path) $($_.Hash)" }
     }
 
-    function Remove-TestPair([string] $Id) {
+    function Clear-TestPair([string] $Id) {
         foreach ($type in 'privkey', 'pubkey', 'cert') { $null = Invoke-Pkcs11Tool -Token $token --delete-object --type $type --id $Id }
     }
 }
@@ -78,7 +78,7 @@ Describe 'Restore-HsmKey' {
 
     Context 'of a lost key pair' {
         BeforeAll {
-            Remove-TestPair -Id 01
+            Clear-TestPair -Id 01
             $before = Get-TokenDigest
             $plan = Restore-HsmKey @from @splat -Label ec -ObjectClass CKO_PRIVATE_KEY -WhatIf
             $afterPlan = Get-TokenDigest
@@ -129,7 +129,7 @@ Describe 'Restore-HsmKey' {
         }
 
         It 'leaves out with -NoCompanion what belongs to it' {
-            Remove-TestPair -Id 01
+            Clear-TestPair -Id 01
             $alone = Restore-HsmKey @from @splat -Id 01 -ObjectClass PrivateKey -NoCompanion -Confirm:$false
             $alone.Objects | Should -HaveCount 1
             (Restore-HsmKey @from @splat -Id 01 -Confirm:$false).Added | Should -Be 2
