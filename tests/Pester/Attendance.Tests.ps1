@@ -76,6 +76,18 @@ Describe 'Where somebody attends the session' -Skip:$noTerminal {
         $screen | Should -Not -BeLike '*648219*'
     }
 
+    It 'the PIN of a node is asked for once, however many backups are tested on it' {
+        $made = 1..2 | ForEach-Object { New-HsmBackup @splat -Destination $TestDrive/twice -KeyPath $TestDrive/twice.key; Remove-Item -LiteralPath $TestDrive/twice.key }
+        $null = New-HsmCluster asked -Library $token.Library -TokenLabel $token.Label -PinSource prompt -Destination $TestDrive/clusters -Force
+        $keys = $made.ForEach({ "[pscustomobject]@{ Path = '$($_.Path)'; Key = '$(ConvertFrom-TestSecret -Secret $_.OneTimeKey)' }" }) -join ', '
+        $screen = Invoke-Attended -Answer (, @('PIN of node ''asked'' of cluster ''asked'':', '648219')) -Script @"
+`$backups = $keys | ForEach-Object { [pscustomobject]@{ Path = `$_.Path; Key = ConvertTo-SecureString -String `$_.Key -AsPlainText -Force } }
+"Passed: `$((`$backups | Test-HsmBackup -Level Live -Cluster $TestDrive/clusters/asked.hsmcluster.json).Passed)"
+"@
+        $screen | Should -BeLike '*Passed: True True*'
+        $screen | Should -Not -BeLike '*648219*'
+    }
+
     It 'what a script says after its own name is the script''s affair' {
         $screen = Invoke-Attended -Redirection '-NonInteractive' -Script @"
 "Made: `$((New-HsmBackup $given -Pin `$pin -Destination mine).State)"
