@@ -122,7 +122,10 @@ public sealed class ClusterKeyCeremony : IDisposable
                 _added.Add((current, key.PutInto(_nodes[current].Connection, out _)));
             }
             current = 0;
-            ReadOnlyMemory<byte>? certificate = _request.MakeIdentity ? MakeIdentity(ref current, progress, cancellationToken) : null;
+            // Without the cast the null would become empty bytes, which are no certificate.
+            ReadOnlyMemory<byte>? certificate = _request.MakeIdentity
+                ? MakeIdentity(ref current, progress, cancellationToken)
+                : (ReadOnlyMemory<byte>?)null;
             current = -1;
             handOver(shares);
             cancellationToken.ThrowIfCancellationRequested();

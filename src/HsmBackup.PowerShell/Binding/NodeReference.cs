@@ -32,10 +32,13 @@ internal sealed class NodeAttribute : ArgumentTransformationAttribute
     /// <summary>Whether descriptions of new nodes are taken, and not names.</summary>
     public bool Describes { get; init; }
 
+    /// <summary>Whether several names are taken.</summary>
+    public bool TakesSeveral { get; init; }
+
     /// <inheritdoc/>
     public override object? Transform(EngineIntrinsics engineIntrinsics, object? inputData) => Describes
         ? Several(inputData).Select(Described).ToArray()
-        : Named(inputData);
+        : TakesSeveral ? Several(inputData).Select(Named).ToArray() : Named(inputData);
 
     private static IEnumerable<object?> Several(object? input) => input switch
     {

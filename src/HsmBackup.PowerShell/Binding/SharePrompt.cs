@@ -34,7 +34,7 @@ internal static class SharePrompt
     /// <returns>The share, which the caller disposes; null where nothing was typed.</returns>
     public static Share? AskOne(PSHost host, string name, CancellationToken stop)
     {
-        host.UI.WriteLine($"{name}: type its words, in as many lines as you like. The first four letters of each are enough; nothing is shown.");
+        host.UI.WriteLine($"{name}: type its words, in as many lines as you like. The first four letters of each are enough; the words are not shown.");
         using var input = new ShareInput();
         while (true)
         {

@@ -10,8 +10,8 @@ namespace HsmBackup.PowerShell.Commands;
 /// <summary>A cmdlet that works on the cluster key of a defined cluster, with its nodes and its custodians.</summary>
 public abstract class ClusterKeyCommand : HsmCommand
 {
-    private protected const string ClusterHelp = "Name or path of the cluster's definition.";
-    private protected const string PinHelp = "User PIN of the nodes whose definition names no source for it.";
+    private protected const string ClusterHelp = "Name or path of a cluster definition, or the definition itself.";
+    private protected const string PinHelp = "User PIN of the nodes, where it is one for all; otherwise the definition says where each comes from.";
     private protected const string ShareHelp = "Custodians' shares, each as a SecureString; asked for one by one where they are left out.";
     private protected const string SharePathHelp = "Files that hold a custodian's share each.";
 
@@ -20,9 +20,6 @@ public abstract class ClusterKeyCommand : HsmCommand
     /// <summary>Opens the nodes' PINs, each once.</summary>
     private protected IReadOnlyList<NodeAccess> OpenNodes(IEnumerable<ClusterNode> nodes, SecureString? pin) =>
         [.. nodes.Select(n => new NodeAccess(n.Name, n.Address, OpenPin(n, pin)))];
-
-    /// <summary>The definition that a name or path means.</summary>
-    private protected ClusterDefinition FindCluster(string nameOrPath) => ClusterDefinition.Find(nameOrPath, Paths.Current);
 
     /// <summary>What is known of the cluster's key.</summary>
     /// <exception cref="HsmBackupException">ClusterKeyMissing.</exception>
@@ -84,8 +81,8 @@ public abstract class ClusterKeyCommand : HsmCommand
     private TokenPin? OpenPin(ClusterNode node, SecureString? pin)
     {
         string subject = $"node '{node.Name}'";
-        TokenPin? opened = node.Pin is { } source ? source.Open(Asker, subject)
-            : pin is not null ? TokenPin.FromSecureString(pin)
+        TokenPin? opened = pin is not null ? TokenPin.FromSecureString(pin)
+            : node.Pin is { } source ? source.Open(Asker, subject)
             : SecretPrompt.Ask(Host, $"PIN of {subject}") is { } typed ? TokenPin.FromSecureString(typed)
             : null;
         if (opened is not null)
@@ -95,5 +92,9 @@ public abstract class ClusterKeyCommand : HsmCommand
         return opened;
     }
 
-    private PinAsker Asker => new() { Person = question => SecretPrompt.Ask(Host, question) };
+    private PinAsker Asker => new()
+    {
+        Vault = SecretVault.Get,
+        Person = Attendance.IsAttended(Host) ? question => SecretPrompt.Ask(Host, question) : null,
+    };
 }

@@ -130,6 +130,7 @@ public sealed class CompareHsmBackupCommand : TokenCommand
             DifferenceKey = differenceKey,
             Token = target?.Address,
             Pin = pin,
+            Cluster = target?.Cluster,
         };
         CompareResult result = WithProgress((progress, stop) => CompareOperation.Run(request, progress, stop));
         WriteVerbose($"{result.ReferenceId} and {result.DifferenceName} {(result.Equal ? "are the same" : "differ")}.");

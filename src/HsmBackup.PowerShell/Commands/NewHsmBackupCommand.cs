@@ -3,6 +3,7 @@ using System.Management.Automation;
 using System.Security.Cryptography.X509Certificates;
 using HsmBackup.Engine;
 using HsmBackup.Engine.Backup;
+using HsmBackup.Engine.Format;
 using HsmBackup.Engine.Protection;
 using HsmBackup.PowerShell.Binding;
 using HsmBackup.PowerShell.Output;
@@ -39,6 +40,10 @@ public sealed class NewHsmBackupCommand : TokenCommand
     [Parameter(HelpMessage = "Accept a backup that misses objects of the token. It says Partial wherever it appears.")]
     public SwitchParameter AllowPartial { get; set; }
 
+    /// <summary>Where the keys of the backup can be restored.</summary>
+    [Parameter(HelpMessage = "OneTimeKey: restores anywhere. ClusterBound, the default with a cluster key: only where that key is.")]
+    public BackupMode Mode { get; set; }
+
     private bool ShowsKey => KeyPath is null && KeyRecipient is null && !KeyInOutputOnly;
 
     private protected override void ProcessInput()
@@ -57,6 +62,7 @@ public sealed class NewHsmBackupCommand : TokenCommand
             Token = target.Address,
             Pin = pin,
             Cluster = target.Cluster,
+            Mode = ModeFor(target),
             Destination = destination,
             KeyPath = keyPath,
             KeyRecipients = KeyRecipient ?? [],
@@ -79,6 +85,11 @@ public sealed class NewHsmBackupCommand : TokenCommand
         WriteObject(new CreatedBackup(result, key?.ToSecureString()));
         Tell(result);
     }
+
+    /// <summary>A cluster with a key of its own binds its backups to it, unless it is told not to.</summary>
+    private BackupMode ModeFor(TokenTarget target) => MyInvocation.BoundParameters.ContainsKey(nameof(Mode)) ? Mode
+        : target.Definition?.ClusterKey is null ? BackupMode.OneTimeKey
+        : BackupMode.ClusterBound;
 
     /// <summary>Refuses, before anything is done, a backup whose key nobody would get to see.</summary>
     private void CheckKeyDestination()

@@ -18,10 +18,10 @@ public sealed class NewHsmClusterKeyCommand : ClusterKeyCommand
     private const string ResplitSet = "Resplit";
 
     /// <summary>The cluster.</summary>
-    [Parameter(Mandatory = true, Position = 0, ValueFromPipelineByPropertyName = true, HelpMessage = ClusterHelp)]
-    [Alias("Name")]
-    [ValidateNotNullOrEmpty]
-    public string? Cluster { get; set; }
+    [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, HelpMessage = ClusterHelp)]
+    [Cluster]
+    [ArgumentCompleter(typeof(ClusterNameCompleter))]
+    public ClusterReference? Cluster { get; set; }
 
     /// <summary>How many shares give the key back.</summary>
     [Parameter(Mandatory = true, HelpMessage = "How many custodians it takes to bring the key back.")]
@@ -81,7 +81,7 @@ public sealed class NewHsmClusterKeyCommand : ClusterKeyCommand
     private protected override void ProcessInput()
     {
         CheckShares();
-        ClusterDefinition cluster = FindCluster(Cluster!);
+        ClusterDefinition cluster = Cluster!.Find(Paths);
         CheckReplacement(cluster);
         IReadOnlyList<string> files = ShareFolder is null ? [] : ShareFile.PathsIn(Paths.Literal(ShareFolder), cluster.Name, Count);
         string action = Resplit ? $"Replace its shares by {Count}, of which {Threshold} give the key"
@@ -122,8 +122,12 @@ public sealed class NewHsmClusterKeyCommand : ClusterKeyCommand
         CeremonyResult result;
         try
         {
-            result = WithProgress((progress, stop) => ClusterKeyCeremony.Run(
-                request, shares => handed = HandOver(cluster, shares, files), made => written = Save(cluster, made, request.UsedSets), progress, stop));
+            result = WithProgress((progress, stop) => ClusterKeyCeremony.Run(request, shares =>
+            {
+                // A progress bar would be drawn again over every word that is shown.
+                ((PipelineProgress)progress).Complete();
+                handed = HandOver(cluster, shares, files);
+            }, made => written = Save(cluster, made, request.UsedSets), progress, stop));
         }
         catch
         {

@@ -13,15 +13,17 @@ namespace HsmBackup.PowerShell.Commands;
 public sealed class RestoreHsmClusterKeyCommand : ClusterKeyCommand
 {
     /// <summary>The cluster.</summary>
-    [Parameter(Mandatory = true, Position = 0, ValueFromPipelineByPropertyName = true, HelpMessage = ClusterHelp)]
-    [Alias("Name")]
-    [ValidateNotNullOrEmpty]
-    public string? Cluster { get; set; }
+    [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, HelpMessage = ClusterHelp)]
+    [Cluster]
+    [ArgumentCompleter(typeof(ClusterNameCompleter))]
+    public ClusterReference? Cluster { get; set; }
 
     /// <summary>The nodes.</summary>
     [Parameter(HelpMessage = "Names of the nodes that get the key; all nodes where it is left out.")]
+    [Node(TakesSeveral = true)]
     [ValidateNotNullOrEmpty]
-    public string[] Node { get; set; } = [];
+    [ArgumentCompleter(typeof(NodeNameCompleter))]
+    public NodeReference[] Node { get; set; } = [];
 
     /// <summary>The shares.</summary>
     [Parameter(HelpMessage = ShareHelp)]
@@ -45,9 +47,9 @@ public sealed class RestoreHsmClusterKeyCommand : ClusterKeyCommand
 
     private protected override void ProcessInput()
     {
-        ClusterDefinition cluster = FindCluster(Cluster!);
+        ClusterDefinition cluster = Cluster!.Find(Paths);
         ClusterKeyInfo key = RequireKey(cluster);
-        List<ClusterNode> nodes = [.. Node.Length == 0 ? cluster.Nodes : Node.Select(cluster.Node).Distinct()];
+        List<ClusterNode> nodes = [.. Node.Length == 0 ? cluster.Nodes : Node.Select(n => cluster.Node(n.Name)).Distinct()];
         nodes = nodes.FindAll(n => ShouldProcess($"node '{n.Name}' of cluster '{cluster.Name}'", $"Bring in cluster key {key.Check}"));
         if (nodes.Count == 0)
         {

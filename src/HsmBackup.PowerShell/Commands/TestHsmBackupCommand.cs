@@ -126,7 +126,8 @@ public sealed class TestHsmBackupCommand : TokenCommand
     {
         TokenTarget? target = FindTarget();
         using OneTimeKey? key = Level < TestLevel.Content ? null : Keys.Open(file, KeyPath, Key);
-        using TokenPin? pin = OpenPin(target);
+        // The definition alone tells of the origin: no PIN is needed, nor asked for, where no token is opened.
+        using TokenPin? pin = Level == TestLevel.Live ? OpenPin(target) : null;
         using TokenPin? scratchPin = ScratchPin is null ? null : TokenPin.FromSecureString(ScratchPin);
         TestRequest request = new()
         {

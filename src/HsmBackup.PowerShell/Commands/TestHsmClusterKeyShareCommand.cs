@@ -29,8 +29,9 @@ public sealed class TestHsmClusterKeyShareCommand : ClusterKeyCommand
 
     /// <summary>The cluster.</summary>
     [Parameter(HelpMessage = "Name or path of the definition of the cluster whose shares are meant.")]
-    [ValidateNotNullOrEmpty]
-    public string? Cluster { get; set; }
+    [Cluster]
+    [ArgumentCompleter(typeof(ClusterNameCompleter))]
+    public ClusterReference? Cluster { get; set; }
 
     /// <summary>Output is true or false.</summary>
     [Parameter(HelpMessage = "Give only true or false for each share, and no error for a wrong one.")]
@@ -38,7 +39,7 @@ public sealed class TestHsmClusterKeyShareCommand : ClusterKeyCommand
 
     private protected override void ProcessInput()
     {
-        ClusterKeyInfo? key = Cluster is null ? null : RequireKey(FindCluster(Cluster));
+        ClusterKeyInfo? key = Cluster is null ? null : RequireKey(Cluster.Find(Paths));
         if (Share.Length + SharePath.Length == 0)
         {
             TestTyped(key);

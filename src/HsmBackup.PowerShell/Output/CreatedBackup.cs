@@ -13,6 +13,7 @@ public sealed class CreatedBackup
         Path = result.Path;
         Created = result.Created;
         Mode = result.Mode;
+        Signer = result.Signer;
         ClusterName = result.ClusterName;
         ClusterId = result.ClusterId;
         Node = result.Node;
@@ -42,6 +43,9 @@ public sealed class CreatedBackup
 
     /// <summary>Where the key comes from that the keys in the backup are wrapped with.</summary>
     public BackupMode Mode { get; }
+
+    /// <summary>Who signed it; null where nobody did.</summary>
+    public string? Signer { get; }
 
     /// <summary>Name of the cluster; of a lone token its label.</summary>
     public string ClusterName { get; }

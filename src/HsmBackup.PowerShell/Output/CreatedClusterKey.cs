@@ -16,11 +16,12 @@ public sealed class CreatedClusterKey
         Threshold = key.Threshold;
         ShareCount = key.Shares;
         ShareSetId = key.ShareSetId;
-        RetiredShareSets = key.RetiredShareSets;
+        // Arrays, which PowerShell can index.
+        RetiredShareSets = [.. key.RetiredShareSets];
         Identity = cluster.IdentityCertificate;
-        Nodes = nodes;
-        Shares = shares;
-        SharePaths = sharePaths;
+        Nodes = [.. nodes];
+        Shares = [.. shares];
+        SharePaths = [.. sharePaths];
     }
 
     /// <summary>The cluster's name.</summary>
@@ -45,19 +46,19 @@ public sealed class CreatedClusterKey
     public int ShareSetId { get; }
 
     /// <summary>The identifiers of the sets that it replaced.</summary>
-    public IReadOnlyList<int> RetiredShareSets { get; }
+    public int[] RetiredShareSets { get; }
 
     /// <summary>The certificate of the identity key, DER in base64; null where the cluster has none.</summary>
     public string? Identity { get; }
 
     /// <summary>What became of each node; empty for a re-split, which touches none.</summary>
-    public IReadOnlyList<NodeOutcome> Nodes { get; }
+    public NodeOutcome[] Nodes { get; }
 
     /// <summary>The shares, with -SharesInOutputOnly; otherwise empty.</summary>
-    public IReadOnlyList<SecureString> Shares { get; }
+    public SecureString[] Shares { get; }
 
     /// <summary>The files of the shares, with -ShareFolder; otherwise empty.</summary>
-    public IReadOnlyList<string> SharePaths { get; }
+    public string[] SharePaths { get; }
 
     /// <summary>The check value.</summary>
     public override string ToString() => Check;

@@ -88,6 +88,10 @@ public sealed class ClusterKeyCeremonyTests : IDisposable
     }
 
     [Fact]
+    public void Without_an_identity_there_is_no_certificate() =>
+        Assert.Null(_cluster.HoldCeremony(r => r with { MakeIdentity = false }).IdentityCertificate);
+
+    [Fact]
     public void Two_ceremonies_make_two_keys()
     {
         string first = _cluster.HoldCeremony(r => r with { MakeIdentity = false }).Key.Check;
