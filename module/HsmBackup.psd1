@@ -18,6 +18,7 @@
         'Compare-HsmBackup'
         'Get-HsmBackup'
         'Get-HsmCluster'
+        'Get-HsmClusterHealth'
         'New-HsmBackup'
         'New-HsmCluster'
         'New-HsmClusterKey'

@@ -13,6 +13,12 @@ public sealed record ClusterHealthRequest
     /// <summary>Fetches the PIN of a node, on the caller's own thread and before any node is asked; null to look without logging in.</summary>
     public Func<ClusterNode, Pin>? OpenPin { get; init; }
 
+    /// <summary>
+    /// Compare keys too, by wrapping each under a key-encryption key that the nodes share. It needs a cluster key and logins; session objects
+    /// are made for it, and nothing is written for good. Private keys are compared between tokens of one model only.
+    /// </summary>
+    public bool Deep { get; init; }
+
     /// <summary>The backups that are known of the cluster.</summary>
     public IReadOnlyList<BackupInfo> Backups { get; init; } = [];
 
@@ -34,15 +40,32 @@ public static class ClusterHealthOperation
         ArgumentNullException.ThrowIfNull(request);
         ClusterDefinition cluster = request.Cluster;
         using var pins = new NodePins(cluster.Nodes, request.OpenPin);
+        Func<ClusterNode, Pin>? openPin = request.OpenPin is null ? null : pins.Of;
+        CommonKek? common = request.Deep && openPin is not null ? CommonKek.Make(cluster, openPin, cancellationToken) : null;
         IReadOnlyList<NodeAnswer<NodeLook>> outcomes = NodeThreads.Run(cluster.Nodes,
-            (node, timeIsUp) => NodeLook.At(node, request.OpenPin is null ? null : pins.Of, timeIsUp), cancellationToken);
-
-        List<NodeAnswer<NodeLook>> seen = [.. outcomes.Where(o => o.Value?.Inventory is not null)];
-        IReadOnlyList<IReadOnlyList<DriftItem>> drifts = ClusterDrift.Find([.. seen.Select(o => o.Value!.Inventory!.Objects)]);
-        var driftOf = seen.Zip(drifts).ToDictionary(pair => pair.First.Node, pair => pair.Second);
+            (node, pulse) => NodeLook.At(node, openPin, common, pulse), cancellationToken);
+        Dictionary<ClusterNode, IReadOnlyList<DriftItem>> driftOf = FindDrift(outcomes);
         List<NodeHealth> nodes = [.. outcomes.Select(o => Judge(cluster, o, driftOf.GetValueOrDefault(o.Node) ?? []))];
         return ClusterVerdict.Add(cluster, nodes, request);
     }
+
+    /// <summary>Nodes whose keys were compared are laid beside each other with their keys, the others without.</summary>
+    private static Dictionary<ClusterNode, IReadOnlyList<DriftItem>> FindDrift(IReadOnlyList<NodeAnswer<NodeLook>> outcomes)
+    {
+        List<NodeAnswer<NodeLook>> seen = [.. outcomes.Where(o => o.Value?.Inventory is not null)];
+        Dictionary<ClusterNode, IReadOnlyList<DriftItem>> drift = Find(seen, i => i.WithoutKeys);
+        List<NodeAnswer<NodeLook>> deep = [.. seen.Where(o => o.Value!.Deep)];
+        bool oneModel = deep.DistinctBy(o => (o.Value!.Token!.Manufacturer, o.Value.Token.Model)).Count() < 2;
+        foreach ((ClusterNode node, IReadOnlyList<DriftItem> items) in Find(deep, i => oneModel ? i.Objects : i.WithSecretKeys))
+        {
+            drift[node] = items;
+        }
+        return drift;
+    }
+
+    private static Dictionary<ClusterNode, IReadOnlyList<DriftItem>> Find(
+        List<NodeAnswer<NodeLook>> nodes, Func<NodeInventory, IReadOnlyList<InventoryObject>> objects) =>
+        nodes.Zip(ClusterDrift.Find([.. nodes.Select(o => objects(o.Value!.Inventory!))])).ToDictionary(pair => pair.First.Node, pair => pair.Second);
 
     private static NodeHealth Judge(ClusterDefinition cluster, NodeAnswer<NodeLook> outcome, IReadOnlyList<DriftItem> drift)
     {
@@ -68,6 +91,7 @@ public static class ClusterHealthOperation
             Drift = drift,
             ClusterKeyCheck = look.Inventory is { ClusterKeyClaims: [var first, ..] } ? hasKey == true ? cluster.ClusterKey!.Check : first : null,
             HasClusterKey = hasKey,
+            Deep = look.Deep,
             LoggedIn = look.LoggedIn,
             PinCountLow = look.Token?.IsPinCountLow ?? false,
             PinFinalTry = look.Token?.IsPinFinalTry ?? false,

@@ -26,14 +26,11 @@ internal sealed record InventoryObject(ObjectRecord Record, ulong Handle, string
 /// <param name="Unreadable">How many objects could not be read whole.</param>
 internal sealed record NodeInventory(IReadOnlyList<InventoryObject> Objects, IReadOnlyList<string> ClusterKeyClaims, int Unreadable)
 {
-    /// <summary>The label of a cluster key.</summary>
-    internal const string ClusterKeyLabel = "HsmBackup cluster key";
-
     /// <summary>Reads the attributes of every object: two calls for each, and nothing is changed.</summary>
     /// <param name="session">A session with the token.</param>
     /// <param name="publicOnly">True to leave private objects out, even where somebody else of this process is logged in.</param>
-    /// <param name="cancellationToken">Ends it between two objects.</param>
-    public static NodeInventory Read(Pkcs11Session session, bool publicOnly, CancellationToken cancellationToken)
+    /// <param name="pulse">Is beaten for each object.</param>
+    public static NodeInventory Read(Pkcs11Session session, bool publicOnly, NodePulse pulse)
     {
         var reader = new ObjectReader(session);
         List<ulong> handles = session.FindTokenObjects();
@@ -42,9 +39,9 @@ internal sealed record NodeInventory(IReadOnlyList<InventoryObject> Objects, IRe
         int unreadable = 0;
         foreach (ulong handle in handles)
         {
-            cancellationToken.ThrowIfCancellationRequested();
+            pulse.Beat();
             ObjectRecord record = reader.ReadAttributes(handle);
-            if (record.ObjectClass == Cko.SecretKey && record.Label == ClusterKeyLabel)
+            if (record.ObjectClass == Cko.SecretKey && record.Label == ClusterKeyIdentity.Label)
             {
                 claims.Add(record.Id);
                 continue;
@@ -58,4 +55,30 @@ internal sealed record NodeInventory(IReadOnlyList<InventoryObject> Objects, IRe
         }
         return new NodeInventory(objects, claims, unreadable);
     }
+
+    /// <summary>
+    /// The same with every key wrapped once, under a key-encryption key that all nodes have: equal bytes are equal keys. The cluster key,
+    /// which was proven, is left out; a key that merely has its label is an object like any other.
+    /// </summary>
+    public static NodeInventory ReadDeep(TokenConnection connection, KeyEncryptionKey kek, NodePulse pulse)
+    {
+        var reader = new ObjectReader(connection, kek, forComparison: true);
+        var objects = new List<InventoryObject>();
+        int unreadable = 0;
+        foreach (ulong handle in connection.FindContent())
+        {
+            pulse.Beat();
+            ObjectRecord record = reader.Capture(handle);
+            unreadable += record.Verdict == Verdict.Unreadable ? 1 : 0;
+            objects.Add(new InventoryObject(record, handle, ObjectComparison.KeyDigest(record)));
+        }
+        return new NodeInventory(objects, TokenClusterKey.Labelled(connection), unreadable);
+    }
+
+    /// <summary>What it holds, keys not compared.</summary>
+    public IReadOnlyList<InventoryObject> WithoutKeys => [.. Objects.Select(o => new InventoryObject(o.Record, o.Handle, ""))];
+
+    /// <summary>What it holds, with those keys compared that every maker's token wraps to the same bytes: secret keys.</summary>
+    public IReadOnlyList<InventoryObject> WithSecretKeys =>
+        [.. Objects.Select(o => o.Record.ObjectClass == Cko.SecretKey ? o : new InventoryObject(o.Record, o.Handle, ""))];
 }

@@ -19,6 +19,9 @@ internal sealed record NodeLook
     /// <summary>Whether private objects were to be seen.</summary>
     public bool SeesPrivate { get; init; }
 
+    /// <summary>Whether keys were compared by wrapping them.</summary>
+    public bool Deep { get; init; }
+
     /// <summary>What it holds; null where nobody could look.</summary>
     public NodeInventory? Inventory { get; init; }
 
@@ -31,8 +34,9 @@ internal sealed record NodeLook
     /// </summary>
     /// <param name="node">The node.</param>
     /// <param name="openPin">Fetches its PIN; null to look without logging in.</param>
-    /// <param name="cancellationToken">Ends it between two calls.</param>
-    public static NodeLook At(ClusterNode node, Func<ClusterNode, Pin>? openPin, CancellationToken cancellationToken)
+    /// <param name="common">The key-encryption key by which keys are compared; null to compare attributes only.</param>
+    /// <param name="pulse">Is beaten for each answer.</param>
+    public static NodeLook At(ClusterNode node, Func<ClusterNode, Pin>? openPin, CommonKek? common, NodePulse pulse)
     {
         var look = new NodeLook();
         try
@@ -43,8 +47,9 @@ internal sealed record NodeLook
             long asked = TimeProvider.System.GetTimestamp();
             CheckAnswers(library, token);
             look = look with { Latency = TimeProvider.System.GetElapsedTime(asked) };
-            cancellationToken.ThrowIfCancellationRequested();
-            look = look with { Inventory = openPin is null ? ReadPublic(library, token, cancellationToken) : ReadAll(node, token, openPin, cancellationToken) };
+            pulse.Beat();
+            (NodeInventory inventory, bool deep) = openPin is null ? (ReadPublic(library, token, pulse), false) : ReadAll(node, token, openPin, common, pulse);
+            look = look with { Inventory = inventory, Deep = deep };
             // A token whose storage is gone may show an empty list of objects instead of an error.
             CheckAnswers(library, token);
             return look with { LoggedIn = openPin is not null && token.NeedsLogin, SeesPrivate = openPin is not null };
@@ -69,21 +74,35 @@ internal sealed record NodeLook
         }
     }
 
-    private static NodeInventory ReadPublic(Pkcs11Library library, TokenInfo token, CancellationToken cancellationToken)
+    private static NodeInventory ReadPublic(Pkcs11Library library, TokenInfo token, NodePulse pulse)
     {
         if (!token.IsInitialized || !token.HasUserPin)
         {
             throw TokenConnection.NotInitialized(token);
         }
         using Pkcs11Session session = library.OpenSession(token.SlotId, readWrite: false);
-        return NodeInventory.Read(session, publicOnly: true, cancellationToken);
+        return NodeInventory.Read(session, publicOnly: true, pulse);
     }
 
-    private static NodeInventory ReadAll(ClusterNode node, TokenInfo token, Func<ClusterNode, Pin> openPin, CancellationToken cancellationToken)
+    private static (NodeInventory Inventory, bool Deep) ReadAll(
+        ClusterNode node, TokenInfo token, Func<ClusterNode, Pin> openPin, CommonKek? common, NodePulse pulse)
+    {
+        using TokenConnection connection = Open(node, token, openPin, pulse);
+        if (common is null || TokenClusterKey.Find(connection, common.ClusterKey) is not { } clusterKey)
+        {
+            return (NodeInventory.Read(connection.Session, publicOnly: false, pulse), false);
+        }
+        pulse.Beat();
+        using KeyEncryptionKey kek = KeyEncryptionKey.Unwrap(connection, clusterKey, common.Wrapped, common.Iv);
+        return (NodeInventory.ReadDeep(connection, kek, pulse), true);
+    }
+
+    /// <summary>Logs in to a node, with its PIN where it needs one and it is safe to send it.</summary>
+    /// <exception cref="HsmBackupException">Of the token and the PIN.</exception>
+    internal static TokenConnection Open(ClusterNode node, TokenInfo token, Func<ClusterNode, Pin> openPin, NodePulse pulse)
     {
         using Pin? pin = NeedsPin(token) ? openPin(node) : null;
-        using var connection = TokenConnection.Open(node.Address, pin, readWrite: false, cancellationToken);
-        return NodeInventory.Read(connection.Session, publicOnly: false, cancellationToken);
+        return TokenConnection.Open(node.Address, pin, readWrite: false, pulse.Token);
     }
 
     private static bool NeedsPin(TokenInfo token)

@@ -10,10 +10,30 @@ namespace HsmBackup.Engine.Clusters;
 /// <param name="Elapsed">How long it took, or how long it was waited for.</param>
 internal sealed record NodeAnswer<T>(ClusterNode Node, T? Value, Exception? Error, bool TimedOut, TimeSpan Elapsed);
 
+/// <summary>The life of the work for one node: as long as it goes on, it is waited for.</summary>
+internal sealed class NodePulse(CancellationToken token)
+{
+    private long _last = TimeProvider.System.GetTimestamp();
+
+    /// <summary>Is cancelled once nobody waits any more.</summary>
+    public CancellationToken Token { get; } = token;
+
+    /// <summary>How long there was no sign of life.</summary>
+    public TimeSpan Silence => TimeProvider.System.GetElapsedTime(Interlocked.Read(ref _last));
+
+    /// <summary>Shows that the node has answered something.</summary>
+    /// <exception cref="OperationCanceledException">Nobody waits any more.</exception>
+    public void Beat()
+    {
+        Interlocked.Exchange(ref _last, TimeProvider.System.GetTimestamp());
+        Token.ThrowIfCancellationRequested();
+    }
+}
+
 /// <summary>
-/// Asks nodes all at once, each on a thread of its own, and waits for none longer than its timeout. A native call cannot be
-/// interrupted: the thread of a library that blocks is left behind, and the node gets no further question until that thread has come
-/// back.
+/// Asks nodes all at once, each on a thread of its own, and waits for each as long as it is not silent for longer than its timeout. A
+/// native call cannot be interrupted: the thread of a library that blocks is left behind, and the node gets no further question until
+/// that thread has come back.
 /// </summary>
 internal static class NodeThreads
 {
@@ -22,12 +42,12 @@ internal static class NodeThreads
 
     /// <summary>Does the work for every node.</summary>
     /// <param name="nodes">The nodes.</param>
-    /// <param name="work">The work; its token is cancelled when the time is up.</param>
+    /// <param name="work">The work; it beats the pulse whenever the node has answered.</param>
     /// <param name="cancellationToken">Gives up on all.</param>
     /// <returns>An outcome for each node, in their order.</returns>
     /// <exception cref="OperationCanceledException">The caller gave up.</exception>
     public static IReadOnlyList<NodeAnswer<T>> Run<T>(
-        IReadOnlyList<ClusterNode> nodes, Func<ClusterNode, CancellationToken, T> work, CancellationToken cancellationToken)
+        IReadOnlyList<ClusterNode> nodes, Func<ClusterNode, NodePulse, T> work, CancellationToken cancellationToken)
     {
         List<Question<T>> questions = [.. nodes.Select(node => new Question<T>(node, work, cancellationToken))];
         return [.. questions.Select(q => q.Wait(cancellationToken))];
@@ -40,55 +60,74 @@ internal static class NodeThreads
     private sealed class Question<T>
     {
         private readonly ClusterNode _node;
-        private readonly Func<ClusterNode, CancellationToken, T> _work;
-        private readonly CancellationToken _cancellationToken;
+        private readonly Func<ClusterNode, NodePulse, T> _work;
+        private readonly CancellationTokenSource _nobodyWaits;
+        private readonly NodePulse _pulse;
         private readonly TaskCompletionSource<T> _answer = new(TaskCreationOptions.RunContinuationsAsynchronously);
         private readonly long _asked = TimeProvider.System.GetTimestamp();
 
-        public Question(ClusterNode node, Func<ClusterNode, CancellationToken, T> work, CancellationToken cancellationToken)
+        public Question(ClusterNode node, Func<ClusterNode, NodePulse, T> work, CancellationToken cancellationToken)
         {
             _node = node;
             _work = work;
-            _cancellationToken = cancellationToken;
+            _nobodyWaits = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+            _pulse = new NodePulse(_nobodyWaits.Token);
             // A library that never comes back must not keep the process from ending.
             new Thread(Answer) { IsBackground = true, Name = $"node {node.Name}" }.Start();
         }
 
         public NodeAnswer<T> Wait(CancellationToken cancellationToken)
         {
-            TimeSpan left = _node.Timeout - TimeProvider.System.GetElapsedTime(_asked);
             Exception? error = null;
             bool answered = false;
             try
             {
-                answered = _answer.Task.Wait(left > TimeSpan.Zero ? left : TimeSpan.Zero, cancellationToken);
+                for (TimeSpan left = _node.Timeout; !answered && left > TimeSpan.Zero; left = _node.Timeout - _pulse.Silence)
+                {
+                    answered = _answer.Task.Wait(left, cancellationToken);
+                }
             }
             catch (AggregateException e)
             {
                 error = e.InnerException!;
             }
             cancellationToken.ThrowIfCancellationRequested();
-            bool late = error is OperationCanceledException || (error is null && !answered);
-            return new NodeAnswer<T>(_node, answered ? _answer.Task.Result : default, late ? null : error, late,
+            if (!answered && error is null)
+            {
+                GiveUp();
+            }
+            return new NodeAnswer<T>(_node, answered ? _answer.Task.Result : default, error, !answered && error is null,
                 TimeProvider.System.GetElapsedTime(_asked));
+        }
+
+        private void GiveUp()
+        {
+            try
+            {
+                _nobodyWaits.Cancel();
+            }
+            catch (ObjectDisposedException)
+            {
+                // It has come to its end in this very moment.
+            }
         }
 
         private void Answer()
         {
             SemaphoreSlim turn = Turns.GetOrAdd(NameOf(_node), _ => new SemaphoreSlim(1, 1));
-            using var time = CancellationTokenSource.CreateLinkedTokenSource(_cancellationToken);
-            time.CancelAfter(_node.Timeout);
             bool entered = false;
             try
             {
-                turn.Wait(time.Token);
+                turn.Wait(_pulse.Token);
                 entered = true;
-                _answer.TrySetResult(_work(_node, time.Token));
+                _answer.TrySetResult(_work(_node, _pulse));
             }
             catch (Exception e) when (e is not OutOfMemoryException)
             {
                 // Whatever a library does, the others are still answered; the outcome says what it was.
                 _answer.TrySetException(e);
+                // Looked at, so that nobody is told of it once more when it comes too late.
+                _ = _answer.Task.Exception;
             }
             finally
             {
@@ -96,6 +135,7 @@ internal static class NodeThreads
                 {
                     turn.Release();
                 }
+                _nobodyWaits.Dispose();
             }
         }
     }

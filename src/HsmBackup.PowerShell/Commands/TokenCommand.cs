@@ -192,7 +192,7 @@ public abstract class TokenCommand : HsmCommand
     }
 
     // A copy, because whoever gets it disposes it.
-    private SecureString? Ask(string question)
+    private protected SecureString? Ask(string question)
     {
         if (!_typed.TryGetValue(question, out SecureString? typed))
         {

@@ -1,0 +1,43 @@
+using HsmBackup.Engine.Pkcs11;
+using HsmBackup.Engine.Protection;
+using HsmBackup.Engine.Tokens;
+
+namespace HsmBackup.Engine.Clusters;
+
+/// <summary>
+/// A key-encryption key that all nodes of a cluster can have, because it was made in one of them and left it under the cluster key: the
+/// same key wraps to the same bytes on every node, and no key is ever in the clear outside.
+/// </summary>
+/// <param name="ClusterKey">The cluster key that wraps it.</param>
+/// <param name="Wrapped">The key-encryption key.</param>
+/// <param name="Iv">The IV for tokens that wrap with CBC only.</param>
+internal sealed record CommonKek(ClusterKeyIdentity ClusterKey, WrappedKek Wrapped, byte[] Iv)
+{
+    /// <summary>Makes one in the first node that can; null where none can.</summary>
+    public static CommonKek? Make(ClusterDefinition cluster, Func<ClusterNode, Pin> openPin, CancellationToken cancellationToken)
+    {
+        if (cluster.ClusterKey is not { } info)
+        {
+            return null;
+        }
+        foreach (ClusterNode node in cluster.Nodes)
+        {
+            NodeAnswer<CommonKek> answer = NodeThreads.Run([node], (n, pulse) => MakeIn(n, info.Identity, openPin, pulse), cancellationToken)[0];
+            if (answer.Value is { } made)
+            {
+                return made;
+            }
+        }
+        return null;
+    }
+
+    private static CommonKek MakeIn(ClusterNode node, ClusterKeyIdentity clusterKey, Func<ClusterNode, Pin> openPin, NodePulse pulse)
+    {
+        using Pkcs11Library library = Pkcs11Library.Open(node.Address.Library);
+        TokenInfo token = library.FindToken(node.Address.TokenLabel, node.Address.TokenSerial);
+        pulse.Beat();
+        using TokenConnection connection = NodeLook.Open(node, token, openPin, pulse);
+        using KeyEncryptionKey kek = KeyEncryptionKey.Generate(connection, TokenClusterKey.Require(connection, clusterKey));
+        return new CommonKek(clusterKey, kek.Wrapped!, kek.Iv.ToArray());
+    }
+}

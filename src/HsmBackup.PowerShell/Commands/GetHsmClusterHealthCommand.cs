@@ -1,0 +1,107 @@
+using System.Management.Automation;
+using System.Security;
+using HsmBackup.Engine;
+using HsmBackup.Engine.Backup;
+using HsmBackup.Engine.Clusters;
+using HsmBackup.PowerShell.Binding;
+using TokenPin = HsmBackup.Engine.Protection.Pin;
+
+namespace HsmBackup.PowerShell.Commands;
+
+/// <summary>Get-HsmClusterHealth: how each node of a cluster is, and how the cluster is. Nothing is written, and it never hangs.</summary>
+[Cmdlet(VerbsCommon.Get, "HsmClusterHealth")]
+[OutputType(typeof(NodeHealth), typeof(bool))]
+public sealed class GetHsmClusterHealthCommand : TokenCommand
+{
+    /// <summary>Keys are compared too.</summary>
+    [Parameter(HelpMessage = "Compare keys by wrapping them again, not only attributes; the cluster must have a cluster key.")]
+    public SwitchParameter Deep { get; set; }
+
+    /// <summary>Nobody is logged in.</summary>
+    [Parameter(HelpMessage = "Log in nowhere, and look at public objects only.")]
+    public SwitchParameter NoLogin { get; set; }
+
+    /// <summary>Folders with backups.</summary>
+    [Parameter(HelpMessage = "Folders in which the newest backup is looked for; by default the folders that are stores of the cluster.")]
+    [ValidateNotNullOrEmpty]
+    public string[]? BackupPath { get; set; }
+
+    /// <summary>Only whether all is well.</summary>
+    [Parameter(HelpMessage = "Give true where the cluster is Online, else false, and nothing more.")]
+    public SwitchParameter Quiet { get; set; }
+
+    private protected override void ProcessInput()
+    {
+        if (Deep && NoLogin)
+        {
+            throw Errors.InvalidArgument("-Deep and -NoLogin exclude each other: keys cannot be compared without a login.", "Leave one of them out.");
+        }
+        ClusterDefinition cluster = ClusterOf(RequireTargets());
+        if (Deep && cluster.ClusterKey is null)
+        {
+            throw new HsmBackupException(ErrorCode.ClusterKeyMissing, $"The cluster '{cluster.Name}' has no cluster key, under which keys could be compared.",
+                "Make one by ceremony (New-HsmClusterKey), or leave -Deep out.")
+            { Target = cluster.Name };
+        }
+        var request = new ClusterHealthRequest
+        {
+            Cluster = cluster,
+            OpenPin = NoLogin ? null : PinOf,
+            Deep = Deep,
+            Backups = FindBackups(cluster),
+        };
+        IReadOnlyList<NodeHealth> nodes = ClusterHealthOperation.Run(request, StopToken);
+        if (Quiet)
+        {
+            WriteObject(nodes.All(n => n is { State: HealthState.Online, ClusterState: HealthState.Online }));
+            return;
+        }
+        WriteObject(nodes, enumerateCollection: true);
+    }
+
+    // A lone token is a cluster of one; of a cluster in which a node was named, that node alone is looked at.
+    private static ClusterDefinition ClusterOf(IReadOnlyList<TokenTarget> targets)
+    {
+        List<ClusterNode> nodes = [.. targets.Select(t => t.Node is { } node
+            ? node with { Address = t.Address }
+            : new ClusterNode { Name = t.Address.ToString(), Address = t.Address })];
+        return targets[0].Definition is { } definition
+            ? definition with { Nodes = nodes }
+            : new ClusterDefinition { Id = "", Name = nodes[0].Name, Nodes = nodes };
+    }
+
+    private TokenPin PinOf(ClusterNode node)
+    {
+        if (Pin is not null)
+        {
+            return TokenPin.FromSecureString(Pin);
+        }
+        bool attended = Attendance.IsAttended(Host);
+        if (node.Pin is { } source)
+        {
+            return source.Open(new PinAsker { Vault = SecretVault.Get, Person = attended ? Ask : null }, $"node '{node.Name}'");
+        }
+        using SecureString? typed = attended ? Ask($"PIN of node '{node.Name}'") : null;
+        return typed is not null ? TokenPin.FromSecureString(typed) : throw new HsmBackupException(ErrorCode.PinRequired,
+            $"The PIN of node '{node.Name}' was not given, and its definition names no source for it.",
+            "Give it with -Pin, name a source in the definition, or look without logging in (-NoLogin).")
+        { Target = node.Name };
+    }
+
+    private List<BackupInfo> FindBackups(ClusterDefinition cluster)
+    {
+        IEnumerable<string> folders = BackupPath?.Select(Paths.Literal)
+            ?? cluster.Stores.Where(s => s.Kind is StoreKind.Directory or StoreKind.Offline).Select(s => s.Location);
+        var found = new List<BackupInfo>();
+        foreach (string folder in folders)
+        {
+            if (BackupPath is null && !Directory.Exists(folder))
+            {
+                WriteWarning($"The store '{folder}' of cluster '{cluster.Name}' is not there; its backups do not count.");
+                continue;
+            }
+            TryItem(folder, () => found.AddRange(BackupCatalogue.List(folder, out _)));
+        }
+        return found;
+    }
+}
