@@ -161,7 +161,11 @@ Import-Module '$root/out/HsmBackup', '$PSScriptRoot/Support/TestToken.psm1'
     }
 
     It 'shows each custodian a share of their own, and clears the screen before the next' {
-        $screen = Invoke-Console -Script "New-HsmClusterKey -Cluster '$($cluster.Path)' -Pin `$pin -Threshold 2 -Custodian Alice, Bob -NoIdentity" -Answer @(
+        $screen = Invoke-Console -Script @"
+`$null = Start-Transcript -Path '$TestDrive/ceremony.transcript'
+New-HsmClusterKey -Cluster '$($cluster.Path)' -Pin `$pin -Threshold 2 -Custodian Alice, Bob -NoIdentity
+`$null = Stop-Transcript
+"@ -Answer @(
             @('Alice, when you are alone at the screen, press Enter:', ''), @('the screen is then cleared:', ''),
             @('Bob, when you are alone at the screen, press Enter:', ''), @('the screen is then cleared:', ''))
         $screen | Should -BeLike "*share 1 of 2 is for Alice, and for nobody else's eyes*share 2 of 2 is for Bob*"
@@ -174,6 +178,9 @@ Import-Module '$root/out/HsmBackup', '$PSScriptRoot/Support/TestToken.psm1'
         $shares[1] | Should -HaveCount 33
         $shares[0][0, 1] | Should -Be $shares[1][0, 1]
         (Get-Definition $cluster).clusterKey.shares | Should -Be 2
+        $recorded = Get-Content -LiteralPath $TestDrive/ceremony.transcript -Raw
+        $recorded | Should -BeLike '*transcript end*'
+        foreach ($word in $shares[0][5..32] + $shares[1][5..32]) { $recorded | Should -Not -BeLike "* $word *" }
     }
 
     It 'asks for the shares one by one, and names the word that is wrong' {

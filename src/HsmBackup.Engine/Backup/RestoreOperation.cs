@@ -93,7 +93,7 @@ public sealed class RestoreOperation : IDisposable
         var watch = Stopwatch.StartNew();
         StateFolder.Create(_stateFolder);
         using IDisposable busy = RestoreJournal.Lock(_stateFolder, _connection.Token);
-        var execution = new RestoreExecution(Plan, _backup, _connection, _kek, _activity, _snapshot.Token.Select(t => t.Handle));
+        var execution = new RestoreExecution(Plan, _backup, _connection, _kek, _activity, _snapshot.Token.Select(t => t.Handle).Concat(_connection.Infrastructure));
         _added = execution.Added;
         // A restore of another backup that was interrupted on this token leaves its safety backups to this one.
         RestoreJournal journal = Plan.Resumes ? _journal! : new RestoreJournal(Plan.BackupId, _backup.Summary.Digest, _journal?.SafetyBackups ?? [],

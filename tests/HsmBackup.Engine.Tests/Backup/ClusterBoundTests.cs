@@ -10,6 +10,7 @@ using Xunit;
 namespace HsmBackup.Engine.Tests.Backup;
 
 /// <summary>Backups whose keys only a token with the cluster key can take.</summary>
+[Collection(NssToken.Collection)]
 public sealed class ClusterBoundTests : IDisposable
 {
     private readonly TestCluster _cluster = new(2);
@@ -267,6 +268,31 @@ public sealed class ClusterBoundTests : IDisposable
 
         Assert.False(result.Passed);
         Assert.Equal("different", Assert.Single(result.Checks, c => c.Outcome == CheckOutcome.Failed).Actual);
+    }
+
+    [NssFact]
+    public void A_token_of_another_maker_is_lost_and_comes_back_too()
+    {
+        using var cluster = new TestCluster(new NssToken("nss"));
+        cluster.HoldCeremony();
+        using (TokenConnection connection = cluster.Open())
+        {
+            var content = new TokenContent(connection.Session);
+            content.Aes("aes", 32);
+            content.Generic("generic-20", 20);
+            content.Rsa("rsa-2048", 2048);
+            content.Ec("p256", TokenContent.P256);
+        }
+        BackupResult backup = cluster.BackUp();
+        Assert.True(backup.Complete, backup.Verdicts.ToString());
+
+        cluster.Tokens[0].Replace();
+        Assert.Equal(ErrorCode.ClusterKeyMissing, Assert.Throws<HsmBackupException>(() => cluster.Restore(backup, 0)).Code);
+        cluster.Join(0);
+        RestoreResult result = cluster.Restore(backup, 0);
+
+        Assert.True(result.Exact, string.Join("\n", result.Objects.SelectMany(o => o.Differences)));
+        Assert.Equal(backup.Objects, result.Proven);
     }
 
     [Fact]
