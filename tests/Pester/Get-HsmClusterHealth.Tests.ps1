@@ -48,11 +48,11 @@ Describe 'Get-HsmClusterHealth' {
     }
 
     It 'tells what a node lacks' {
-        Remove-TestObject -Token $tokens.bern -Label 'data'
+        $null = Invoke-Pkcs11Tool -Token $tokens.bern --delete-object --type secrkey --label aes
         $health = Get-HsmClusterHealth -Cluster payments
         $health.State | Should -Be 'Online', 'OutOfSync', 'Online'
         $health.Missing | Should -Be 0, 1, 0
-        "$($health[1].Drift)" | Should -BeLike "Missing: CKO_DATA '*data*'"
+        "$($health[1].Drift)" | Should -BeLike "Missing: CKO_SECRET_KEY CKK_AES 'aes'*"
         Get-HsmClusterHealth -Cluster payments -Quiet | Should -BeFalse
         ($health | Format-Table | Out-String) | Should -BeLike '*OutOfSync*'
     }
