@@ -10,7 +10,7 @@ BeforeAll {
     Import-Module -Name "$root/out/HsmBackup", "$PSScriptRoot/Support/TestToken.psm1", "$PSScriptRoot/Support/Terminal.psm1"
 
     # A cluster of one token. A library loaded twice in one process is one instance, so each has a copy of its own.
-    function New-TestCluster([string] $Name) {
+    function Build-TestCluster([string] $Name) {
         $folder = "$TestDrive/$Name"
         $token = Initialize-TestToken -Folder $folder -Label $Name
         Copy-Item -LiteralPath $token.Library -Destination $folder
@@ -28,7 +28,7 @@ BeforeAll {
 
 Describe 'New-HsmClusterKey' {
     It 'refuses, before it does anything, shares that nobody would see' {
-        $cluster = New-TestCluster -Name unattended
+        $cluster = Build-TestCluster -Name unattended
         $splat = $cluster.Splat
         { New-HsmClusterKey @splat -Threshold 2 -ShareCount 3 } | Should -Throw -ErrorId 'ShareDestinationRequired*'
         { New-HsmClusterKey @splat -Threshold 2 -ShareCount 3 -SharesInOutputOnly -ShareFolder $TestDrive } | Should -Throw -ErrorId 'InvalidArgument*'
@@ -40,7 +40,7 @@ Describe 'New-HsmClusterKey' {
     }
 
     It 'does nothing with -WhatIf' {
-        $cluster = New-TestCluster -Name whatif
+        $cluster = Build-TestCluster -Name whatif
         $splat = $cluster.Splat
         New-HsmClusterKey @splat -Threshold 2 -ShareCount 3 -ShareFolder $TestDrive/whatif-shares -WhatIf | Should -BeNullOrEmpty
         Test-Path -LiteralPath $TestDrive/whatif-shares | Should -BeFalse
@@ -48,7 +48,7 @@ Describe 'New-HsmClusterKey' {
     }
 
     It 'writes each share to a file for its owner alone' {
-        $cluster = New-TestCluster -Name files
+        $cluster = Build-TestCluster -Name files
         $splat = $cluster.Splat
         $key = New-HsmClusterKey @splat -Threshold 2 -Custodian Alice, Bob, Carol -ShareFolder $TestDrive/shares
         $key.SharePaths | Should -HaveCount 3
@@ -67,17 +67,17 @@ Describe 'New-HsmClusterKey' {
     }
 
     It 'shows no share in any view of its output' {
-        $cluster = New-TestCluster -Name views
+        $cluster = Build-TestCluster -Name views
         $splat = $cluster.Splat
         $key = New-HsmClusterKey @splat -Threshold 2 -ShareCount 2 -SharesInOutputOnly
-        $words = (-split (ConvertFrom-TestSecret -Secret $key.Shares[0]))[5..8] -join ' '
+        $words = ( -split (ConvertFrom-TestSecret -Secret $key.Shares[0]))[5..8] -join ' '
         $views = @($key | Out-String; $key | Format-List | Out-String; $key | Format-List -Property * -Force | Out-String
             $key | Format-Custom | Out-String; $key | ConvertTo-Json -Depth 6; $key | ConvertTo-Csv | Out-String; "$key")
         foreach ($view in $views) { $view | Should -Not -BeLike "*$words*" }
     }
 
     It 'takes the key out of the token again where the definition cannot be written' {
-        $cluster = New-TestCluster -Name changed
+        $cluster = Build-TestCluster -Name changed
         $splat = $cluster.Splat
         $before = Get-HsmCluster -LiteralPath $cluster.Path
         Set-Content -LiteralPath $cluster.Path -Value ((Get-Content -LiteralPath $cluster.Path -Raw) + ' ')
@@ -87,7 +87,7 @@ Describe 'New-HsmClusterKey' {
     }
 
     It 'gives the key to other custodians, and old shares are named as such' {
-        $cluster = New-TestCluster -Name resplit
+        $cluster = Build-TestCluster -Name resplit
         $splat = $cluster.Splat
         $old = New-HsmClusterKey @splat -Threshold 2 -ShareCount 3 -SharesInOutputOnly
         $new = New-HsmClusterKey -Cluster $cluster.Path -Resplit -Share $old.Shares[0, 2] -Threshold 3 -ShareCount 4 -SharesInOutputOnly
@@ -103,7 +103,7 @@ Describe 'New-HsmClusterKey' {
     }
 
     It 'replaces the key when it is told to' {
-        $cluster = New-TestCluster -Name replaced
+        $cluster = Build-TestCluster -Name replaced
         $splat = $cluster.Splat
         $old = New-HsmClusterKey @splat -Threshold 2 -ShareCount 2 -SharesInOutputOnly
         $new = New-HsmClusterKey @splat -Threshold 2 -ShareCount 2 -SharesInOutputOnly -Force -WarningAction SilentlyContinue
@@ -121,7 +121,7 @@ Describe 'New-HsmClusterKey' {
 
 Describe 'Test-HsmClusterKeyShare' {
     BeforeAll {
-        $cluster = New-TestCluster -Name typing
+        $cluster = Build-TestCluster -Name typing
         $splat = $cluster.Splat
         $key = New-HsmClusterKey @splat -Threshold 2 -ShareCount 2 -NoIdentity -SharesInOutputOnly
         $words = -split (ConvertFrom-TestSecret -Secret $key.Shares[0])
@@ -148,7 +148,7 @@ Describe 'Test-HsmClusterKeyShare' {
 
 Describe 'At a console' -Skip:(-not $hasTerminal) {
     BeforeAll {
-        $cluster = New-TestCluster -Name console
+        $cluster = Build-TestCluster -Name console
         $command = @"
 Import-Module '$root/out/HsmBackup', '$PSScriptRoot/Support/TestToken.psm1'
 `$pin = ConvertTo-TestSecret -Text 648219

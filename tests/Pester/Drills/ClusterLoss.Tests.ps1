@@ -27,10 +27,10 @@ BeforeAll {
         $null = Invoke-Pkcs11Tool -Token $Node -ArgumentList --sign, --mechanism, ECDSA, --id, '01', --signature-format, openssl,
         -i, "$folder/digest", -o, "$folder/ec.sig"
         (Invoke-TestProgram -Token $Node -Program openssl -ArgumentList dgst, -sha256, -verify, "$($Original.Folder)/ec.pub", -keyform, DER,
-            -signature, "$folder/ec.sig", "$folder/message") | Should -Be 'Verified OK'
+        -signature, "$folder/ec.sig", "$folder/message") | Should -Be 'Verified OK'
         $null = Invoke-Pkcs11Tool -Token $Node -ArgumentList --sign, --mechanism, SHA256-RSA-PKCS, --id, '02', -i, "$folder/message", -o, "$folder/rsa.sig"
         (Invoke-TestProgram -Token $Node -Program openssl -ArgumentList dgst, -sha256, -verify, "$($Original.Folder)/rsa.pub", -keyform, DER,
-            -signature, "$folder/rsa.sig", "$folder/message") | Should -Be 'Verified OK'
+        -signature, "$folder/rsa.sig", "$folder/message") | Should -Be 'Verified OK'
         $key = [Convert]::ToHexString([IO.File]::ReadAllBytes("$($Original.Folder)/aes.bin"))
         $null = Invoke-TestProgram -Token $Node -Program openssl -ArgumentList enc, -aes-256-cbc, -K, $key, -iv, ('0' * 32),
         -in, "$folder/message", -out, "$folder/sealed"
@@ -102,7 +102,7 @@ Describe 'A cluster is lost, and comes back' {
         Copy-Item -LiteralPath $stranger.Library -Destination $stranger.Folder
         $null = New-HsmCluster -Name other -Destination $TestDrive -Library "$($stranger.Folder)/libsofthsm2.so" -TokenLabel stranger -LibraryEnvironment @{ SOFTHSM2_CONF = $stranger.Configuration }
         $foreign = (New-HsmClusterKey -Cluster $other -Pin $pin -Threshold 2 -ShareCount 2 -NoIdentity -SharesInOutputOnly).Shares[0]
-        $set = (-split (ConvertFrom-TestSecret -Secret $foreign))[0, 1] -join ' '
+        $set = ( -split (ConvertFrom-TestSecret -Secret $foreign))[0, 1] -join ' '
 
         $refusal = { Restore-HsmClusterKey @cluster -Share ($ceremony.Shares[0, 1] + $foreign) } | Should -Throw -ErrorId 'ShareRefused*' -PassThru
         $refusal.Exception.Message | Should -BeLike "*'$set'*is of another set*"
