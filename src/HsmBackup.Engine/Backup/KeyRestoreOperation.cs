@@ -135,8 +135,8 @@ public sealed class KeyRestoreOperation : IDisposable
             execution.TryEverything(progress, cancellationToken);
             if (Plan.NeedsSafetyBackup)
             {
-                journal = journal with { SafetyBackups = [.. journal.SafetyBackups,
-                    SafetyBackup.Make(_request, Plan, _backup, _connection, _kek, _stateFolder, _activity, progress, cancellationToken)] };
+                string saved = SafetyBackup.Make(_request, Plan, _backup, _connection, _kek, _stateFolder, _activity, progress, cancellationToken);
+                journal = journal with { SafetyBackups = [.. journal.SafetyBackups, saved] };
             }
             journal.SaveWithSafetyBackup(_stateFolder, _connection.Token, Plan.NeedsSafetyBackup, _journalKind);
             execution.Run(ForgetUndone, progress, cancellationToken);
@@ -146,6 +146,7 @@ public sealed class KeyRestoreOperation : IDisposable
         {
             BackupId = Plan.BackupId,
             TokenLabel = Plan.TokenLabel,
+            Node = _request.Cluster?.Node,
             Objects = [.. Plan.Steps.Select(s => Finish(s, execution.Added))],
             SafetyBackups = journal.SafetyBackups,
             Resumed = Plan.Resumes,

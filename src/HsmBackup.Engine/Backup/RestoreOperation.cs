@@ -105,8 +105,8 @@ public sealed class RestoreOperation : IDisposable
             if (Plan.NeedsSafetyBackup)
             {
                 // When an interrupted restore is finished, too: somebody may have written to the token in between.
-                journal = journal with { SafetyBackups = [.. journal.SafetyBackups,
-                    SafetyBackup.Make(_request, Plan, _backup, _connection, _kek, _stateFolder, _activity, progress, cancellationToken)] };
+                string saved = SafetyBackup.Make(_request, Plan, _backup, _connection, _kek, _stateFolder, _activity, progress, cancellationToken);
+                journal = journal with { SafetyBackups = [.. journal.SafetyBackups, saved] };
             }
             journal.SaveWithSafetyBackup(_stateFolder, _connection.Token, Plan.NeedsSafetyBackup);
             execution.Run(ForgetUndone, progress, cancellationToken);

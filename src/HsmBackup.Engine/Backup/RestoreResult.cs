@@ -11,8 +11,8 @@ public sealed record RestoredObject(ObjectSummary Object, PlanAction Action, Che
     public override string ToString() => $"{Action}: {Object}" + (Differences.Count == 0 ? "" : $" ({string.Join("; ", Differences)})");
 }
 
-/// <summary>A finished restore.</summary>
-public sealed class RestoreResult
+/// <summary>What is told of every finished restore.</summary>
+public abstract class RestoreOutcome
 {
     /// <summary>The backup.</summary>
     public required string BackupId { get; init; }
@@ -22,9 +22,6 @@ public sealed class RestoreResult
 
     /// <summary>The node of the cluster; null for a lone token.</summary>
     public string? Node { get; init; }
-
-    /// <summary>True where the token holds what the backup holds, no more, no less and no different.</summary>
-    public required bool Exact { get; init; }
 
     /// <summary>Objects added, replacements not counted.</summary>
     public int Added => Count(PlanAction.Add);
@@ -47,7 +44,7 @@ public sealed class RestoreResult
     /// <summary>Every object with what was done.</summary>
     public required IReadOnlyList<RestoredObject> Objects { get; init; }
 
-    /// <summary>The safety backup of what the token held before; null where nothing was removed. Its key is the one given for the restore.</summary>
+    /// <summary>The safety backup of the whole token as it was; null where nothing was removed. Its key is the one given for the restore.</summary>
     public string? SafetyBackupPath => SafetyBackups.Count > 0 ? SafetyBackups[0] : null;
 
     /// <summary>All safety backups, oldest first: an interrupted restore makes another each time it is taken up again.</summary>
@@ -60,4 +57,18 @@ public sealed class RestoreResult
     public required TimeSpan Elapsed { get; init; }
 
     private int Count(PlanAction action) => Objects.Count(o => o.Action == action);
+}
+
+/// <summary>A finished restore of a whole token.</summary>
+public sealed class RestoreResult : RestoreOutcome
+{
+    /// <summary>True where the token holds what the backup holds, no more, no less and no different.</summary>
+    public required bool Exact { get; init; }
+}
+
+/// <summary>A finished restore of single objects.</summary>
+public sealed class KeyRestoreResult : RestoreOutcome
+{
+    /// <summary>True where the token holds each of the objects as the backup has it, and that was proven.</summary>
+    public bool Exact => Objects.All(o => o.Action == PlanAction.Remove || (o.Proof == CheckOutcome.Passed && o.Differences.Count == 0));
 }

@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Management.Automation;
 using System.Security;
 using HsmBackup.Engine.Backup;
@@ -12,7 +11,7 @@ namespace HsmBackup.PowerShell.Commands;
 [Cmdlet(VerbsData.Restore, "HsmCluster",
     SupportsShouldProcess = true, ConfirmImpact = ConfirmImpact.High, DefaultParameterSetName = PathSet)]
 [OutputType(typeof(RestoreResult), typeof(RestorePlan))]
-public sealed class RestoreHsmClusterCommand : TokenCommand
+public sealed class RestoreHsmClusterCommand : RestoreCommand
 {
     private const string PathSet = "Path";
     private const string LiteralPathSet = "LiteralPath";
@@ -65,16 +64,7 @@ public sealed class RestoreHsmClusterCommand : TokenCommand
         string file = LiteralPath is null ? OneMatch(Path!) : Paths.Literal(LiteralPath);
         IReadOnlyList<TokenTarget> targets = RequireTargets();
         using OneTimeKey key = Keys.Require(file, KeyPath, Key, "-KeyPath or -Key");
-        if (targets is [TokenTarget only])
-        {
-            RestoreNode(file, key, only);
-            return;
-        }
-        foreach (TokenTarget target in targets)
-        {
-            // One node that fails keeps no other from its keys. A wrong PIN ends the command only where it is the PIN of them all.
-            TryItem(target.Node!.Name, () => RestoreNode(file, key, target), lockoutEnds: Pin is not null);
-        }
+        ForEachNode(targets, target => RestoreNode(file, key, target));
     }
 
     private void RestoreNode(string file, OneTimeKey key, TokenTarget target)
@@ -105,14 +95,6 @@ public sealed class RestoreHsmClusterCommand : TokenCommand
         }
     }
 
-    private string OneMatch(string path) => Paths.Matches(path) switch
-    {
-        [string one] => one,
-        [] => throw Errors.NoBackupAt(path),
-        { Count: int several } => throw Errors.InvalidArgument(
-            $"'{path}' matches {several} files.", "Name the one backup to restore.", path),
-    };
-
     /// <summary>One question for the whole token, with the counts that it is about.</summary>
     private bool Confirm(RestorePlan plan, TokenTarget target, out bool whatIf)
     {
@@ -125,27 +107,5 @@ public sealed class RestoreHsmClusterCommand : TokenCommand
             out ShouldProcessReason reason);
         whatIf = reason == ShouldProcessReason.WhatIf;
         return confirmed;
-    }
-
-    private void Tell(RestoreResult result)
-    {
-        WriteVerbose(string.Create(CultureInfo.InvariantCulture,
-            $"Restored and proved {result.Proven} objects in {result.Elapsed.TotalSeconds:F2} s."));
-        if (result.SafetyBackupPath is not null)
-        {
-            WriteVerbose($"What the token held before is in '{result.SafetyBackupPath}', which the same one-time key opens.");
-        }
-        foreach (RestoredObject missing in result.Objects.Where(missing => missing.Action == PlanAction.Unrestorable))
-        {
-            WriteWarning($"{missing.Object} is not on the token: the Partial backup does not hold its key.");
-        }
-        foreach (RestoredObject unproven in result.Objects.Where(kept => kept is { Action: PlanAction.Keep, Proof: not CheckOutcome.Passed }))
-        {
-            WriteWarning($"{unproven.Object} stayed as it was on the token: the backup has no key to compare it with.");
-        }
-        foreach (RestoredObject restored in result.Objects.Where(restored => restored.Differences.Count > 0))
-        {
-            WriteWarning($"{restored.Object} differs from the backup: {string.Join("; ", restored.Differences)}");
-        }
     }
 }

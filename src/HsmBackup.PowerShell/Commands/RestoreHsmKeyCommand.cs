@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Management.Automation;
 using System.Security;
 using HsmBackup.Engine;
@@ -13,7 +12,7 @@ namespace HsmBackup.PowerShell.Commands;
 [Cmdlet(VerbsData.Restore, "HsmKey",
     SupportsShouldProcess = true, ConfirmImpact = ConfirmImpact.High, DefaultParameterSetName = PathSet)]
 [OutputType(typeof(KeyRestoreResult), typeof(KeyRestorePlan), typeof(ObjectSummary))]
-public sealed class RestoreHsmKeyCommand : TokenCommand
+public sealed class RestoreHsmKeyCommand : RestoreCommand
 {
     private const string PathSet = "Path";
     private const string LiteralPathSet = "LiteralPath";
@@ -149,16 +148,7 @@ public sealed class RestoreHsmKeyCommand : TokenCommand
             WriteObject(BackupListing.Read(file, key, StopToken), enumerateCollection: true);
             return;
         }
-        if (targets is [TokenTarget only])
-        {
-            RestoreNode(file, key, selection, only);
-            return;
-        }
-        foreach (TokenTarget target in targets)
-        {
-            // One node that fails keeps no other from its keys. A wrong PIN ends the command only where it is the PIN of them all.
-            TryItem(target.Node!.Name, () => RestoreNode(file, key, selection, target), lockoutEnds: Pin is not null);
-        }
+        ForEachNode(targets, target => RestoreNode(file, key, selection, target));
     }
 
     private void RestoreNode(string file, OneTimeKey key, KeySelection selection, TokenTarget target)
@@ -210,14 +200,6 @@ public sealed class RestoreHsmKeyCommand : TokenCommand
         }
     }
 
-    private string OneMatch(string path) => Paths.Matches(path) switch
-    {
-        [string one] => one,
-        [] => throw Errors.NoBackupAt(path),
-        { Count: int several } => throw Errors.InvalidArgument(
-            $"'{path}' matches {several} files.", "Name the one backup to restore from.", path),
-    };
-
     /// <summary>One question for all the objects, with the counts that it is about.</summary>
     private bool Confirm(KeyRestorePlan plan, TokenTarget target, out bool whatIf)
     {
@@ -231,27 +213,5 @@ public sealed class RestoreHsmKeyCommand : TokenCommand
             out ShouldProcessReason reason);
         whatIf = reason == ShouldProcessReason.WhatIf;
         return confirmed;
-    }
-
-    private void Tell(KeyRestoreResult result)
-    {
-        WriteVerbose(string.Create(CultureInfo.InvariantCulture,
-            $"Restored and proved {result.Proven} objects in {result.Elapsed.TotalSeconds:F2} s."));
-        if (result.SafetyBackupPath is not null)
-        {
-            WriteVerbose($"What the token held before is in '{result.SafetyBackupPath}', which the same one-time key opens.");
-        }
-        foreach (RestoredObject missing in result.Objects.Where(missing => missing.Action == PlanAction.Unrestorable))
-        {
-            WriteWarning($"{missing.Object} is not on the token: the Partial backup does not hold its key.");
-        }
-        foreach (RestoredObject unproven in result.Objects.Where(kept => kept is { Action: PlanAction.Keep, Proof: not CheckOutcome.Passed }))
-        {
-            WriteWarning($"{unproven.Object} stayed as it was on the token: the backup has no key to compare it with.");
-        }
-        foreach (RestoredObject restored in result.Objects.Where(restored => restored.Differences.Count > 0))
-        {
-            WriteWarning($"{restored.Object} differs from the backup: {string.Join("; ", restored.Differences)}");
-        }
     }
 }

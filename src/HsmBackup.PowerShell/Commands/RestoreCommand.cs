@@ -1,0 +1,57 @@
+using System.Globalization;
+using HsmBackup.Engine.Backup;
+using HsmBackup.PowerShell.Binding;
+
+namespace HsmBackup.PowerShell.Commands;
+
+/// <summary>A cmdlet that brings objects of a backup into tokens.</summary>
+public abstract class RestoreCommand : TokenCommand
+{
+    /// <summary>The one backup that a path names.</summary>
+    /// <exception cref="HsmBackup.Engine.HsmBackupException">BackupNotFound; InvalidArgument: it matches several.</exception>
+    private protected string OneMatch(string path) => Paths.Matches(path) switch
+    {
+        [string one] => one,
+        [] => throw Errors.NoBackupAt(path),
+        { Count: int several } => throw Errors.InvalidArgument(
+            $"'{path}' matches {several} files.", "Name the one backup to restore from.", path),
+    };
+
+    /// <summary>Restores to one token after the other. One that fails keeps no other from its keys.</summary>
+    private protected void ForEachNode(IReadOnlyList<TokenTarget> targets, Action<TokenTarget> restore)
+    {
+        if (targets is [TokenTarget only])
+        {
+            restore(only);
+            return;
+        }
+        foreach (TokenTarget target in targets)
+        {
+            // A wrong PIN ends the command only where it is the PIN of them all.
+            TryItem(target.Node!.Name, () => restore(target), lockoutEnds: Pin is not null);
+        }
+    }
+
+    /// <summary>Says what a person must know of a restore.</summary>
+    private protected void Tell(RestoreOutcome result)
+    {
+        WriteVerbose(string.Create(CultureInfo.InvariantCulture,
+            $"Restored and proved {result.Proven} objects in {result.Elapsed.TotalSeconds:F2} s."));
+        if (result.SafetyBackupPath is not null)
+        {
+            WriteVerbose($"What the token held before is in '{result.SafetyBackupPath}', which the same one-time key opens.");
+        }
+        foreach (RestoredObject missing in result.Objects.Where(missing => missing.Action == PlanAction.Unrestorable))
+        {
+            WriteWarning($"{missing.Object} is not on the token: the Partial backup does not hold its key.");
+        }
+        foreach (RestoredObject unproven in result.Objects.Where(kept => kept is { Action: PlanAction.Keep, Proof: not CheckOutcome.Passed }))
+        {
+            WriteWarning($"{unproven.Object} stayed as it was on the token: the backup has no key to compare it with.");
+        }
+        foreach (RestoredObject restored in result.Objects.Where(restored => restored.Differences.Count > 0))
+        {
+            WriteWarning($"{restored.Object} differs from the backup: {string.Join("; ", restored.Differences)}");
+        }
+    }
+}
