@@ -73,6 +73,17 @@ Describe 'A cluster' {
         Get-TestObject -Token $tokens.bern | Sort-Object | Should -Be (Get-TestObject -Token $tokens.zurich | Sort-Object)
     }
 
+    It 'a PIN that a node refused is not sent again for the next backup' {
+        $env:HSMBACKUP_TEST_PIN = '000000'
+        try {
+            $null = $backup, $backup | Restore-HsmCluster -Cluster payments -StatePath $TestDrive/state -WhatIf -ErrorAction SilentlyContinue -ErrorVariable refused
+        }
+        finally {
+            $env:HSMBACKUP_TEST_PIN = '648219'
+        }
+        $refused.FullyQualifiedErrorId -replace ',.*' | Should -Be 'PinIncorrect', 'PinIncorrect', 'PinRequired', 'PinRequired'
+    }
+
     It 'is named by name, by path, or by what Get-HsmCluster gives: <_>' -ForEach $cmdlets {
         $arguments = $rest[$_]
         { & $_ @arguments -Cluster PAYMENTS -Node bern -ErrorAction Stop } | Should -Not -Throw

@@ -18,6 +18,7 @@ internal sealed class KeyRestorePlanner
     private readonly IReadOnlyDictionary<int, ObjectSummary> _companions;
     private readonly List<PlanObject> _others;
     private readonly HashSet<PlanObject> _going = new(ReferenceEqualityComparer.Instance);
+    private readonly Dictionary<PlanObject, PlanObject> _staying = new(ReferenceEqualityComparer.Instance);
 
     private KeyRestorePlanner(KeyRestoreRules rules, IReadOnlyDictionary<int, ObjectSummary> companions, List<PlanObject> others)
     {
@@ -43,6 +44,7 @@ internal sealed class KeyRestorePlanner
         HashSet<string> beside = [.. parts[false].Select(o => o.Identity).Except(parts[true].Select(o => o.Identity))];
         others.RemoveAll(o => beside.Contains(o.Identity));
         var planner = new KeyRestorePlanner(rules, companions, others);
+        planner.Reserve(parts[true].Where(source => !there.ContainsKey(source)));
         return [.. parts[true].SelectMany(source => planner.StepsFor(source, there.GetValueOrDefault(source)))];
     }
 
@@ -62,6 +64,21 @@ internal sealed class KeyRestorePlanner
         return pairs;
     }
 
+    /// <summary>What stays for one of the wanted objects is in the place of no other, before anything is decided.</summary>
+    private void Reserve(IEnumerable<PlanObject> sources)
+    {
+        foreach (PlanObject source in sources)
+        {
+            PlanObject? own = _others.Find(o => !o.IsDebris && IsRival(source, o)
+                && (IsCompanion(source) && IsSameCertificate(source, o) || !source.IsWhole && o.Identity == source.Identity));
+            if (own is not null)
+            {
+                _staying.Add(source, own);
+                _others.Remove(own);
+            }
+        }
+    }
+
     private List<PlanStep> StepsFor(PlanObject source, PlanObject? equal)
     {
         List<PlanStep> steps = StepsFor(source, equal, [.. _others.Where(o => !o.IsDebris && IsRival(source, o)).OrderBy(o => o.Identity != source.Identity)]);
@@ -71,9 +88,11 @@ internal sealed class KeyRestorePlanner
 
     private List<PlanStep> StepsFor(PlanObject source, PlanObject? equal, List<PlanObject> rivals)
     {
-        if (equal is null && IsCompanion(source) && rivals.Find(r => IsSameCertificate(source, r)) is { } certificate)
+        if (equal is null && _staying.TryGetValue(source, out PlanObject? own))
         {
-            return [Step(PlanAction.Keep, source, certificate, "the token has this certificate, " + Describe(source, certificate))];
+            return [Step(PlanAction.Keep, source, own, source.IsWhole
+                ? "the token has this certificate, " + Describe(source, own)
+                : "the backup lists it without its key; the token's own stays")];
         }
         if (equal is not null)
         {
@@ -83,9 +102,7 @@ internal sealed class KeyRestorePlanner
         }
         if (!source.IsWhole)
         {
-            return [rivals is [var first, ..] && first.Identity == source.Identity
-                ? Step(PlanAction.Keep, source, first, "the backup lists it without its key; the token's own stays")
-                : Step(PlanAction.Unrestorable, source, null, $"{source.Summary.Verdict}: {source.Summary.Reason}")];
+            return [Step(PlanAction.Unrestorable, source, null, $"{source.Summary.Verdict}: {source.Summary.Reason}")];
         }
         if (rivals.Count > 0 && !_rules.Replace)
         {

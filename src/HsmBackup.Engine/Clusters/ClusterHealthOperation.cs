@@ -41,11 +41,11 @@ public static class ClusterHealthOperation
         ClusterDefinition cluster = request.Cluster;
         using var pins = new NodePins(cluster.Nodes, request.OpenPin);
         Func<ClusterNode, Pin>? openPin = request.OpenPin is null ? null : pins.Of;
-        CommonKek? common = request.Deep && openPin is not null ? CommonKek.Make(cluster, openPin, cancellationToken) : null;
+        CommonKek? common = request.Deep && openPin is not null ? CommonKek.Make(cluster, pins, cancellationToken) : null;
         IReadOnlyList<NodeAnswer<NodeLook>> outcomes = NodeThreads.Run(cluster.Nodes,
             (node, pulse) => NodeLook.At(node, openPin, common, pulse), cancellationToken);
         Dictionary<ClusterNode, IReadOnlyList<DriftItem>> driftOf = FindDrift(outcomes);
-        List<NodeHealth> nodes = [.. outcomes.Select(o => Judge(cluster, o, driftOf.GetValueOrDefault(o.Node) ?? []))];
+        List<NodeHealth> nodes = [.. outcomes.Select(o => Judge(request, o, driftOf.GetValueOrDefault(o.Node) ?? []))];
         return ClusterVerdict.Add(cluster, nodes, request);
     }
 
@@ -58,7 +58,8 @@ public static class ClusterHealthOperation
         bool oneModel = deep.DistinctBy(o => (o.Value!.Token!.Manufacturer, o.Value.Token.Model)).Count() < 2;
         foreach ((ClusterNode node, IReadOnlyList<DriftItem> items) in Find(deep, i => oneModel ? i.Objects : i.WithSecretKeys))
         {
-            drift[node] = items;
+            // What is missing on a node whose keys could not be compared shows in the plain comparison only.
+            drift[node] = [.. items, .. drift[node].Where(plain => !items.Any(d => d.Kind == plain.Kind && d.Object == plain.Object))];
         }
         return drift;
     }
@@ -67,16 +68,17 @@ public static class ClusterHealthOperation
         List<NodeAnswer<NodeLook>> nodes, Func<NodeInventory, IReadOnlyList<InventoryObject>> objects) =>
         nodes.Zip(ClusterDrift.Find([.. nodes.Select(o => objects(o.Value!.Inventory!))])).ToDictionary(pair => pair.First.Node, pair => pair.Second);
 
-    private static NodeHealth Judge(ClusterDefinition cluster, NodeAnswer<NodeLook> outcome, IReadOnlyList<DriftItem> drift)
+    private static NodeHealth Judge(ClusterHealthRequest request, NodeAnswer<NodeLook> outcome, IReadOnlyList<DriftItem> drift)
     {
+        ClusterDefinition cluster = request.Cluster;
         NodeLook look = outcome.Value ?? new NodeLook();
         Exception? obstacle = outcome.Error ?? look.Obstacle;
         bool? hasKey = look.Inventory is null || cluster.ClusterKey is null || !look.SeesPrivate
-            ? null : look.Inventory.ClusterKeyClaims.Contains(cluster.ClusterKey.Check);
+            ? null : look.ClusterKeyProven ?? look.Inventory.ClusterKeyClaims.Contains(cluster.ClusterKey.Check);
         (HealthState state, string reason) = outcome.TimedOut
             ? (HealthState.Unreachable, $"it did not answer within {outcome.Node.Timeout.TotalSeconds:0.###} s")
             : obstacle is not null ? (StateOf(obstacle), ReasonOf(obstacle))
-            : StateOf(look, drift, hasKey);
+            : StateOf(look, drift, hasKey, request.Deep);
         return new NodeHealth
         {
             Cluster = cluster.Name,
@@ -92,6 +94,7 @@ public static class ClusterHealthOperation
             ClusterKeyCheck = look.Inventory is { ClusterKeyClaims: [var first, ..] } ? hasKey == true ? cluster.ClusterKey!.Check : first : null,
             HasClusterKey = hasKey,
             Deep = look.Deep,
+            Uncompared = look.Inventory?.Uncompared ?? 0,
             LoggedIn = look.LoggedIn,
             PinCountLow = look.Token?.IsPinCountLow ?? false,
             PinFinalTry = look.Token?.IsPinFinalTry ?? false,
@@ -105,7 +108,7 @@ public static class ClusterHealthOperation
         };
     }
 
-    private static (HealthState State, string Reason) StateOf(NodeLook look, IReadOnlyList<DriftItem> drift, bool? hasKey)
+    private static (HealthState State, string Reason) StateOf(NodeLook look, IReadOnlyList<DriftItem> drift, bool? hasKey, bool deep)
     {
         var reasons = new List<string>();
         if (drift.Count > 0)
@@ -127,6 +130,14 @@ public static class ClusterHealthOperation
         if (hasKey == false)
         {
             reasons.Add(look.Inventory!.ClusterKeyClaims.Count > 0 ? "it has another cluster key" : "it lacks the cluster key");
+        }
+        if (deep && !look.Deep)
+        {
+            reasons.Add("its keys were not compared");
+        }
+        if (look.Inventory!.Uncompared > 0)
+        {
+            reasons.Add(FormattableString.Invariant($"{look.Inventory.Uncompared} keys cannot be compared, because they do not leave the token even wrapped"));
         }
         if (look.Token.IsWriteProtected)
         {

@@ -161,6 +161,7 @@ public sealed class ClusterKeyCeremony : IDisposable
 
     private void Open(NodeAccess node, CancellationToken cancellationToken)
     {
+        CheckOther(node);
         TokenConnection connection = TokenConnection.Open(node.Address, node.Pin, readWrite: true, cancellationToken);
         _nodes.Add((node, connection));
         if (!_request.ReplaceExisting && TokenClusterKey.Labelled(connection) is { Count: > 0 } others)
@@ -169,6 +170,18 @@ public sealed class ClusterKeyCeremony : IDisposable
                 $"Node '{node.Name}' holds a cluster key already: {string.Join(", ", others)}. Nothing was touched.",
                 "If it is of a ceremony that was cut off, or is to be replaced, say so with -Force. Backups that are bound to a replaced key can "
                 + "then be restored only after its shares have brought it back.")
+            { Target = node.Name };
+        }
+    }
+
+    /// <summary>One token under two names would wait for itself: all nodes are held open until the end.</summary>
+    private void CheckOther(NodeAccess node)
+    {
+        using Pkcs11Library library = Pkcs11Library.Open(node.Address.Library);
+        TokenInfo token = library.FindToken(node.Address.TokenLabel, node.Address.TokenSerial);
+        if (_nodes.Find(n => n.Connection.Library.Owner == library.Owner && n.Connection.Token.SlotId == token.SlotId) is { Connection: not null } same)
+        {
+            throw new HsmBackupException(ErrorCode.InvalidArgument, $"Node '{node.Name}' is the same token as node '{same.Node.Name}'.", "Name each token once.")
             { Target = node.Name };
         }
     }

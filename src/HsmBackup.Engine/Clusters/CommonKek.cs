@@ -14,7 +14,7 @@ namespace HsmBackup.Engine.Clusters;
 internal sealed record CommonKek(ClusterKeyIdentity ClusterKey, WrappedKek Wrapped, byte[] Iv)
 {
     /// <summary>Makes one in the first node that can; null where none can.</summary>
-    public static CommonKek? Make(ClusterDefinition cluster, Func<ClusterNode, Pin> openPin, CancellationToken cancellationToken)
+    public static CommonKek? Make(ClusterDefinition cluster, NodePins pins, CancellationToken cancellationToken)
     {
         if (cluster.ClusterKey is not { } info)
         {
@@ -22,10 +22,15 @@ internal sealed record CommonKek(ClusterKeyIdentity ClusterKey, WrappedKek Wrapp
         }
         foreach (ClusterNode node in cluster.Nodes)
         {
-            NodeAnswer<CommonKek> answer = NodeThreads.Run([node], (n, pulse) => MakeIn(n, info.Identity, openPin, pulse), cancellationToken)[0];
+            NodeAnswer<CommonKek> answer = NodeThreads.Run([node], (n, pulse) => MakeIn(n, info.Identity, pins.Of, pulse), cancellationToken)[0];
             if (answer.Value is { } made)
             {
                 return made;
+            }
+            if (answer.Error is HsmBackupException { Code: ErrorCode.PinIncorrect or ErrorCode.PinLocked or ErrorCode.TokenError } refusal)
+            {
+                // Its PIN may have been sent, and is not sent again when the node is looked at.
+                pins.Refuse(node, refusal);
             }
         }
         return null;

@@ -51,6 +51,9 @@ public sealed record NodeHealth
     /// <summary>True where keys were compared by wrapping them again, and not only by their attributes.</summary>
     public bool Deep { get; init; }
 
+    /// <summary>With <see cref="Deep"/>: how many keys could not be compared, because they do not leave the token even wrapped.</summary>
+    public int Uncompared { get; init; }
+
     /// <summary>Whether the user was logged in; without that private objects do not show.</summary>
     public bool LoggedIn { get; init; }
 

@@ -26,6 +26,9 @@ internal sealed record InventoryObject(ObjectRecord Record, ulong Handle, string
 /// <param name="Unreadable">How many objects could not be read whole.</param>
 internal sealed record NodeInventory(IReadOnlyList<InventoryObject> Objects, IReadOnlyList<string> ClusterKeyClaims, int Unreadable)
 {
+    /// <summary>How many keys were to be compared and could not be, because they do not leave the token even wrapped.</summary>
+    public int Uncompared { get; init; }
+
     /// <summary>Reads the attributes of every object: two calls for each, and nothing is changed.</summary>
     /// <param name="session">A session with the token.</param>
     /// <param name="publicOnly">True to leave private objects out, even where somebody else of this process is logged in.</param>
@@ -41,8 +44,10 @@ internal sealed record NodeInventory(IReadOnlyList<InventoryObject> Objects, IRe
         {
             pulse.Beat();
             ObjectRecord record = reader.ReadAttributes(handle);
-            if (record.ObjectClass == Cko.SecretKey && record.Label == ClusterKeyIdentity.Label)
+            if (record.ObjectClass == Cko.SecretKey && record.Label == ClusterKeyIdentity.Label
+                && record.Attributes.Boolean(Cka.Sensitive) == true && record.Attributes.Boolean(Cka.Extractable) == false)
             {
+                // It may be one. What could leave the token is none, and an object like any other.
                 claims.Add(record.Id);
                 continue;
             }
@@ -72,7 +77,10 @@ internal sealed record NodeInventory(IReadOnlyList<InventoryObject> Objects, IRe
             unreadable += record.Verdict == Verdict.Unreadable ? 1 : 0;
             objects.Add(new InventoryObject(record, handle, ObjectComparison.KeyDigest(record)));
         }
-        return new NodeInventory(objects, TokenClusterKey.Labelled(connection), unreadable);
+        return new NodeInventory(objects, TokenClusterKey.Labelled(connection), unreadable)
+        {
+            Uncompared = objects.Count(o => o.Record.HasSecret && o.KeyDigest.Length == 0),
+        };
     }
 
     /// <summary>What it holds, keys not compared.</summary>

@@ -19,6 +19,9 @@ internal sealed record NodeLook
     /// <summary>Whether private objects were to be seen.</summary>
     public bool SeesPrivate { get; init; }
 
+    /// <summary>Whether the cluster key was proven on it; null where nobody tried.</summary>
+    public bool? ClusterKeyProven { get; init; }
+
     /// <summary>Whether keys were compared by wrapping them.</summary>
     public bool Deep { get; init; }
 
@@ -49,7 +52,7 @@ internal sealed record NodeLook
             look = look with { Latency = TimeProvider.System.GetElapsedTime(asked) };
             pulse.Beat();
             (NodeInventory inventory, bool deep) = openPin is null ? (ReadPublic(library, token, pulse), false) : ReadAll(node, token, openPin, common, pulse);
-            look = look with { Inventory = inventory, Deep = deep };
+            look = look with { Inventory = inventory, Deep = deep, ClusterKeyProven = common is null ? null : deep };
             // A token whose storage is gone may show an empty list of objects instead of an error.
             CheckAnswers(library, token);
             return look with { LoggedIn = openPin is not null && token.NeedsLogin, SeesPrivate = openPin is not null };

@@ -41,6 +41,15 @@ internal sealed class NodePins : IDisposable
         }
     }
 
+    /// <summary>Remembers that the PIN of a node was sent and did not open it: it is not given out again.</summary>
+    public void Refuse(ClusterNode node, HsmBackupException why)
+    {
+        lock (_gate)
+        {
+            _refusals[node.Name] = why;
+        }
+    }
+
     /// <inheritdoc/>
     public void Dispose()
     {

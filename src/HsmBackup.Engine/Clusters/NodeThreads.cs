@@ -82,7 +82,9 @@ internal static class NodeThreads
             bool answered = false;
             try
             {
-                for (TimeSpan left = _node.Timeout; !answered && left > TimeSpan.Zero; left = _node.Timeout - _pulse.Silence)
+                // Its time runs since it was asked, while others were waited for as well; an answer that is there counts in any case.
+                answered = _answer.Task.Wait(TimeSpan.Zero, cancellationToken);
+                for (TimeSpan left = _node.Timeout - _pulse.Silence; !answered && left > TimeSpan.Zero; left = _node.Timeout - _pulse.Silence)
                 {
                     answered = _answer.Task.Wait(left, cancellationToken);
                 }

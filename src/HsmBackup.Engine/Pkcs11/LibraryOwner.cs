@@ -47,7 +47,7 @@ internal sealed class LibraryOwner
             {
                 throw new HsmBackupException(ErrorCode.Busy,
                     $"The PKCS#11 library '{owner._path}' is in use in this process with another environment or other parameters.",
-                    "Wait for the other operation, or give this one a copy of the library file of its own.")
+                    "Wait for the other operation, use another process, or give this one a copy of the library file of its own.")
                 { Target = owner._path };
             }
             owner._users++;
@@ -175,8 +175,16 @@ internal sealed class LibraryOwner
         }
         // Where somebody else in this process has started the library, it is theirs to finalise.
         _finalizeAtEnd = rv == Ckr.Ok;
+        try
+        {
+            _staysInitialized = KnownQuirks.Of(LibraryInfo.Read(Functions), location).HasFlag(Quirks.FinalizeKeepsFile);
+        }
+        catch
+        {
+            Stop();
+            throw;
+        }
         _startedWith = location;
-        _staysInitialized = KnownQuirks.Of(LibraryInfo.Read(Functions), location).HasFlag(Quirks.FinalizeKeepsFile);
     }
 
     private unsafe ulong Initialize(string? parameters, ulong flags)

@@ -19,7 +19,8 @@ public sealed record ClusterKeyIdentity(string Check, IReadOnlyDictionary<WrapFo
     /// <summary>The CKA_LABEL of a cluster key.</summary>
     public const string Label = "HsmBackup cluster key";
 
-    private const int CheckLength = 16;
+    /// <summary>The length of a check value in bytes.</summary>
+    internal const int CheckLength = 16;
 
     /// <summary>The IV for <see cref="WrapForm.CbcPad"/> under a cluster key: what it wraps is the constant, or a random key.</summary>
     internal static readonly ImmutableArray<byte> ZeroIv = [.. new byte[16]];

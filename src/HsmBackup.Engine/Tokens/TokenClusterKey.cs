@@ -55,8 +55,12 @@ public sealed class TokenClusterKey
     public static List<string> Labelled(TokenConnection connection) =>
         [.. FindLabelled(connection).Select(h => ClaimOf(connection.Session, h))];
 
-    /// <summary>Handles of the keys with the label of a cluster key.</summary>
-    internal static List<ulong> FindLabelled(TokenConnection connection) => connection.Session.FindObjects(NamePattern());
+    /// <summary>
+    /// Handles of the keys that may be cluster keys: with the label of one, an id of its length, and protected as one is. Whatever else has the
+    /// label is an object like any other, and is not removed for it.
+    /// </summary>
+    internal static List<ulong> FindLabelled(TokenConnection connection) =>
+        [.. connection.Session.FindObjects(NamePattern()).Where(handle => MayBeOne(connection.Session, handle))];
 
     /// <summary>Brings a cluster key into a token for good, and proves it there. One that is there already stays.</summary>
     /// <param name="connection">The token, open for writing.</param>
@@ -167,6 +171,13 @@ public sealed class TokenClusterKey
         {
             session.TryDestroyObject(subject);
         }
+    }
+
+    private static bool MayBeOne(Pkcs11Session session, ulong handle)
+    {
+        AttributeMap attributes = session.GetAttributes(handle, Cka.Id, Cka.Sensitive, Cka.Extractable);
+        return attributes.Bytes(Cka.Id) is { Length: ClusterKeyIdentity.CheckLength }
+            && attributes.Boolean(Cka.Sensitive) == true && attributes.Boolean(Cka.Extractable) == false;
     }
 
     private static string ClaimOf(Pkcs11Session session, ulong handle) =>

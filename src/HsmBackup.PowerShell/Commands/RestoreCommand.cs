@@ -1,4 +1,5 @@
 using System.Globalization;
+using HsmBackup.Engine;
 using HsmBackup.Engine.Backup;
 using HsmBackup.PowerShell.Binding;
 
@@ -7,6 +8,9 @@ namespace HsmBackup.PowerShell.Commands;
 /// <summary>A cmdlet that brings objects of a backup into tokens.</summary>
 public abstract class RestoreCommand : TokenCommand
 {
+    // Nodes whose PIN was refused: the next backup down the pipeline must not send it again.
+    private readonly HashSet<string> _refused = new(StringComparer.Ordinal);
+
     /// <summary>The one backup that a path names.</summary>
     /// <exception cref="HsmBackup.Engine.HsmBackupException">BackupNotFound; InvalidArgument: it matches several.</exception>
     private protected string OneMatch(string path) => Paths.Matches(path) switch
@@ -28,7 +32,26 @@ public abstract class RestoreCommand : TokenCommand
         foreach (TokenTarget target in targets)
         {
             // A wrong PIN ends the command only where it is the PIN of them all.
-            TryItem(target.Node!.Name, () => restore(target), lockoutEnds: Pin is not null);
+            TryItem(target.Node!.Name, () => RestoreOnce(target, restore), lockoutEnds: Pin is not null);
+        }
+    }
+
+    private void RestoreOnce(TokenTarget target, Action<TokenTarget> restore)
+    {
+        if (_refused.Contains(target.Node!.Name))
+        {
+            throw new HsmBackupException(ErrorCode.PinRequired, $"The PIN of node '{target.Node}' was refused before. It was not sent again.",
+                "Correct the source of its PIN, then run the command again.")
+            { Target = target.Node.Name };
+        }
+        try
+        {
+            restore(target);
+        }
+        catch (HsmBackupException e) when (e.Code is ErrorCode.PinIncorrect or ErrorCode.PinLocked)
+        {
+            _refused.Add(target.Node.Name);
+            throw;
         }
     }
 

@@ -60,16 +60,64 @@ public sealed class DeepHealthTests : IDisposable
         NodeHealth without = Look(deep: true)[2];
 
         Assert.Equal((HealthState.Degraded, false, false), (without.State, without.HasClusterKey, without.Deep));
-        Assert.Equal("it lacks the cluster key", without.Reason);
+        Assert.Equal("it lacks the cluster key; its keys were not compared", without.Reason);
         Assert.Empty(without.Drift);
     }
 
-    private void Add(int node, byte[] value)
+    [Fact]
+    public void What_a_plain_look_finds_a_deep_one_does_not_hide()
+    {
+        Add(1, RandomNumberGenerator.GetBytes(32));
+        using (TokenConnection connection = _cluster.Open(1))
+        {
+            Assert.True(TokenClusterKey.Require(connection, _cluster.Ceremony.Key).TryRemove(connection));
+        }
+
+        // Only the node that cannot be compared deeply has the key.
+        Assert.Equal(Look(deep: false).Select(n => n.Extra + n.Missing), Look(deep: true).Select(n => n.Extra + n.Missing));
+    }
+
+    [Fact]
+    public void Keys_that_cannot_be_compared_are_not_called_equal()
+    {
+        for (int node = 0; node < 3; node++)
+        {
+            Add(node, RandomNumberGenerator.GetBytes(32), extractable: false);
+        }
+
+        Assert.All(Look(deep: true), n =>
+        {
+            Assert.Equal((HealthState.Degraded, 1), (n.State, n.Uncompared));
+            Assert.Contains("1 keys cannot be compared", n.Reason, StringComparison.Ordinal);
+        });
+    }
+
+    [Fact]
+    public void What_only_looks_like_the_cluster_key_is_none()
+    {
+        using (TokenConnection connection = _cluster.Open(1))
+        {
+            Assert.True(TokenClusterKey.Require(connection, _cluster.Ceremony.Key).TryRemove(connection));
+            Assert.Equal(Ckr.Ok, connection.Session.TryCreateObject(new AttributeMap().Set(Cka.Class, Cko.SecretKey).Set(Cka.KeyType, Ckk.Aes)
+                .Set(Cka.Token, true).Set(Cka.Private, true).Set(Cka.Label, ClusterKeyIdentity.Label)
+                .Set(Cka.Id, Convert.FromHexString(_cluster.Ceremony.Key.Check)).Set(Cka.Value, RandomNumberGenerator.GetBytes(32))
+                .Set(Cka.Sensitive, true).Set(Cka.Extractable, true), out _));
+        }
+
+        foreach (bool deep in (bool[])[false, true])
+        {
+            NodeHealth impostor = Look(deep)[1];
+            Assert.NotEqual(HealthState.Online, impostor.State);
+            Assert.False(impostor.HasClusterKey);
+        }
+    }
+
+    private void Add(int node, byte[] value, bool extractable = true)
     {
         using TokenConnection connection = _cluster.Open(node);
         Assert.Equal(Ckr.Ok, connection.Session.TryCreateObject(new AttributeMap().Set(Cka.Class, Cko.SecretKey).Set(Cka.KeyType, Ckk.Aes)
             .Set(Cka.Token, true).Set(Cka.Private, true).Set(Cka.Label, "pay").Set(Cka.Id, [1]).Set(Cka.Value, value).Set(Cka.Encrypt, true)
-            .Set(Cka.Sensitive, true).Set(Cka.Extractable, true), out _));
+            .Set(Cka.Sensitive, true).Set(Cka.Extractable, extractable), out _));
     }
 
     private IReadOnlyList<NodeHealth> Look(bool deep) => ClusterHealthOperation.Run(new ClusterHealthRequest
