@@ -41,6 +41,23 @@ public sealed class ClusterKeyCeremonyTests : IDisposable
     }
 
     [Fact]
+    public void One_token_under_two_names_is_refused_and_does_not_wait_for_itself()
+    {
+        string serial;
+        using (TokenConnection connection = _cluster.Open(0))
+        {
+            serial = connection.Token.SerialNumber;
+        }
+        NodeAccess bySerial = _cluster.Node(0) with { Name = "again", Address = _cluster.Node(0).Address with { TokenLabel = null, TokenSerial = serial } };
+
+        HsmBackupException refusal = Assert.ThrowsAny<HsmBackupException>(() => _cluster.HoldCeremony(r => r with { Nodes = [_cluster.Node(0), bySerial] }));
+
+        Assert.Contains("the same token as node 'node-1'", (refusal.InnerException ?? refusal).Message + refusal.Message, StringComparison.Ordinal);
+        using TokenConnection after = _cluster.Open(0);
+        Assert.Empty(TokenClusterKey.Labelled(after));
+    }
+
+    [Fact]
     public void What_one_node_wraps_under_the_cluster_key_another_one_unwraps()
     {
         _cluster.HoldCeremony(r => r with { MakeIdentity = false });
