@@ -1,4 +1,6 @@
 using System.Globalization;
+using System.Management.Automation;
+using System.Security;
 using HsmBackup.Engine;
 using HsmBackup.Engine.Backup;
 using HsmBackup.PowerShell.Binding;
@@ -8,8 +10,34 @@ namespace HsmBackup.PowerShell.Commands;
 /// <summary>A cmdlet that brings objects of a backup into tokens.</summary>
 public abstract class RestoreCommand : TokenCommand
 {
+    private protected const string PathSet = "Path";
+    private protected const string LiteralPathSet = "LiteralPath";
+
     // Nodes whose PIN was refused: the next backup down the pipeline must not send it again.
     private readonly HashSet<string> _refused = new(StringComparer.Ordinal);
+
+    /// <summary>The backup, by a path taken as it is.</summary>
+    [Parameter(Mandatory = true, ParameterSetName = LiteralPathSet, ValueFromPipelineByPropertyName = true,
+        HelpMessage = "The backup file, taken as it is written.")]
+    [Alias("PSPath")]
+    [ValidateNotNullOrEmpty]
+    public string? LiteralPath { get; set; }
+
+    /// <summary>The file that holds the one-time key.</summary>
+    [Parameter(HelpMessage = "File that holds the one-time key of the backup.")]
+    [ValidateNotNullOrEmpty]
+    public string? KeyPath { get; set; }
+
+    /// <summary>The one-time key.</summary>
+    [Parameter(ValueFromPipelineByPropertyName = true, HelpMessage = "The one-time key of the backup; -KeyPath goes before it.")]
+    [Alias("OneTimeKey")]
+    [Secret]
+    public SecureString? Key { get; set; }
+
+    /// <summary>The folder of the journal and the safety backup.</summary>
+    [Parameter(HelpMessage = "Folder for the journal and safety backups; by default HSMBACKUP_HOME or the user's state folder.")]
+    [ValidateNotNullOrEmpty]
+    public string? StatePath { get; set; }
 
     /// <summary>The one backup that a path names.</summary>
     /// <exception cref="HsmBackup.Engine.HsmBackupException">BackupNotFound; InvalidArgument: it matches several.</exception>

@@ -1,5 +1,4 @@
 using System.Management.Automation;
-using System.Security;
 using HsmBackup.Engine.Backup;
 using HsmBackup.Engine.Protection;
 using HsmBackup.PowerShell.Binding;
@@ -13,9 +12,6 @@ namespace HsmBackup.PowerShell.Commands;
 [OutputType(typeof(RestoreResult), typeof(RestorePlan))]
 public sealed class RestoreHsmClusterCommand : RestoreCommand
 {
-    private const string PathSet = "Path";
-    private const string LiteralPathSet = "LiteralPath";
-
     /// <summary>The backup.</summary>
     [Parameter(Mandatory = true, Position = 0, ParameterSetName = PathSet,
         ValueFromPipeline = true, ValueFromPipelineByPropertyName = true,
@@ -23,24 +19,6 @@ public sealed class RestoreHsmClusterCommand : RestoreCommand
     [ValidateNotNullOrEmpty]
     [SupportsWildcards]
     public string? Path { get; set; }
-
-    /// <summary>The backup, by a path taken as it is.</summary>
-    [Parameter(Mandatory = true, ParameterSetName = LiteralPathSet, ValueFromPipelineByPropertyName = true,
-        HelpMessage = "The backup file, taken as it is written.")]
-    [Alias("PSPath")]
-    [ValidateNotNullOrEmpty]
-    public string? LiteralPath { get; set; }
-
-    /// <summary>The file that holds the one-time key.</summary>
-    [Parameter(HelpMessage = "File that holds the one-time key of the backup.")]
-    [ValidateNotNullOrEmpty]
-    public string? KeyPath { get; set; }
-
-    /// <summary>The one-time key.</summary>
-    [Parameter(ValueFromPipelineByPropertyName = true, HelpMessage = "The one-time key of the backup; -KeyPath goes before it.")]
-    [Alias("OneTimeKey")]
-    [Secret]
-    public SecureString? Key { get; set; }
 
     /// <summary>A backup that misses objects is accepted.</summary>
     [Parameter(HelpMessage = "Accept a Partial backup: the token then lacks what the backup does not hold.")]
@@ -53,11 +31,6 @@ public sealed class RestoreHsmClusterCommand : RestoreCommand
     /// <summary>Objects that no backup can bring back may be removed.</summary>
     [Parameter(HelpMessage = "Permit the removal of objects that even the safety backup could not bring back.")]
     public SwitchParameter RemoveUnrecoverable { get; set; }
-
-    /// <summary>The folder of the journal and the safety backup.</summary>
-    [Parameter(HelpMessage = "Folder for the journal and safety backups; by default HSMBACKUP_HOME or the user's state folder.")]
-    [ValidateNotNullOrEmpty]
-    public string? StatePath { get; set; }
 
     private protected override void ProcessInput()
     {

@@ -14,9 +14,6 @@ namespace HsmBackup.PowerShell.Commands;
 [OutputType(typeof(KeyRestoreResult), typeof(KeyRestorePlan), typeof(ObjectSummary))]
 public sealed class RestoreHsmKeyCommand : RestoreCommand
 {
-    private const string PathSet = "Path";
-    private const string LiteralPathSet = "LiteralPath";
-
     private readonly List<ObjectSummary> _objects = [];
     private string? _file;
     private SecureString? _key;
@@ -27,13 +24,6 @@ public sealed class RestoreHsmKeyCommand : RestoreCommand
     [ValidateNotNullOrEmpty]
     [SupportsWildcards]
     public string? Path { get; set; }
-
-    /// <summary>The backup, by a path taken as it is.</summary>
-    [Parameter(Mandatory = true, ParameterSetName = LiteralPathSet, ValueFromPipelineByPropertyName = true,
-        HelpMessage = "The backup file, taken as it is written.")]
-    [Alias("PSPath")]
-    [ValidateNotNullOrEmpty]
-    public string? LiteralPath { get; set; }
 
     /// <summary>Labels of the objects wanted.</summary>
     [Parameter(Position = 1, HelpMessage = "Labels of the objects wanted; wildcards are permitted.")]
@@ -65,17 +55,6 @@ public sealed class RestoreHsmKeyCommand : RestoreCommand
     [Parameter(HelpMessage = "Leave out what belongs to the objects wanted: public keys, certificates and their issuers.")]
     public SwitchParameter NoCompanion { get; set; }
 
-    /// <summary>The file that holds the one-time key.</summary>
-    [Parameter(HelpMessage = "File that holds the one-time key of the backup.")]
-    [ValidateNotNullOrEmpty]
-    public string? KeyPath { get; set; }
-
-    /// <summary>The one-time key.</summary>
-    [Parameter(ValueFromPipelineByPropertyName = true, HelpMessage = "The one-time key of the backup; -KeyPath goes before it.")]
-    [Alias("OneTimeKey")]
-    [Secret]
-    public SecureString? Key { get; set; }
-
     /// <summary>What is in the place of an object may go.</summary>
     [Parameter(HelpMessage = "Let what has the id or label of a restored object go; a safety backup of the token is made first.")]
     public SwitchParameter Replace { get; set; }
@@ -95,11 +74,6 @@ public sealed class RestoreHsmKeyCommand : RestoreCommand
     /// <summary>Objects that no backup can bring back may be removed.</summary>
     [Parameter(HelpMessage = "Permit -Replace to remove objects that even the safety backup could not bring back.")]
     public SwitchParameter RemoveUnrecoverable { get; set; }
-
-    /// <summary>The folder of the journal and the safety backup.</summary>
-    [Parameter(HelpMessage = "Folder for the journal and safety backups; by default HSMBACKUP_HOME or the user's state folder.")]
-    [ValidateNotNullOrEmpty]
-    public string? StatePath { get; set; }
 
     private KeySelection Selection => new()
     {

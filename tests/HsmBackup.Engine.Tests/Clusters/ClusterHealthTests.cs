@@ -193,7 +193,6 @@ public sealed class ClusterHealthTests : IDisposable
             IReadOnlyList<NodeHealth> nodes = Look();
             Assert.Equal([HealthState.Online, HealthState.Unreachable, HealthState.Online], nodes.Select(n => n.State));
             Assert.Equal("it did not answer within 2 s", nodes[1].Reason);
-            Assert.InRange(nodes[1].Elapsed, TimeSpan.Zero, _timeout + TimeSpan.FromSeconds(1));
         }
 
         faulty.Heal();

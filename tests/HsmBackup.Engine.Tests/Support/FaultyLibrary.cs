@@ -52,14 +52,7 @@ internal sealed class FaultyLibrary
     }
 }
 
-/// <summary>A test that needs a library which fails on command.</summary>
-[AttributeUsage(AttributeTargets.Method)]
-internal sealed class FaultyLibraryFactAttribute : Xunit.FactAttribute
-{
-    public FaultyLibraryFactAttribute() => Skip = FaultyLibrary.WhyNot();
-}
-
-/// <summary>The same for several cases.</summary>
+/// <summary>A test, for several cases, that needs a library which fails on command.</summary>
 [AttributeUsage(AttributeTargets.Method)]
 internal sealed class FaultyLibraryTheoryAttribute : Xunit.TheoryAttribute
 {

@@ -10,8 +10,6 @@ internal static class PublishedVectors
 
     public static bool AreThere => Folder is not null;
 
-    public static string WordListPath => Path.Combine(Folder!, "slip39-wordlist.txt");
-
     public static IReadOnlyList<ShareVector> All { get; } = Folder is null ? [] : Read(Folder);
 
     // Each set is an array: description, mnemonics, secret, and a BIP-32 key that is of no interest here.

@@ -19,8 +19,10 @@ public sealed class WordListTests
             Convert.ToHexStringLower(SHA256.HashData(list)));
     }
 
-    [PublishedVectorsFact]
-    public void The_list_is_the_published_one() => Assert.Equal(File.ReadAllLines(PublishedVectors.WordListPath), Words);
+    [Fact]
+    public void The_list_is_the_published_one() => Assert.Equal(
+        "bcc4555340332d169718aed8bf31dd9d5248cb7da6e5d355140ef4f1e601eec3",
+        Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(string.Concat(Words.Select(word => word + "\n"))))));
 
     [Fact]
     public void The_list_keeps_what_the_standard_promises_of_it()
