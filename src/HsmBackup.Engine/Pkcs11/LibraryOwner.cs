@@ -23,6 +23,8 @@ internal sealed class LibraryOwner
     private LibraryLocation? _startedWith;
     private bool _finalizeAtEnd;
     private bool _staysInitialized;
+    // A library stays loaded, and with it what it has read while it was loaded.
+    private bool _astray;
     private int _users;
 
     private LibraryOwner(string path) => _path = path;
@@ -139,7 +141,18 @@ internal sealed class LibraryOwner
         {
             // Some libraries read their configuration when they are loaded, others when they are initialised.
             using NativeEnvironment.EnvironmentHold environment = NativeEnvironment.Hold(location.Environment, patiently);
-            _functions ??= Load(_path);
+            if (_functions is null)
+            {
+                _functions = Load(_path);
+                _astray = environment.IsLost;
+            }
+            if (_astray)
+            {
+                throw new HsmBackupException(ErrorCode.Busy,
+                    $"While the PKCS#11 library '{_path}' was loaded, another one took over the environment, so it may have read the other's configuration.",
+                    "Run the command again in another process.")
+                { Target = _path };
+            }
             Start(location);
             if (environment.IsLost)
             {
