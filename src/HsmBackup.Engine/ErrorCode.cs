@@ -119,6 +119,8 @@ public enum ErrorCode
     DefinitionUntrusted,
     /// <summary>The cluster has no node of that name.</summary>
     NodeNotFound,
+    /// <summary>Too few nodes of the cluster could be looked into for what was asked; nothing was changed.</summary>
+    NodesUnavailable,
     /// <summary>A PIN stands where others can read it, or the definition holds a PIN itself.</summary>
     PinSourceRefused,
     /// <summary>The source of a PIN has none.</summary>

@@ -1,5 +1,4 @@
 using HsmBackup.Engine.Backup;
-using HsmBackup.Engine.Pkcs11;
 using HsmBackup.Engine.Protection;
 
 namespace HsmBackup.Engine.Clusters;
@@ -76,8 +75,8 @@ public static class ClusterHealthOperation
         bool? hasKey = look.Inventory is null || cluster.ClusterKey is null || !look.SeesPrivate
             ? null : look.ClusterKeyProven ?? look.Inventory.ClusterKeyClaims.Contains(cluster.ClusterKey.Check);
         (HealthState state, string reason) = outcome.TimedOut
-            ? (HealthState.Unreachable, $"it did not answer within {outcome.Node.Timeout.TotalSeconds:0.###} s")
-            : obstacle is not null ? (StateOf(obstacle), ReasonOf(obstacle))
+            ? (HealthState.Unreachable, NodeFailure.Silence(outcome.Node))
+            : obstacle is not null ? (StateOf(obstacle), NodeFailure.ReasonOf(obstacle))
             : StateOf(look, drift, hasKey, request.Deep);
         return new NodeHealth
         {
@@ -86,7 +85,7 @@ public static class ClusterHealthOperation
             Zone = outcome.Node.Zone,
             State = state,
             Reason = reason,
-            Error = CodeOf(outcome.TimedOut ? null : obstacle),
+            Error = outcome.TimedOut || obstacle is null ? null : NodeFailure.CodeOf(obstacle),
             Latency = look.Latency,
             Elapsed = outcome.Elapsed,
             Objects = look.Inventory?.Objects.Count,
@@ -157,24 +156,10 @@ public static class ClusterHealthOperation
         _ => "different",
     };
 
-    private static HealthState StateOf(Exception obstacle) => CodeOf(obstacle) switch
+    private static HealthState StateOf(Exception obstacle) => NodeFailure.CodeOf(obstacle) switch
     {
         ErrorCode.PinIncorrect or ErrorCode.PinLocked or ErrorCode.PinRequired or ErrorCode.PinUnavailable or ErrorCode.PinSourceRefused => HealthState.PinProblem,
         ErrorCode.TokenNotInitialized => HealthState.Uninitialized,
         _ => HealthState.Unreachable,
-    };
-
-    private static string ReasonOf(Exception obstacle) => obstacle switch
-    {
-        HsmBackupException own => own.Message,
-        Pkcs11Exception native => $"{native.Function} returned {Names.OfReturnValue(native.ReturnValue)}",
-        _ => $"the library gave an answer that makes no sense ({obstacle.GetType().Name}: {obstacle.Message})",
-    };
-
-    private static ErrorCode? CodeOf(Exception? obstacle) => obstacle switch
-    {
-        null => null,
-        HsmBackupException own => own.Code,
-        _ => ErrorCode.TokenError,
     };
 }

@@ -14,7 +14,11 @@ namespace HsmBackup.Engine.Clusters;
 internal sealed record CommonKek(ClusterKeyIdentity ClusterKey, WrappedKek Wrapped, byte[] Iv)
 {
     /// <summary>Makes one in the first node that can; null where none can.</summary>
-    public static CommonKek? Make(ClusterDefinition cluster, NodePins pins, CancellationToken cancellationToken)
+    /// <param name="cluster">The cluster.</param>
+    /// <param name="pins">Its nodes' PINs.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <param name="failures">Is given what the nodes answered that could not.</param>
+    public static CommonKek? Make(ClusterDefinition cluster, NodePins pins, CancellationToken cancellationToken, ICollection<NodeAnswer<CommonKek>>? failures = null)
     {
         if (cluster.ClusterKey is not { } info)
         {
@@ -27,6 +31,7 @@ internal sealed record CommonKek(ClusterKeyIdentity ClusterKey, WrappedKek Wrapp
             {
                 return made;
             }
+            failures?.Add(answer);
             if (answer.Error is HsmBackupException { Code: ErrorCode.PinIncorrect or ErrorCode.PinLocked or ErrorCode.TokenError } refusal)
             {
                 // Its PIN may have been sent, and is not sent again when the node is looked at.

@@ -102,10 +102,10 @@ internal sealed record NodeLook
 
     /// <summary>Logs in to a node, with its PIN where it needs one and it is safe to send it.</summary>
     /// <exception cref="HsmBackupException">Of the token and the PIN.</exception>
-    internal static TokenConnection Open(ClusterNode node, TokenInfo token, Func<ClusterNode, Pin> openPin, NodePulse pulse)
+    internal static TokenConnection Open(ClusterNode node, TokenInfo token, Func<ClusterNode, Pin> openPin, NodePulse pulse, bool readWrite = false)
     {
         using Pin? pin = NeedsPin(token) ? openPin(node) : null;
-        return TokenConnection.Open(node.Address, pin, readWrite: false, pulse.Token);
+        return TokenConnection.Open(node.Address, pin, readWrite, pulse.Token);
     }
 
     private static bool NeedsPin(TokenInfo token)

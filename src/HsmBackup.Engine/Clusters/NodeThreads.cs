@@ -44,13 +44,21 @@ internal static class NodeThreads
     /// <param name="nodes">The nodes.</param>
     /// <param name="work">The work; it beats the pulse whenever the node has answered.</param>
     /// <param name="cancellationToken">Gives up on all.</param>
-    /// <returns>An outcome for each node, in their order.</returns>
+    /// <returns>An outcome for each node, in their order. An answer that comes too late is disposed by the thread that made it.</returns>
     /// <exception cref="OperationCanceledException">The caller gave up.</exception>
     public static IReadOnlyList<NodeAnswer<T>> Run<T>(
         IReadOnlyList<ClusterNode> nodes, Func<ClusterNode, NodePulse, T> work, CancellationToken cancellationToken)
     {
         List<Question<T>> questions = [.. nodes.Select(node => new Question<T>(node, work, cancellationToken))];
-        return [.. questions.Select(q => q.Wait(cancellationToken))];
+        try
+        {
+            return [.. questions.Select(q => q.Wait(cancellationToken))];
+        }
+        catch (OperationCanceledException)
+        {
+            questions.ForEach(q => q.Forget());
+            throw;
+        }
     }
 
     private static string NameOf(ClusterNode node) => string.Join('\n',
@@ -94,16 +102,33 @@ internal static class NodeThreads
                 error = e.InnerException!;
             }
             cancellationToken.ThrowIfCancellationRequested();
-            if (!answered && error is null)
+            bool timedOut = !answered && error is null && GiveUp();
+            if (!answered && error is null && !timedOut)
             {
-                GiveUp();
+                // It came in the very moment in which nobody wanted to wait any longer.
+                return Wait(cancellationToken);
             }
-            return new NodeAnswer<T>(_node, answered ? _answer.Task.Result : default, error, !answered && error is null,
-                TimeProvider.System.GetElapsedTime(_asked));
+            return new NodeAnswer<T>(_node, answered ? _answer.Task.Result : default, error, timedOut, TimeProvider.System.GetElapsedTime(_asked));
         }
 
-        private void GiveUp()
+        /// <summary>Wants no answer any more; one that is there already is disposed.</summary>
+        public void Forget()
         {
+            if (!GiveUp() && _answer.Task.IsCompletedSuccessfully)
+            {
+                (_answer.Task.Result as IDisposable)?.Dispose();
+            }
+        }
+
+        /// <returns>False where the answer is there.</returns>
+        private bool GiveUp()
+        {
+            if (!_answer.TrySetException(new TimeoutException()))
+            {
+                return false;
+            }
+            // Looked at, so that nobody is told of it once more.
+            _ = _answer.Task.Exception;
             try
             {
                 _nobodyWaits.Cancel();
@@ -112,6 +137,7 @@ internal static class NodeThreads
             {
                 // It has come to its end in this very moment.
             }
+            return true;
         }
 
         private void Answer()
@@ -122,7 +148,11 @@ internal static class NodeThreads
             {
                 turn.Wait(_pulse.Token);
                 entered = true;
-                _answer.TrySetResult(_work(_node, _pulse));
+                T answer = _work(_node, _pulse);
+                if (!_answer.TrySetResult(answer))
+                {
+                    (answer as IDisposable)?.Dispose();
+                }
             }
             catch (Exception e) when (e is not OutOfMemoryException)
             {

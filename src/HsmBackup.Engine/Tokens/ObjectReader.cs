@@ -235,6 +235,10 @@ public sealed class ObjectReader
         return rv;
     }
 
+    /// <summary>Whether a key that was captured to be compared must be captured once more to be kept, because its length was rounded.</summary>
+    internal bool IsRounded(ObjectRecord record) =>
+        record.HasSecret && record.Material is { Form: not WrapForm.Value } && Kek.MethodFor(record.ObjectClass) is { } method && NeedsExactLength(record, method);
+
     /// <summary>
     /// A secret key whose length the method would round. AES and DES keys have lengths that are multiples of 8; for any other type a
     /// length that is unknown counts as odd.

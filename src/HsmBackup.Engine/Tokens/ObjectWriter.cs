@@ -54,6 +54,28 @@ internal sealed class ObjectWriter
         _session.TryDestroyObject(handle);
     }
 
+    /// <summary>
+    /// The bytes to which this token wraps a key that another maker's token has wrapped: unwrapped into a session object and wrapped again.
+    /// The wrapping guards its content, so that what comes out is what went in, in this token's own encoding.
+    /// </summary>
+    /// <returns>Null where the token cannot take the key, or cannot wrap it.</returns>
+    public byte[]? Rewrap(ObjectRecord record)
+    {
+        if (record.Material is null or { Form: WrapForm.Value } || _kek.MethodFor(record.ObjectClass) is not { } method)
+        {
+            return null;
+        }
+        AttributeMap template = ObjectTemplate.For(record, onToken: false, _kek.Capabilities.Quirks, PublicValueOf(record), ObjectTemplate.IsClosed(record));
+        template.Remove(Cka.Modifiable);
+        if (MakeWith(record, template, out ulong handle, out _) != Ckr.Ok)
+        {
+            return null;
+        }
+        byte[]? bytes = _kek.TryWrap(method, handle, out ReadOnlySpan<byte> wrapped) == Ckr.Ok ? wrapped.ToArray() : null;
+        _session.TryDestroyObject(handle);
+        return bytes;
+    }
+
     /// <summary>Makes the object for good.</summary>
     /// <param name="record">The object.</param>
     /// <param name="known">Handles of the token objects before; what a failed attempt leaves beside them is removed.</param>

@@ -1,0 +1,131 @@
+using System.Collections.Concurrent;
+using HsmBackup.Engine.Pkcs11;
+using HsmBackup.Engine.Tokens;
+
+namespace HsmBackup.Engine.Clusters.Sync;
+
+/// <summary>A node that is open for writing, with what it holds. It belongs to one thread at a time.</summary>
+internal sealed class OpenNode : IDisposable
+{
+    private OpenNode(ClusterNode node, TokenConnection connection, TokenClusterKey clusterKey, KeyEncryptionKey kek, NodeInventory inventory)
+    {
+        Node = node;
+        Connection = connection;
+        ClusterKey = clusterKey;
+        Kek = kek;
+        Objects = inventory.Objects;
+        Uncompared = inventory.Uncompared;
+    }
+
+    /// <summary>The node.</summary>
+    public ClusterNode Node { get; }
+
+    /// <summary>Its token.</summary>
+    public TokenConnection Connection { get; }
+
+    /// <summary>The cluster key in it.</summary>
+    public TokenClusterKey ClusterKey { get; }
+
+    /// <summary>The key-encryption key of all nodes, in this one.</summary>
+    public KeyEncryptionKey Kek { get; }
+
+    /// <summary>What it holds. Keys of another maker's token are given the digests that they have elsewhere, so that equal keys have equal ones.</summary>
+    public IReadOnlyList<InventoryObject> Objects { get; set; }
+
+    /// <summary>How many of its keys could not be compared.</summary>
+    public int Uncompared { get; }
+
+    /// <summary>Tokens of one kind wrap the same key to the same bytes.</summary>
+    public (string Manufacturer, string Model) Kind => (Connection.Token.Manufacturer, Connection.Token.Model);
+
+    /// <summary>Opens a node and reads it whole, each key wrapped once under the common key-encryption key.</summary>
+    /// <param name="node">The node.</param>
+    /// <param name="pins">The PINs.</param>
+    /// <param name="common">The key-encryption key.</param>
+    /// <param name="others">Who has which token; one token under two names would wait for itself.</param>
+    /// <param name="pulse">Is beaten for each object.</param>
+    /// <exception cref="HsmBackupException">Of the token; ClusterKeyMissing, ClusterKeyMismatch; InvalidArgument: another node is the same token.</exception>
+    public static OpenNode Open(ClusterNode node, NodePins pins, CommonKek common, ConcurrentDictionary<object, string> others, NodePulse pulse)
+    {
+        using Pkcs11Library library = Pkcs11Library.Open(node.Address.Library);
+        TokenInfo token = library.FindToken(node.Address.TokenLabel, node.Address.TokenSerial);
+        pulse.Beat();
+        if (others.GetOrAdd((library.Owner, token.SlotId), node.Name) is var other && other != node.Name)
+        {
+            throw new HsmBackupException(ErrorCode.InvalidArgument, $"Node '{node.Name}' is the same token as node '{other}'.", "Name each token once.")
+            { Target = node.Name };
+        }
+        TokenConnection connection = NodeLook.Open(node, token, pins.Of, pulse, readWrite: true);
+        KeyEncryptionKey? kek = null;
+        try
+        {
+            var clusterKey = TokenClusterKey.Require(connection, common.ClusterKey);
+            pulse.Beat();
+            kek = KeyEncryptionKey.Unwrap(connection, clusterKey, common.Wrapped, common.Iv);
+            var inventory = NodeInventory.ReadDeep(connection, kek, pulse);
+            // A token whose storage is gone may show an empty list of objects, and everything would be copied to it or be missing on it.
+            connection.CheckPresent();
+            pulse.Beat();
+            return new OpenNode(node, connection, clusterKey, kek, inventory);
+        }
+        catch
+        {
+            kek?.Dispose();
+            connection.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>
+    /// Puts a question to open nodes, each on a thread of its own. A node is its thread's until it has answered: one that fails, or answers
+    /// when nobody waits any more, is closed by that thread.
+    /// </summary>
+    /// <param name="nodes">The nodes; the caller must not touch them until they come back.</param>
+    /// <param name="question">The work; it beats the pulse.</param>
+    /// <param name="cancellationToken">Gives up on all; then all are closed.</param>
+    /// <returns>The nodes that have answered.</returns>
+    /// <exception cref="OperationCanceledException">The caller gave up.</exception>
+    public static IReadOnlyList<NodeAnswer<OpenNode>> Ask(
+        IReadOnlyCollection<OpenNode> nodes, Action<OpenNode, NodePulse> question, CancellationToken cancellationToken)
+    {
+        // A thread may be kept from starting its work for ever, by another one that is blocked in the same token.
+        var waiting = new ConcurrentDictionary<string, OpenNode>(nodes.Select(n => KeyValuePair.Create(n.Node.Name, n)), StringComparer.Ordinal);
+        try
+        {
+            return NodeThreads.Run([.. nodes.Select(n => n.Node)], (node, pulse) =>
+            {
+                if (!waiting.TryRemove(node.Name, out OpenNode? open))
+                {
+                    throw new OperationCanceledException(pulse.Token);
+                }
+                try
+                {
+                    question(open, pulse);
+                    return open;
+                }
+                catch
+                {
+                    open.Dispose();
+                    throw;
+                }
+            }, cancellationToken);
+        }
+        finally
+        {
+            foreach (string name in waiting.Keys)
+            {
+                if (waiting.TryRemove(name, out OpenNode? open))
+                {
+                    open.Dispose();
+                }
+            }
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        Kek.Dispose();
+        Connection.Dispose();
+    }
+}
