@@ -86,7 +86,14 @@ internal sealed record NodeInventory(IReadOnlyList<InventoryObject> Objects, IRe
     /// <summary>What it holds, keys not compared.</summary>
     public IReadOnlyList<InventoryObject> WithoutKeys => [.. Objects.Select(o => new InventoryObject(o.Record, o.Handle, ""))];
 
-    /// <summary>What it holds, with those keys compared that every maker's token wraps to the same bytes: secret keys.</summary>
+    /// <summary>What it holds, with those keys compared that every maker's token wraps to the same bytes.</summary>
     public IReadOnlyList<InventoryObject> WithSecretKeys =>
-        [.. Objects.Select(o => o.Record.ObjectClass == Cko.SecretKey ? o : new InventoryObject(o.Record, o.Handle, ""))];
+        [.. Objects.Select(o => WrapsAlikeEverywhere(o.Record) ? o : new InventoryObject(o.Record, o.Handle, ""))];
+
+    /// <summary>
+    /// Secret keys whose length is a multiple of 8: their value is wrapped as it is. Of other lengths some tokens round the value up, and a
+    /// private key each encodes in its own way.
+    /// </summary>
+    public static bool WrapsAlikeEverywhere(ObjectRecord record) => record.ObjectClass == Cko.SecretKey
+        && (record.KeyType is Ckk.Aes or Ckk.Des or Ckk.Des2 or Ckk.Des3 || record.Attributes.Number(Cka.ValueLen) is > 0 and { } length && length % 8 == 0);
 }

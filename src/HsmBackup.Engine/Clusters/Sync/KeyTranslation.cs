@@ -5,43 +5,59 @@ namespace HsmBackup.Engine.Clusters.Sync;
 
 /// <summary>
 /// Makes keys of different makers' tokens comparable. Each encodes a private key in its own way, so that the same key wraps to other
-/// bytes; but each can say to which bytes it would wrap what another has wrapped.
+/// bytes; but each can say to which bytes it would wrap what another has wrapped. One may have several encodings for the same key, according
+/// to where the key came from, so that both sides are asked before two keys count as different.
 /// </summary>
 internal static class KeyTranslation
 {
-    /// <summary>What is to be asked of a node: how it would wrap the keys that nodes of another kind hold under the same names.</summary>
+    /// <summary>Gives the keys of a node the digests that the same keys have on nodes of another make.</summary>
     /// <param name="node">The node.</param>
     /// <param name="earlier">Nodes whose digests stand.</param>
-    /// <returns>Keys of others by identity.</returns>
-    public static ILookup<string, InventoryObject> Questions(OpenNode node, IEnumerable<OpenNode> earlier)
+    /// <param name="ask">Asks one of these nodes, on a thread of its own; false where it did not answer.</param>
+    public static void Unify(OpenNode node, IReadOnlyList<OpenNode> earlier, Func<OpenNode, Action<OpenNode, NodePulse>, bool> ask)
     {
-        ILookup<string, InventoryObject> own = node.Objects.Where(IsPrivate).ToLookup(o => o.Identity, StringComparer.Ordinal);
-        return earlier.Where(e => e.Kind != node.Kind).SelectMany(e => e.Objects)
-            .Where(o => IsPrivate(o) && own[o.Identity].Any(mine => mine.KeyDigest != o.KeyDigest))
-            .DistinctBy(o => (o.Identity, o.KeyDigest))
-            .ToLookup(o => o.Identity, StringComparer.Ordinal);
+        foreach (OpenNode other in earlier.Where(e => e.Kind != node.Kind))
+        {
+            ILookup<string, InventoryObject> theirs = other.Objects.Where(IsPrivate).ToLookup(o => o.Identity, StringComparer.Ordinal);
+            Match(node, theirs, ask, node, theirs.SelectMany(o => o));
+            Match(node, theirs, ask, other, node.Objects);
+        }
     }
 
-    /// <summary>Asks, on the node's own thread, and gives its keys the digests of those that are the same.</summary>
-    /// <param name="node">The node.</param>
-    /// <param name="questions">Keys of others by identity.</param>
-    /// <param name="pulse">Is beaten for each answer.</param>
-    public static List<InventoryObject> Translate(OpenNode node, ILookup<string, InventoryObject> questions, NodePulse pulse)
+    private static void Match(OpenNode node, ILookup<string, InventoryObject> theirs, Func<OpenNode, Action<OpenNode, NodePulse>, bool> ask,
+        OpenNode asked, IEnumerable<InventoryObject> keys)
+    {
+        HashSet<string> open = [.. node.Objects.Where(o => IsPrivate(o) && theirs.Contains(o.Identity) && !theirs[o.Identity].Any(t => t.KeyDigest == o.KeyDigest))
+            .Select(o => o.Identity)];
+        List<InventoryObject> questions = [.. keys.Where(o => IsPrivate(o) && open.Contains(o.Identity))];
+        var answers = new Dictionary<string, string>(StringComparer.Ordinal);
+        if (questions.Count == 0 || !ask(asked, (n, pulse) => Rewrap(n, questions, answers, pulse)))
+        {
+            return;
+        }
+        node.Objects = [.. node.Objects.Select(o => open.Contains(o.Identity) && theirs[o.Identity].FirstOrDefault(t => AreSame(o, t, answers)) is { } same
+            ? new InventoryObject(o.Record, o.Handle, same.KeyDigest) : o)];
+    }
+
+    /// <summary>Whether one of the two, wrapped by the other's token, is the other.</summary>
+    private static bool AreSame(InventoryObject one, InventoryObject other, Dictionary<string, string> answers) =>
+        answers.GetValueOrDefault(RawDigest(one)) == RawDigest(other) || answers.GetValueOrDefault(RawDigest(other)) == RawDigest(one);
+
+    private static void Rewrap(OpenNode node, List<InventoryObject> questions, Dictionary<string, string> answers, NodePulse pulse)
     {
         var writer = new ObjectWriter(node.Connection, node.Kek, new Dictionary<int, byte[]>(), WrapForm.Rfc5649, host: null);
-        var names = new Dictionary<(string Identity, string Digest), string>();
-        foreach (InventoryObject foreign in questions.SelectMany(q => q))
+        foreach (InventoryObject key in questions)
         {
             pulse.Beat();
-            if (writer.Rewrap(foreign.Record) is { } bytes && node.Kek.MethodFor(foreign.Record.ObjectClass) is { } method)
+            if (writer.Rewrap(key.Record) is { } bytes && node.Kek.MethodFor(key.Record.ObjectClass) is { } method)
             {
                 var asHere = new ObjectRecord { Material = new KeyMaterial { Form = method.Form, Data = bytes } };
-                names[(foreign.Identity, ObjectComparison.KeyDigest(asHere))] = foreign.KeyDigest;
+                answers[RawDigest(key)] = ObjectComparison.KeyDigest(asHere);
             }
         }
-        return [.. node.Objects.Select(o => IsPrivate(o) && names.TryGetValue((o.Identity, o.KeyDigest), out string? digest)
-            ? new InventoryObject(o.Record, o.Handle, digest) : o)];
     }
+
+    private static string RawDigest(InventoryObject item) => ObjectComparison.KeyDigest(item.Record);
 
     /// <summary>
     /// Tells the private EC and DSA keys of a node their public values, which stand in the public keys beside them: some tokens take such a

@@ -33,7 +33,7 @@ internal sealed class OpenNode : IDisposable
     public IReadOnlyList<InventoryObject> Objects { get; set; }
 
     /// <summary>How many of its keys could not be compared.</summary>
-    public int Uncompared { get; }
+    public int Uncompared { get; private set; }
 
     /// <summary>Tokens of one kind wrap the same key to the same bytes.</summary>
     public (string Manufacturer, string Model) Kind => (Connection.Token.Manufacturer, Connection.Token.Model);
@@ -74,6 +74,13 @@ internal sealed class OpenNode : IDisposable
             connection.Dispose();
             throw;
         }
+    }
+
+    /// <summary>Takes the digests from keys that another maker's token would wrap to other bytes, however equal they were.</summary>
+    public void ForgetIncomparable()
+    {
+        Uncompared += Objects.Count(IsIncomparable);
+        Objects = [.. Objects.Select(o => IsIncomparable(o) ? new InventoryObject(o.Record, o.Handle, "") : o)];
     }
 
     /// <summary>
@@ -121,6 +128,9 @@ internal sealed class OpenNode : IDisposable
             }
         }
     }
+
+    private static bool IsIncomparable(InventoryObject item) =>
+        item is { Record.ObjectClass: Cko.SecretKey, KeyDigest.Length: > 0 } && !NodeInventory.WrapsAlikeEverywhere(item.Record);
 
     /// <inheritdoc/>
     public void Dispose()

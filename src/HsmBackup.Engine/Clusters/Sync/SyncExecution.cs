@@ -132,7 +132,7 @@ internal sealed class SyncExecution : IDisposable
         ObjectRecord record = source.Record;
         if (record.Material is not null && !Prove(origin, handle, record, out string? detail))
         {
-            return Withdraw(handle, $"what the token made of it is not the same key: {detail}");
+            return Withdraw(handle, $"what the token made of it was not proven to be the same key: {detail}");
         }
         ObjectRecord actual = _reader.ReadAttributes(handle);
         if (origin.Writer.PutRight(handle, record, actual))
@@ -160,8 +160,17 @@ internal sealed class SyncExecution : IDisposable
         {
             return true;
         }
+        if (origin.Known.Kind == _node.Kind)
+        {
+            return false;
+        }
+        if (record.ObjectClass == Cko.SecretKey && !NodeInventory.WrapsAlikeEverywhere(record))
+        {
+            detail = $"the token of {origin.Known.Node} and this one wrap a key of this length in different ways, so that it cannot be proven";
+            return false;
+        }
         // Another maker's token encodes a private key otherwise; then it is compared with what this token makes of the wrapped key.
-        if (record.ObjectClass != Cko.PrivateKey || origin.Known.Kind == _node.Kind || _node.Kek.MethodFor(record.ObjectClass) is not { } method
+        if (record.ObjectClass != Cko.PrivateKey || _node.Kek.MethodFor(record.ObjectClass) is not { } method
             || origin.Writer.Rewrap(record) is not { } expected || _node.Kek.TryWrap(method, handle, out ReadOnlySpan<byte> wrapped) != Ckr.Ok
             || !wrapped.SequenceEqual(expected))
         {

@@ -64,7 +64,7 @@ public sealed class SyncOperation : IDisposable
         {
             List<UnreadNode> unread = [.. answers.Where(a => a.Value is null).Select(a => UnreadOf(a.Node, a.Error, a.TimedOut))];
             unread.AddRange(Interrupted(request, open));
-            Translate(open, unread, cancellationToken);
+            Unify(open, unread, cancellationToken);
             return open.Count < 2 ? throw Unavailable(request, unread) : new SyncOperation(request, common, open, unread, watch);
         }
         catch
@@ -154,28 +154,37 @@ public sealed class SyncOperation : IDisposable
         return interrupted;
     }
 
-    /// <summary>Nodes of another make than those before them are asked how they would wrap the keys of those.</summary>
-    private static void Translate(List<OpenNode> open, List<UnreadNode> unread, CancellationToken cancellationToken)
+    /// <summary>Nodes of different makes wrap the same key differently: they are asked how they would wrap each other's.</summary>
+    private static void Unify(List<OpenNode> open, List<UnreadNode> unread, CancellationToken cancellationToken)
     {
-        open.ForEach(n => KeyTranslation.AddPublicValues(n.Objects));
-        for (int i = 1; i < open.Count; i++)
+        if (open.DistinctBy(n => n.Kind).Count() < 2)
         {
-            OpenNode node = open[i];
-            ILookup<string, InventoryObject> questions = KeyTranslation.Questions(node, open.Take(i));
-            if (questions.Count == 0)
-            {
-                continue;
-            }
-            open.RemoveAt(i);
-            NodeAnswer<OpenNode> answer = OpenNode.Ask([node], (n, pulse) => n.Objects = KeyTranslation.Translate(n, questions, pulse), cancellationToken)[0];
-            if (answer.Value is null)
-            {
-                unread.Add(UnreadOf(answer.Node, answer.Error, answer.TimedOut));
-                i--;
-                continue;
-            }
-            open.Insert(i, node);
+            return;
         }
+        foreach (OpenNode node in open)
+        {
+            KeyTranslation.AddPublicValues(node.Objects);
+            node.ForgetIncomparable();
+        }
+        OpenNode[] all = [.. open];
+        for (int i = 1; i < all.Length; i++)
+        {
+            KeyTranslation.Unify(all[i], all[..i], (asked, question) => open.Contains(asked) && Ask(open, unread, asked, question, cancellationToken));
+        }
+    }
+
+    private static bool Ask(List<OpenNode> open, List<UnreadNode> unread, OpenNode asked, Action<OpenNode, NodePulse> question, CancellationToken cancellationToken)
+    {
+        int place = open.IndexOf(asked);
+        open.RemoveAt(place);
+        NodeAnswer<OpenNode> answer = OpenNode.Ask([asked], question, cancellationToken)[0];
+        if (answer.Value is null)
+        {
+            unread.Add(UnreadOf(answer.Node, answer.Error, answer.TimedOut));
+            return false;
+        }
+        open.Insert(place, asked);
+        return true;
     }
 
     /// <summary>
@@ -285,7 +294,7 @@ public sealed class SyncOperation : IDisposable
             different > 0 ? FormattableString.Invariant($"{different} with other attributes") : "",
             impossible > 0 ? FormattableString.Invariant($"{impossible} that cannot be carried") : "",
             failed > 0 ? FormattableString.Invariant($"{failed} failed") : "",
-            uncompared > 0 ? FormattableString.Invariant($"{uncompared} keys that cannot be compared, because they do not leave the token even wrapped") : "",
+            uncompared > 0 ? FormattableString.Invariant($"{uncompared} keys that could not be compared") : "",
         ];
         return string.Join(", ", parts.Where(p => p.Length > 0));
     }
