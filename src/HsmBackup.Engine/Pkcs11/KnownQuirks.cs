@@ -10,8 +10,9 @@ internal static class KnownQuirks
     public static Quirks Of(LibraryInfo library)
     {
         Quirks quirks = Quirks.None;
-        // NSS keeps keys in a table whose unique key is the identifier; only a token object could show it.
-        quirks |= library.Manufacturer.Contains("Mozilla", StringComparison.OrdinalIgnoreCase) ? Quirks.IdentifierIsUnique : 0;
+        // NSS keeps keys in a table whose unique key is the identifier; only a token object could show it. Nor is a PIN tried to see
+        // whether it is needed.
+        quirks |= library.Manufacturer.Contains("Mozilla", StringComparison.OrdinalIgnoreCase) ? Quirks.IdentifierIsUnique | Quirks.SecurityOfficerHasNoPin : 0;
         // What opencryptoki calls itself, whichever token is behind it.
         quirks |= library.Manufacturer == "IBM" && library.Description.StartsWith("Meta PKCS11", StringComparison.Ordinal) ? Quirks.FinalizeKeepsFile : 0;
         return quirks;

@@ -72,6 +72,9 @@ internal sealed class LibraryOwner
         }
     }
 
+    /// <summary>One token at a time is chosen and initialised: of two who look at the same time, both would find the same blank one.</summary>
+    public SemaphoreSlim InitializationGate { get; } = new(1, 1);
+
     /// <summary>
     /// One operation at a time on a token: login is per process and token (PKCS#11 5.6), so a second operation would inherit
     /// the first one's login without its own PIN ever being looked at.

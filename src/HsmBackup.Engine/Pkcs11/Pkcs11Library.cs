@@ -93,6 +93,18 @@ public sealed unsafe class Pkcs11Library : IDisposable
     /// <summary>Initialises a blank token, or wipes one (C_InitToken), and gives it a user PIN (C_InitPIN).</summary>
     public void InitializeToken(ulong slot, string label, ReadOnlySpan<byte> soPin, ReadOnlySpan<byte> userPin)
     {
+        Check(nameof(FunctionIndex.C_InitToken), new CULong((nuint)TryInitToken(slot, label, soPin)));
+        using Pkcs11Session session = OpenSession(slot, readWrite: true);
+        session.Login(Cku.So, soPin);
+        session.InitPin(userPin);
+        session.Logout();
+    }
+
+    /// <summary>Initialises a blank token, or wipes one (C_InitToken). It has no user PIN then.</summary>
+    /// <returns>The CKR value.</returns>
+    /// <exception cref="HsmBackupException">InvalidArgument: the label does not fit.</exception>
+    public ulong TryInitToken(ulong slot, string label, ReadOnlySpan<byte> soPin)
+    {
         Span<byte> padded = stackalloc byte[TokenInfoLayout.LabelLength];
         padded.Fill((byte)' ');
         if (!System.Text.Encoding.UTF8.TryGetBytes(label, padded, out _))
@@ -103,13 +115,9 @@ public sealed unsafe class Pkcs11Library : IDisposable
         fixed (byte* pin = soPin)
         fixed (byte* name = padded)
         {
-            Check(nameof(FunctionIndex.C_InitToken), ((delegate* unmanaged[Cdecl]<CULong, byte*, CULong, byte*, CULong>)
-                Functions.Call(FunctionIndex.C_InitToken))(new CULong((nuint)slot), pin, new CULong((nuint)soPin.Length), name));
+            return ((delegate* unmanaged[Cdecl]<CULong, byte*, CULong, byte*, CULong>)Functions.Call(FunctionIndex.C_InitToken))(
+                new CULong((nuint)slot), pin, new CULong((nuint)soPin.Length), name).Value;
         }
-        using Pkcs11Session session = OpenSession(slot, readWrite: true);
-        session.Login(Cku.So, soPin);
-        session.InitPin(userPin);
-        session.Logout();
     }
 
     /// <summary>Opens a session (C_OpenSession). It belongs to the calling thread.</summary>

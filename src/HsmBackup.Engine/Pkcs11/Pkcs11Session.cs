@@ -52,12 +52,16 @@ public sealed unsafe partial class Pkcs11Session : IDisposable
         Check(FunctionIndex.C_Logout, ((delegate* unmanaged[Cdecl]<CULong, CULong>)_functions.Call(FunctionIndex.C_Logout))(Native).Value);
 
     /// <summary>Sets the normal user's PIN, as security officer (C_InitPIN).</summary>
-    public void InitPin(ReadOnlySpan<byte> pin)
+    public void InitPin(ReadOnlySpan<byte> pin) => Check(FunctionIndex.C_InitPIN, TryInitPin(pin));
+
+    /// <summary>Sets the normal user's PIN, as security officer (C_InitPIN).</summary>
+    /// <returns>The CKR value.</returns>
+    public ulong TryInitPin(ReadOnlySpan<byte> pin)
     {
         fixed (byte* p = pin)
         {
-            Check(FunctionIndex.C_InitPIN, ((delegate* unmanaged[Cdecl]<CULong, byte*, CULong, CULong>)
-                _functions.Call(FunctionIndex.C_InitPIN))(Native, p, new CULong((nuint)pin.Length)).Value);
+            return ((delegate* unmanaged[Cdecl]<CULong, byte*, CULong, CULong>)
+                _functions.Call(FunctionIndex.C_InitPIN))(Native, p, new CULong((nuint)pin.Length)).Value;
         }
     }
 

@@ -36,4 +36,10 @@ public enum Quirks
     /// process has that number by then (opencryptoki 3.8). The library stays initialised until the process ends.
     /// </summary>
     FinalizeKeepsFile = 16,
+
+    /// <summary>
+    /// The security officer has the empty PIN until there is a user PIN, and none after it; C_InitToken takes any PIN, wipes the token
+    /// and sets neither PIN nor label (NSS softoken). A blank token is given its user PIN, and C_InitToken is not called.
+    /// </summary>
+    SecurityOfficerHasNoPin = 32,
 }

@@ -57,6 +57,18 @@ public sealed record TokenInfo(
     /// <summary>The next wrong PIN locks the token.</summary>
     public bool IsPinFinalTry => (Flags & Ckf.UserPinFinalTry) != 0;
 
+    /// <summary>The security officer's PIN is locked, and with it the token's initialisation.</summary>
+    public bool IsSoPinLocked => (Flags & Ckf.SoPinLocked) != 0;
+
+    /// <summary>The next wrong PIN of the security officer locks it.</summary>
+    public bool IsSoPinFinalTry => (Flags & Ckf.SoPinFinalTry) != 0;
+
+    /// <summary>The shortest PIN that the token takes, in bytes; 0 where it does not say.</summary>
+    public int MinPinLength { get; init; }
+
+    /// <summary>The longest PIN that the token takes, in bytes; 0 where it does not say.</summary>
+    public int MaxPinLength { get; init; }
+
     /// <summary>Objects cannot be written.</summary>
     public bool IsWriteProtected => (Flags & Ckf.WriteProtected) != 0;
 
@@ -70,8 +82,16 @@ public sealed record TokenInfo(
             Text(info.Slice(TokenInfoLayout.Model, TokenInfoLayout.ModelLength)),
             Text(info.Slice(TokenInfoLayout.SerialNumber, TokenInfoLayout.SerialNumberLength)),
             MemoryMarshal.Read<CULong>(info[flags..]).Value,
-            $"{info[firmware]}.{info[firmware + 1]}");
+            $"{info[firmware]}.{info[firmware + 1]}")
+        {
+            MinPinLength = Length(info, TokenInfoNumber.MinPinLength),
+            MaxPinLength = Length(info, TokenInfoNumber.MaxPinLength),
+        };
     }
+
+    // A token that fills the structure with nonsense has said nothing.
+    private static int Length(ReadOnlySpan<byte> info, TokenInfoNumber field) =>
+        MemoryMarshal.Read<CULong>(info[TokenInfoLayout.OffsetOf(field, NativeAbi.ULongSize)..]).Value is var value && value <= ushort.MaxValue ? (int)value : 0;
 
     /// <summary>A blank-padded text field; some tokens pad with zero bytes instead.</summary>
     internal static string Text(ReadOnlySpan<byte> field) => Encoding.UTF8.GetString(field.TrimEnd(" \0"u8));

@@ -51,9 +51,15 @@ internal sealed class NssToken : ITestToken
 
     public void Replace()
     {
+        MakeBlank();
+        SetPin();
+    }
+
+    /// <summary>As it comes from the factory: without a user PIN, which for NSS is without anything.</summary>
+    public void MakeBlank()
+    {
         Directory.Delete(Database, recursive: true);
         Directory.CreateDirectory(Database);
-        SetPin();
     }
 
     public void Dispose()

@@ -12,7 +12,19 @@ internal sealed class SoftHsmToken(string label, string? pin = null) : ITestToke
 
     public Pin Pin => _token.Pin;
 
+    /// <summary>Where SoftHSM keeps its tokens: a folder each.</summary>
+    public string Storage => Path.Combine(Path.GetDirectoryName(Address.Library.Path)!, "tokens");
+
     public void Replace() => _token.Replace();
+
+    /// <summary>Destroys it. The library then shows one blank token, as it always does.</summary>
+    public void MakeBlank()
+    {
+        foreach (string token in Directory.EnumerateDirectories(Storage))
+        {
+            Directory.Delete(token, recursive: true);
+        }
+    }
 
     public void Dispose() => _token.Dispose();
 }
