@@ -1,3 +1,4 @@
+using HsmBackup.Engine.Pkcs11;
 using HsmBackup.Engine.Tokens;
 
 namespace HsmBackup.Engine.Clusters;
@@ -108,6 +109,15 @@ internal static class ClusterDrift
         {
             differences.Insert(0, "it is another key");
         }
+        if (differences.Count == 0)
+        {
+            // What one node shows and another fails at is not known to be the same.
+            differences.AddRange(UnreadOnOneSide(actual, expected).Select(a => $"{a} cannot be read on this node"));
+            differences.AddRange(UnreadOnOneSide(expected, actual).Select(a => $"{a} cannot be read on the others"));
+        }
         return differences;
     }
+
+    private static IEnumerable<string> UnreadOnOneSide(InventoryObject one, InventoryObject other) =>
+        one.Record.Unavailable.Select(u => u.Type).Except(other.Record.Unavailable.Select(u => u.Type)).Select(Names.OfAttribute);
 }

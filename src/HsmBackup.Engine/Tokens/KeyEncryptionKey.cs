@@ -45,7 +45,7 @@ public sealed partial class KeyEncryptionKey : IDisposable
     /// <param name="connection">The token.</param>
     /// <param name="kek">32 bytes.</param>
     /// <param name="iv">The backup's IV; null for a new backup.</param>
-    /// <exception cref="HsmBackupException">TokenCannotWrap.</exception>
+    /// <exception cref="HsmBackupException">TokenCannotWrap; TokenError: the token went away.</exception>
     public static KeyEncryptionKey Import(TokenConnection connection, SecretBuffer kek, byte[]? iv = null)
     {
         TokenCapabilities capabilities = connection.Capabilities;
@@ -54,6 +54,8 @@ public sealed partial class KeyEncryptionKey : IDisposable
             connection.Session, kek.Span, capabilities.KekImport, out _, out _, out refusal);
         if (handle == 0)
         {
+            // A token that went away refuses everything, and is not to be blamed for what it cannot do.
+            connection.CheckPresent();
             throw new HsmBackupException(ErrorCode.TokenCannotWrap,
                 $"No key-encryption key can be brought into token '{connection.Token.Label}'. {refusal}",
                 "See what the token was seen to do (-Verbose prints the probe). A token without C_CreateObject for AES keys and without RSA-OAEP "

@@ -41,6 +41,12 @@ internal sealed class FaultyLibrary
     /// <summary>Nonsense in place of the answers of a function, from now on.</summary>
     public void Garble(string function) => Write($"{function} garbage");
 
+    /// <summary>
+    /// What is to be wrapped by one mechanism is wrapped by another, in a library that was not loaded yet: by this, a name that a
+    /// connection does not let through crosses it under one that it does.
+    /// </summary>
+    public void Translate(ulong mechanism, ulong other) => File.WriteAllText(_library + ".names", $"{mechanism:x} {other:x}\n");
+
     /// <summary>All is well again, and what blocked comes back.</summary>
     public void Heal() => File.Delete(_library + ".faults");
 

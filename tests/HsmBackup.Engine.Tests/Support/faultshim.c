@@ -4,6 +4,7 @@
  * Beside it, under its own name and these endings, stand:
  *   .real      the path of the library behind it, without a newline
  *   .faults    lines "C_Function ACTION"; read at each call, so that a fault comes and goes while a process runs
+ *   .names     "FROM TO", two mechanisms in hex: what is to be wrapped by the first is wrapped by the second; need not be there
  *
  * ACTION is a CKR value in hex, which is returned in place of a call; "block", which does not return while the line stands;
  * or "garbage", which lets the call happen and then overwrites what it answered with nonsense.
@@ -19,6 +20,7 @@
 
 static CK_FUNCTION_LIST real_functions, functions;
 static char faults_path[4096];
+static CK_MECHANISM_TYPE known_as, meant;
 
 enum action { PASS, RETURN, GARBAGE };
 
@@ -51,6 +53,16 @@ static enum action find_fault(const char *function, CK_RV *rv)
         }
         usleep(20 * 1000);
     }
+}
+
+/* What the library behind this one calls a mechanism. */
+static CK_MECHANISM *translate(const CK_MECHANISM *mechanism, CK_MECHANISM *other)
+{
+    *other = *mechanism;
+    if (known_as != meant && mechanism->mechanism == known_as) {
+        other->mechanism = meant;
+    }
+    return other;
 }
 
 /* The call itself, and after it what garbage does to its answer. */
@@ -87,11 +99,24 @@ STAND_BEFORE(C_GetAttributeValue, (CK_SESSION_HANDLE session, CK_OBJECT_HANDLE o
 STAND_BEFORE(C_CreateObject, (CK_SESSION_HANDLE session, CK_ATTRIBUTE *template, CK_ULONG count, CK_OBJECT_HANDLE *object),
              (session, template, count, object), rv = 0x12345)
 STAND_BEFORE(C_WrapKey, (CK_SESSION_HANDLE session, CK_MECHANISM *mechanism, CK_OBJECT_HANDLE by, CK_OBJECT_HANDLE key, CK_BYTE *wrapped, CK_ULONG *length),
-             (session, mechanism, by, key, wrapped, length),
+             (session, translate(mechanism, &(CK_MECHANISM){0}), by, key, wrapped, length),
              if (rv == CKR_OK && wrapped != NULL) { memset(wrapped, 0xa5, *length); })
 STAND_BEFORE(C_UnwrapKey, (CK_SESSION_HANDLE session, CK_MECHANISM *mechanism, CK_OBJECT_HANDLE by, CK_BYTE *wrapped, CK_ULONG length,
                            CK_ATTRIBUTE *template, CK_ULONG count, CK_OBJECT_HANDLE *key),
-             (session, mechanism, by, wrapped, length, template, count, key), rv = 0x12345)
+             (session, translate(mechanism, &(CK_MECHANISM){0}), by, wrapped, length, template, count, key), rv = 0x12345)
+
+static void load_names(const char *library)
+{
+    char path[4096];
+    snprintf(path, sizeof path, "%s.names", library);
+    FILE *file = fopen(path, "re");
+    if (file != NULL) {
+        if (fscanf(file, "%lx %lx", &known_as, &meant) != 2) {
+            known_as = meant = 0;
+        }
+        fclose(file);
+    }
+}
 
 /* A name that is found at most once in the process: every copy of this library is a library of its own. */
 static bool load_real_library(void)
@@ -102,6 +127,7 @@ static bool load_real_library(void)
     }
     char path[4096], name[4096] = "";
     snprintf(faults_path, sizeof faults_path, "%s.faults", self.dli_fname);
+    load_names(self.dli_fname);
     snprintf(path, sizeof path, "%s.real", self.dli_fname);
     FILE *file = fopen(path, "re");
     if (file == NULL || fgets(name, sizeof name, file) == NULL) {
