@@ -59,7 +59,9 @@ gcc              gcc
 libc6-dev        /usr/include/stdio.h
 libp11-kit-dev   /usr/include/p11-kit-1/p11-kit/pkcs11.h'
 readonly second_token_packages='
-libnss3          /usr/lib/*/libsoftokn3.so'
+libnss3          /usr/lib/*/libsoftokn3.so
+p11-kit          p11-kit
+p11-kit-modules  /usr/lib/*/pkcs11/p11-kit-client.so'
 
 packages_for() {
     case $1 in
