@@ -7,14 +7,17 @@ namespace HsmBackup.Engine.Backup;
 internal static class RestoreChecks
 {
     /// <summary>A Partial backup must be accepted as such.</summary>
-    public static void CheckAccepted(RestoreRequest request, OpenedBackup backup)
+    public static void CheckAccepted(RestoreRequest request, OpenedBackup backup) => CheckAccepted(backup, request.Path, request.AllowPartial);
+
+    /// <summary>A Partial backup must be accepted as such.</summary>
+    public static void CheckAccepted(OpenedBackup backup, string path, bool allowPartial)
     {
-        if (!backup.Header.Complete && !request.AllowPartial)
+        if (!backup.Header.Complete && !allowPartial)
         {
             throw new HsmBackupException(ErrorCode.BackupIncomplete,
                 $"The backup {backup.Header.Id} is Partial: it holds {backup.Header.Verdicts.Captured} of {backup.Header.Objects} objects whole.",
                 "Choose a complete backup, or restore what this one has with -AllowPartial.")
-            { Target = request.Path };
+            { Target = path };
         }
     }
 

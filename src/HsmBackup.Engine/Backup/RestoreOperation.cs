@@ -52,15 +52,25 @@ public sealed class RestoreOperation : IDisposable
     public static RestoreOperation Prepare(RestoreRequest request, IProgress<OperationProgress>? progress, CancellationToken cancellationToken)
     {
         var watch = Stopwatch.StartNew();
+        progress?.Report(new OperationProgress(ActivityOf(request), "Authenticating the backup", 0, 0));
+        return PrepareOpened(request, OpenedBackup.Open(request.Path, request.Key, cancellationToken), watch, progress, cancellationToken);
+    }
+
+    /// <summary>The same with a backup that was authenticated already.</summary>
+    /// <param name="request">What to restore.</param>
+    /// <param name="backup">The backup, which is disposed with the operation, and where it cannot be prepared.</param>
+    /// <param name="watch">Running since the work on it began.</param>
+    /// <param name="progress">Told how far it is.</param>
+    /// <param name="cancellationToken">Stops it.</param>
+    internal static RestoreOperation PrepareOpened(
+        RestoreRequest request, OpenedBackup backup, Stopwatch watch, IProgress<OperationProgress>? progress, CancellationToken cancellationToken)
+    {
         string activity = ActivityOf(request);
-        progress?.Report(new OperationProgress(activity, "Authenticating the backup", 0, 0));
-        string stateFolder = StateFolder.Locate(request.StateFolder);
-        OpenedBackup? backup = null;
         TokenConnection? connection = null;
         KeyEncryptionKey? kek = null;
         try
         {
-            backup = OpenedBackup.Open(request.Path, request.Key, cancellationToken);
+            string stateFolder = StateFolder.Locate(request.StateFolder);
             RestoreChecks.CheckAccepted(request, backup);
             connection = TokenConnection.Open(request.Token, request.Pin, readWrite: true, cancellationToken);
             RestoreChecks.CheckToken(request, backup, connection.Token);
@@ -81,14 +91,18 @@ public sealed class RestoreOperation : IDisposable
         {
             kek?.Dispose();
             connection?.Dispose();
-            backup?.Dispose();
+            backup.Dispose();
             throw;
         }
     }
 
     /// <summary>Carries the plan out.</summary>
     /// <exception cref="HsmBackupException">RestoreFailed: the token is as it was. RestoreInterrupted: run the same restore again.</exception>
-    public RestoreResult Execute(IProgress<OperationProgress>? progress, CancellationToken cancellationToken)
+    public RestoreResult Execute(IProgress<OperationProgress>? progress, CancellationToken cancellationToken) =>
+        ExecuteGuarded(() => { }, progress, cancellationToken);
+
+    /// <summary>The same, and says when the token is written to for the first time; what that throws ends the restore before it.</summary>
+    internal RestoreResult ExecuteGuarded(Action beforeWriting, IProgress<OperationProgress>? progress, CancellationToken cancellationToken)
     {
         var watch = Stopwatch.StartNew();
         StateFolder.Create(_stateFolder);
@@ -108,6 +122,7 @@ public sealed class RestoreOperation : IDisposable
                 string saved = SafetyBackup.Make(_request, Plan, _backup, _connection, _kek, _stateFolder, _activity, progress, cancellationToken);
                 journal = journal with { SafetyBackups = [.. journal.SafetyBackups, saved] };
             }
+            beforeWriting();
             journal.SaveWithSafetyBackup(_stateFolder, _connection.Token, Plan.NeedsSafetyBackup);
             execution.Run(ForgetUndone, progress, cancellationToken);
         }
@@ -115,6 +130,10 @@ public sealed class RestoreOperation : IDisposable
         RestoreJournal.Delete(_stateFolder, _connection.Token);
         return result;
     }
+
+    /// <summary>What a restore to a token without objects is going to do.</summary>
+    internal static RestorePlan PlanForBlank(OpenedBackup backup, string tokenLabel, string? node, CancellationToken cancellationToken) =>
+        new(backup.Header.Id.ToString(), tokenLabel, RestorePlanner.Plan(TokenSnapshot.ReadBackup(backup, cancellationToken), []), resumes: false) { Node = node };
 
     /// <summary>Removes what was added; a trial on a scratch token is over.</summary>
     /// <returns>False where the token keeps something of it.</returns>

@@ -51,6 +51,10 @@ internal sealed class TokenSnapshot
     /// <summary>The objects of the token.</summary>
     public IReadOnlyList<PlanObject> Token { get; private set; } = [];
 
+    /// <summary>The objects of a backup, for a token of which nothing is known yet.</summary>
+    public static IReadOnlyList<PlanObject> ReadBackup(OpenedBackup backup, CancellationToken cancellationToken) =>
+        new TokenSnapshot(backup, Quirks.None, keepRecords: false, scope: null, cancellationToken).Backup;
+
     /// <summary>Reads both.</summary>
     public static TokenSnapshot Take(OpenedBackup backup, TokenConnection connection, KeyEncryptionKey kek,
         Action<int, int>? progress, CancellationToken cancellationToken, bool keepRecords = false, SnapshotScope? scope = null)

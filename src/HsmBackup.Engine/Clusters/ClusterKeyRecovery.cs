@@ -29,7 +29,7 @@ public static class ClusterKeyRecovery
         {
             cancellationToken.ThrowIfCancellationRequested();
             progress?.Report(new OperationProgress($"Cluster key {expectedCheck}", $"Joining {node.Name}", outcomes.Count, nodes.Count));
-            outcomes.Add(Join(key, node, replaceExisting, cancellationToken));
+            outcomes.Add(TryJoin(key, node, replaceExisting, cancellationToken));
         }
         return outcomes;
     }
@@ -58,29 +58,38 @@ public static class ClusterKeyRecovery
         return renewed;
     }
 
-    private static NodeOutcome Join(ClusterKey key, NodeAccess node, bool replaceExisting, CancellationToken cancellationToken)
+    /// <summary>Brings a cluster key into one node.</summary>
+    /// <exception cref="HsmBackupException">ClusterKeyExists: it holds another; and those of the token. The token is as it was.</exception>
+    internal static NodeOutcome Join(ClusterKey key, NodeAccess node, bool replaceExisting, CancellationToken cancellationToken)
+    {
+        using TokenConnection connection = TokenConnection.Open(node.Address, node.Pin, readWrite: true, cancellationToken);
+        if (TokenClusterKey.Find(connection, key.Identity) is not null)
+        {
+            return new NodeOutcome(node.Name, NodeState.AlreadyThere);
+        }
+        List<ulong> others = TokenClusterKey.FindLabelled(connection);
+        if (others.Count > 0 && !replaceExisting)
+        {
+            throw new HsmBackupException(ErrorCode.ClusterKeyExists,
+                $"it holds another cluster key: {string.Join(", ", TokenClusterKey.Labelled(connection))}; -Force replaces it",
+                "Replace it with Restore-HsmClusterKey -Force, if no backup needs it any more.")
+            { Target = node.Name };
+        }
+        key.PutInto(connection, out _);
+        int kept = others.Count(h => connection.Session.TryDestroyObject(h) != Ckr.Ok);
+        return new NodeOutcome(node.Name, NodeState.Added, (kept, others.Count) switch
+        {
+            (_, 0) => null,
+            (0, _) => "it replaces another cluster key, which was removed",
+            _ => "it replaces another cluster key, which the token would not let go",
+        });
+    }
+
+    private static NodeOutcome TryJoin(ClusterKey key, NodeAccess node, bool replaceExisting, CancellationToken cancellationToken)
     {
         try
         {
-            using TokenConnection connection = TokenConnection.Open(node.Address, node.Pin, readWrite: true, cancellationToken);
-            if (TokenClusterKey.Find(connection, key.Identity) is not null)
-            {
-                return new NodeOutcome(node.Name, NodeState.AlreadyThere);
-            }
-            List<ulong> others = TokenClusterKey.FindLabelled(connection);
-            if (others.Count > 0 && !replaceExisting)
-            {
-                return new NodeOutcome(node.Name, NodeState.Failed,
-                    $"it holds another cluster key: {string.Join(", ", TokenClusterKey.Labelled(connection))}; -Force replaces it");
-            }
-            key.PutInto(connection, out _);
-            int kept = others.Count(h => connection.Session.TryDestroyObject(h) != Ckr.Ok);
-            return new NodeOutcome(node.Name, NodeState.Added, (kept, others.Count) switch
-            {
-                (_, 0) => null,
-                (0, _) => "it replaces another cluster key, which was removed",
-                _ => "it replaces another cluster key, which the token would not let go",
-            });
+            return Join(key, node, replaceExisting, cancellationToken);
         }
         catch (Exception e) when (e is Pkcs11Exception or HsmBackupException)
         {

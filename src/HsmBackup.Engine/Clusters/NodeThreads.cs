@@ -25,9 +25,12 @@ internal sealed class NodePulse(CancellationToken token)
     /// <exception cref="OperationCanceledException">Nobody waits any more.</exception>
     public void Beat()
     {
-        Interlocked.Exchange(ref _last, TimeProvider.System.GetTimestamp());
+        Touch();
         Token.ThrowIfCancellationRequested();
     }
+
+    /// <summary>The same for work that looks at <see cref="Token"/> itself, where it may stop.</summary>
+    public void Touch() => Interlocked.Exchange(ref _last, TimeProvider.System.GetTimestamp());
 }
 
 /// <summary>

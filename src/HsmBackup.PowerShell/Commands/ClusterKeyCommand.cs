@@ -12,8 +12,6 @@ public abstract class ClusterKeyCommand : HsmCommand
 {
     private protected const string ClusterHelp = "Name or path of a cluster definition, or the definition itself.";
     private protected const string PinHelp = "User PIN of the nodes, where it is one for all; otherwise the definition says where each comes from.";
-    private protected const string ShareHelp = "Custodians' shares, each as a SecureString; asked for one by one where they are left out.";
-    private protected const string SharePathHelp = "Files that hold a custodian's share each.";
 
     private readonly List<TokenPin> _pins = [];
 
@@ -30,42 +28,8 @@ public abstract class ClusterKeyCommand : HsmCommand
 
     /// <summary>Takes shares that were given, or asks the custodians one by one, until there are enough.</summary>
     /// <exception cref="HsmBackupException">ShareTextInvalid, ShareRefused, SharesMissing.</exception>
-    private protected ShareCombiner CollectShares(ClusterKeyInfo key, IReadOnlyList<SecureString> shares, IReadOnlyList<string> paths)
-    {
-        var combiner = new ShareCombiner(key.ShareSetId, [.. key.RetiredShareSets]);
-        try
-        {
-            foreach (Share share in shares.Select(Share.FromSecureString).Concat(paths.Select(p => ShareFile.Read(Paths.Literal(p)))))
-            {
-                using (share)
-                {
-                    ShareAnswer answer = combiner.Add(share);
-                    WriteVerbose(answer.Message);
-                    // More of them than are needed do no harm.
-                    if (answer.Kind != ShareAnswerKind.AlreadyComplete)
-                    {
-                        answer.ThrowIfRefused();
-                    }
-                }
-            }
-            if (!combiner.IsComplete && shares.Count + paths.Count == 0 && Attendance.IsAttended(Host) && !SharePrompt.Ask(Host, combiner, StopToken))
-            {
-                throw Errors.InvalidArgument("The custodians gave up before there were enough shares.", "Run the command again when they are there.");
-            }
-            if (!combiner.IsComplete)
-            {
-                throw new HsmBackupException(ErrorCode.SharesMissing,
-                    $"The cluster key needs {key.Threshold} shares, and {combiner.Count} were given.",
-                    "Give as many shares as the definition says with -Share or -SharePath, or run the command where somebody can type them.");
-            }
-            return combiner;
-        }
-        catch
-        {
-            combiner.Dispose();
-            throw;
-        }
-    }
+    private protected ShareCombiner CollectShares(ClusterKeyInfo key, IReadOnlyList<SecureString> shares, IReadOnlyList<string> paths) =>
+        new CustodianShares(Host, Paths, WriteVerbose, StopToken).Collect(key, shares, paths);
 
     /// <inheritdoc/>
     protected override void Dispose(bool disposing)

@@ -1,5 +1,4 @@
 using System.Management.Automation;
-using System.Security;
 using HsmBackup.Engine;
 using HsmBackup.Engine.Backup;
 using HsmBackup.Engine.Clusters;
@@ -70,36 +69,13 @@ public sealed class GetHsmClusterHealthCommand : TokenCommand
             : new ClusterDefinition { Id = "", Name = nodes[0].Name, Nodes = nodes };
     }
 
-    private TokenPin PinOf(ClusterNode node)
-    {
-        if (Pin is not null)
-        {
-            return TokenPin.FromSecureString(Pin);
-        }
-        bool attended = Attendance.IsAttended(Host);
-        if (node.Pin is { } source)
-        {
-            return source.Open(new PinAsker { Vault = SecretVault.Get, Person = attended ? Ask : null }, $"node '{node.Name}'");
-        }
-        using SecureString? typed = attended ? Ask($"PIN of node '{node.Name}'") : null;
-        return typed is not null ? TokenPin.FromSecureString(typed) : throw new HsmBackupException(ErrorCode.PinRequired,
-            $"The PIN of node '{node.Name}' was not given, and its definition names no source for it.",
-            "Give it with -Pin, name a source in the definition, or look without logging in (-NoLogin).")
-        { Target = node.Name };
-    }
+    private TokenPin PinOf(ClusterNode node) => PinOf(node, $"node '{node.Name}'", "or look without logging in (-NoLogin)");
 
     private List<BackupInfo> FindBackups(ClusterDefinition cluster)
     {
-        IEnumerable<string> folders = BackupPath?.Select(Paths.Literal)
-            ?? cluster.Stores.Where(s => s.Kind is StoreKind.Directory or StoreKind.Offline).Select(s => s.Location);
         var found = new List<BackupInfo>();
-        foreach (string folder in folders)
+        foreach (string folder in BackupFolders.Of(BackupPath, cluster, Paths, WriteWarning))
         {
-            if (BackupPath is null && !Directory.Exists(folder))
-            {
-                WriteWarning($"The store '{folder}' of cluster '{cluster.Name}' is not there; its backups do not count.");
-                continue;
-            }
             TryItem(folder, () => found.AddRange(BackupCatalogue.List(folder, out _)));
         }
         return found;

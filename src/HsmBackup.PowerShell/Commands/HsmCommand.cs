@@ -8,6 +8,9 @@ namespace HsmBackup.PowerShell.Commands;
 /// <summary>What every cmdlet of the module has: cancellation, progress, paths of the session, and one way to fail.</summary>
 public abstract class HsmCommand : PSCmdlet, IDisposable
 {
+    private protected const string ShareHelp = "Custodians' shares, each as a SecureString; asked for one by one where they are left out.";
+    private protected const string SharePathHelp = "Files that hold a custodian's share each.";
+
     // PowerShell 7.6 has Cmdlet.PipelineStopToken; the reference assembly that this is compiled against does not.
     private readonly CancellationTokenSource _stop = new();
 

@@ -64,21 +64,30 @@ public abstract class RestoreCommand : TokenCommand
         }
     }
 
+    /// <summary>Remembers that a node refused its PIN.</summary>
+    private protected void Refuse(string node) => _refused.Add(node);
+
+    /// <exception cref="HsmBackupException">PinRequired: the node refused its PIN before.</exception>
+    private protected void CheckNotRefused(string node)
+    {
+        if (_refused.Contains(node))
+        {
+            throw new HsmBackupException(ErrorCode.PinRequired, $"The PIN of node '{node}' was refused before. It was not sent again.",
+                "Correct the source of its PIN, then run the command again.")
+            { Target = node };
+        }
+    }
+
     private void RestoreOnce(TokenTarget target, Action<TokenTarget> restore)
     {
-        if (_refused.Contains(target.Node!.Name))
-        {
-            throw new HsmBackupException(ErrorCode.PinRequired, $"The PIN of node '{target.Node}' was refused before. It was not sent again.",
-                "Correct the source of its PIN, then run the command again.")
-            { Target = target.Node.Name };
-        }
+        CheckNotRefused(target.Node!.Name);
         try
         {
             restore(target);
         }
         catch (HsmBackupException e) when (e.Code is ErrorCode.PinIncorrect or ErrorCode.PinLocked)
         {
-            _refused.Add(target.Node.Name);
+            Refuse(target.Node.Name);
             throw;
         }
     }

@@ -1,5 +1,7 @@
 using System.Management.Automation;
+using System.Security;
 using HsmBackup.Engine.Backup;
+using HsmBackup.Engine.Clusters;
 using HsmBackup.Engine.Protection;
 using HsmBackup.PowerShell.Binding;
 using TokenPin = HsmBackup.Engine.Protection.Pin;
@@ -10,15 +12,20 @@ namespace HsmBackup.PowerShell.Commands;
 [Cmdlet(VerbsData.Restore, "HsmCluster",
     SupportsShouldProcess = true, ConfirmImpact = ConfirmImpact.High, DefaultParameterSetName = PathSet)]
 [OutputType(typeof(RestoreResult), typeof(RestorePlan))]
-public sealed class RestoreHsmClusterCommand : RestoreCommand
+public sealed partial class RestoreHsmClusterCommand : RestoreCommand
 {
     /// <summary>The backup.</summary>
-    [Parameter(Mandatory = true, Position = 0, ParameterSetName = PathSet,
-        ValueFromPipeline = true, ValueFromPipelineByPropertyName = true,
-        HelpMessage = "The backup file; a wildcard pattern must match one file only.")]
+    [Parameter(Position = 0, ParameterSetName = PathSet, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true,
+        HelpMessage = "The backup file; a wildcard pattern must match one file only. The latest of the cluster where it is left out.")]
     [ValidateNotNullOrEmpty]
     [SupportsWildcards]
     public string? Path { get; set; }
+
+    /// <summary>Folders in which the latest backup is looked for.</summary>
+    [Parameter(ParameterSetName = PathSet,
+        HelpMessage = "Folders in which the latest backup is looked for; by default the folders that are stores of the cluster.")]
+    [ValidateNotNullOrEmpty]
+    public string[]? BackupPath { get; set; }
 
     /// <summary>A backup that misses objects is accepted.</summary>
     [Parameter(HelpMessage = "Accept a Partial backup: the token then lacks what the backup does not hold.")]
@@ -32,15 +39,109 @@ public sealed class RestoreHsmClusterCommand : RestoreCommand
     [Parameter(HelpMessage = "Permit the removal of objects that even the safety backup could not bring back.")]
     public SwitchParameter RemoveUnrecoverable { get; set; }
 
+    /// <summary>Blank tokens are initialised.</summary>
+    [Parameter(HelpMessage = "Initialise tokens that are blank, and bring the cluster key into them from custodians' shares.")]
+    public SwitchParameter InitializeToken { get; set; }
+
+    /// <summary>PIN of the security officer of new tokens.</summary>
+    [Parameter(HelpMessage = "PIN of the security officer, for tokens that are initialised. It is sent once to each.")]
+    [Secret]
+    public SecureString? SoPin { get; set; }
+
+    /// <summary>Custodians' shares.</summary>
+    [Parameter(HelpMessage = ShareHelp)]
+    [ValidateNotNullOrEmpty]
+    [Secrets]
+    public SecureString[] Share { get; set; } = [];
+
+    /// <summary>Files of shares.</summary>
+    [Parameter(HelpMessage = SharePathHelp)]
+    [ValidateNotNullOrEmpty]
+    public string[] SharePath { get; set; } = [];
+
+    /// <summary>Where the definition of a cluster is written that was lost.</summary>
+    [Parameter(HelpMessage = "The cluster's definition is lost: take it out of the backup, write it to this file, and restore with it.")]
+    [ValidateNotNullOrEmpty]
+    public string? DefinitionPath { get; set; }
+
+    /// <summary>A folder for the configuration of other programs.</summary>
+    [Parameter(HelpMessage = "Folder for configuration files with which p11-kit, OpenSSL and shells find the tokens.")]
+    [ValidateNotNullOrEmpty]
+    public string? ClientConfigurationPath { get; set; }
+
+    private bool IsForCluster => Cluster is not null || DefinitionPath is not null;
+
+    private protected override bool NamesLibrary => base.NamesLibrary || DefinitionPath is not null;
+
     private protected override void ProcessInput()
     {
-        string file = LiteralPath is null ? OneMatch(Path!) : Paths.Literal(LiteralPath);
+        CheckParameters();
+        ClusterDefinition? known = DefinitionPath is null ? RequireTargets()[0].Definition : null;
+        LatestBackup? latest = Path is null && LiteralPath is null ? FindLatest(known) : null;
+        string file = latest?.Chosen.Path ?? (LiteralPath is null ? OneMatch(Path!) : Paths.Literal(LiteralPath));
+        using OneTimeKey key = Keys.Require(latest?.Chosen.BackupId ?? file, KeyPath, Key, "-KeyPath or -Key");
+        latest?.CheckKey(key);
+        if (DefinitionPath is not null)
+        {
+            string written = Paths.Literal(DefinitionPath);
+            known = WithProgress((_, stop) => DefinitionRecovery.Read(file, key, written, stop));
+            Cluster = new ClusterReference(known);
+        }
         IReadOnlyList<TokenTarget> targets = RequireTargets();
-        using OneTimeKey key = Keys.Require(file, KeyPath, Key, "-KeyPath or -Key");
-        ForEachNode(targets, target => RestoreNode(file, key, target));
+        IReadOnlyList<ClusterNode>? restored = IsForCluster || InitializeToken ? RestoreNodes(file, key, targets) : RestoreToken(file, key, targets[0]);
+        if (restored is not null && ClientConfigurationPath is not null)
+        {
+            WriteClientConfiguration(known?.Name ?? "token", restored);
+        }
     }
 
-    private void RestoreNode(string file, OneTimeKey key, TokenTarget target)
+    private void CheckParameters()
+    {
+        if (DefinitionPath is not null && (MyInvocation.BoundParameters.ContainsKey(nameof(Cluster)) || Library is not null))
+        {
+            throw Errors.InvalidArgument("-DefinitionPath excludes -Cluster and -Library: it is for a cluster whose definition is lost.",
+                "Leave -DefinitionPath out where there is a definition.", DefinitionPath);
+        }
+        if (DefinitionPath is not null && !DefinitionPath.EndsWith(ClusterDefinition.FileExtension, StringComparison.OrdinalIgnoreCase))
+        {
+            throw Errors.InvalidArgument($"'{DefinitionPath}' is no name for a definition: it must end in {ClusterDefinition.FileExtension}.",
+                "Name the file as definitions are named.", DefinitionPath);
+        }
+        if (!InitializeToken && (SoPin is not null || Share.Length > 0 || SharePath.Length > 0))
+        {
+            throw Errors.InvalidArgument("-SoPin, -Share and -SharePath are for tokens that are initialised, and -InitializeToken is not given.",
+                "Give -InitializeToken too, or use Restore-HsmClusterKey for nodes that lack their cluster key only.");
+        }
+        if (Path is null && LiteralPath is null && !IsForCluster)
+        {
+            throw Errors.InvalidArgument("It is not said which backup is meant; only of a cluster the latest is found.", "Name the backup by -Path.");
+        }
+        if (BackupPath is not null && Path is not null)
+        {
+            throw Errors.InvalidArgument("-Path names the backup, so there is none to look for in -BackupPath.", "Give one of them.", Path);
+        }
+    }
+
+    private LatestBackup FindLatest(ClusterDefinition? cluster)
+    {
+        IReadOnlyList<string> folders = BackupFolders.Of(BackupPath, cluster, Paths, WriteWarning);
+        if (folders.Count == 0)
+        {
+            throw Errors.InvalidArgument("It is not known where the backups are"
+                + (cluster is null ? "." : $": none of the stores of cluster '{cluster.Name}' is a folder that is there."),
+                "Name the backup by -Path, or the folders by -BackupPath.", cluster?.Name);
+        }
+        var latest = LatestBackup.Find(folders, cluster?.Id, AllowPartial, StopToken);
+        foreach (SkippedBackup skipped in latest.Skipped)
+        {
+            WriteWarning($"'{skipped.Path}' is passed over, and may be newer than what is restored: {skipped.Reason}");
+        }
+        WriteVerbose($"The latest backup that can be restored is {latest.Chosen.BackupId}, in '{latest.Chosen.Path}'.");
+        return latest;
+    }
+
+    /// <returns>The token as a node; null where nothing was done.</returns>
+    private ClusterNode[]? RestoreToken(string file, OneTimeKey key, TokenTarget target)
     {
         using TokenPin? pin = OpenPin(target);
         RestoreRequest request = new()
@@ -49,36 +150,50 @@ public sealed class RestoreHsmClusterCommand : RestoreCommand
             Key = key,
             Token = target.Address,
             Pin = pin,
-            Cluster = target.Cluster,
             AllowPartial = AllowPartial,
             AllowOtherToken = AllowOtherToken,
             RemoveUnrecoverable = RemoveUnrecoverable,
             StateFolder = Paths.LiteralOrNull(StatePath),
         };
         using RestoreOperation operation = WithProgress((progress, stop) => RestoreOperation.Prepare(request, progress, stop));
-        if (Confirm(operation.Plan, target, out bool whatIf))
+        if (Confirm(operation.Plan, target.ToString(), "", out bool whatIf))
         {
             RestoreResult result = WithProgress(operation.Execute);
             Tell(result);
             WriteObject(result);
+            return [NodeOf(target)];
         }
-        else if (whatIf)
+        if (whatIf)
         {
             WriteObject(operation.Plan);
         }
+        return null;
     }
 
     /// <summary>One question for the whole token, with the counts that it is about.</summary>
-    private bool Confirm(RestorePlan plan, TokenTarget target, out bool whatIf)
+    private bool Confirm(RestorePlan plan, string target, string first, out bool whatIf)
     {
         string counts = $"add {plan.Add}, replace {plan.Replace}, remove {plan.Remove} and keep {plan.Keep} objects"
             + (plan.Unrestorable == 0 ? "" : $"; {plan.Unrestorable} objects of the Partial backup cannot be restored");
         bool confirmed = ShouldProcess(
-            $"Restore backup {plan.BackupId} to {target}: {counts}.",
-            $"Restore backup {plan.BackupId} to {target}? This will {counts}.",
+            $"{first}Restore backup {plan.BackupId} to {target}: {counts}.",
+            $"{first}Restore backup {plan.BackupId} to {target}? This will {counts}.",
             "Restore-HsmCluster",
             out ShouldProcessReason reason);
         whatIf = reason == ShouldProcessReason.WhatIf;
         return confirmed;
     }
+
+    private void WriteClientConfiguration(string name, IReadOnlyList<ClusterNode> nodes)
+    {
+        foreach (string written in ClientConfiguration.Write(name, nodes, Paths.Literal(ClientConfigurationPath!)))
+        {
+            WriteVerbose($"Wrote '{written}'.");
+        }
+    }
+
+    // A lone token is a node of its own.
+    private static ClusterNode NodeOf(TokenTarget target) => target.Node is { } node
+        ? node with { Address = target.Address }
+        : new ClusterNode { Name = target.Address.ToString(), Address = target.Address };
 }

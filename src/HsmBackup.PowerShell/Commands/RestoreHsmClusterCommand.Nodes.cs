@@ -1,0 +1,207 @@
+using System.Runtime.ExceptionServices;
+using System.Security;
+using HsmBackup.Engine;
+using HsmBackup.Engine.Clusters;
+using HsmBackup.Engine.Protection;
+using HsmBackup.Engine.Protection.Shares;
+using HsmBackup.Engine.Tokens;
+using HsmBackup.PowerShell.Binding;
+using TokenPin = HsmBackup.Engine.Protection.Pin;
+
+namespace HsmBackup.PowerShell.Commands;
+
+/// <content>All nodes of a cluster at a time.</content>
+public sealed partial class RestoreHsmClusterCommand
+{
+    private const string OfficerQuestion = "PIN of the security officer for the tokens that are initialised";
+
+    /// <returns>The nodes as they are now; null where nothing was done.</returns>
+    private IReadOnlyList<ClusterNode>? RestoreNodes(string file, OneTimeKey key, IReadOnlyList<TokenTarget> targets)
+    {
+        ClusterDefinition? cluster = targets[0].Definition;
+        var request = new ClusterRestoreRequest
+        {
+            Cluster = cluster,
+            Nodes = [.. targets.Select(NodeOf)],
+            Path = file,
+            Key = key,
+            OpenPin = node => PinOfNode(node, cluster),
+            OnePinForAll = Pin is not null,
+            InitializeBlank = InitializeToken,
+            AllowPartial = AllowPartial,
+            AllowOtherToken = AllowOtherToken,
+            RemoveUnrecoverable = RemoveUnrecoverable,
+            StateFolder = Paths.LiteralOrNull(StatePath),
+        };
+        using ClusterRestoreOperation operation = WithProgress((progress, stop) => ClusterRestoreOperation.Prepare(request, progress, stop));
+        List<NodeRestorePlan> agreed = Agree(operation, cluster);
+        if (agreed.Count == 0)
+        {
+            return null;
+        }
+        using TokenPin? soPin = agreed.Exists(p => p.Initialization != InitializationStep.None) ? OpenSoPin(agreed, cluster) : null;
+        using ShareCombiner? shares = TakeShares(operation, agreed);
+        cluster = WriteLostDefinition(cluster, shares);
+        IReadOnlyList<NodeRestoreOutcome> outcomes = WithProgress((progress, stop) =>
+            operation.Execute([.. agreed.Select(p => p.Node)], soPin, shares, progress, stop));
+        // Whatever became of the restore: a token that has a new serial number must be found again.
+        if (operation.Cluster is { } now && !ReferenceEquals(now, request.Cluster))
+        {
+            SaveDefinition(cluster!, now.Nodes);
+        }
+        foreach (NodeRestoreOutcome outcome in outcomes)
+        {
+            Tell(outcome, single: targets.Count == 1, joins: agreed.Exists(p => p.Node == outcome.Node && p.Joins));
+        }
+        return operation.Nodes;
+    }
+
+    /// <summary>Every plan is shown, and asked about, before anything is done to any node.</summary>
+    private List<NodeRestorePlan> Agree(ClusterRestoreOperation operation, ClusterDefinition? cluster)
+    {
+        var agreed = new List<NodeRestorePlan>();
+        foreach (NodeRestorePlan node in operation.Plans)
+        {
+            if (node.Error is not null)
+            {
+                Report(node.Node, node.Error, single: operation.Plans.Count == 1);
+                continue;
+            }
+            if (Confirm(node.Plan!, NameOf(node.Node, cluster), FirstSteps(node, operation), out bool whatIf))
+            {
+                agreed.Add(node);
+            }
+            else if (whatIf)
+            {
+                WriteObject(node.Plan);
+            }
+        }
+        return agreed;
+    }
+
+    private static string FirstSteps(NodeRestorePlan node, ClusterRestoreOperation operation)
+    {
+        string initialise = node.Initialization switch
+        {
+            InitializationStep.Whole => $"Initialise the blank token in slot {node.Slot} as '{node.Plan!.TokenLabel}'. ",
+            InitializationStep.UserPin => $"Set the user PIN of token '{node.Plan!.TokenLabel}', whose initialisation was cut off. ",
+            _ => "",
+        };
+        return initialise + (node.Joins ? $"Bring in cluster key {operation.ClusterKey!.Check}. " : "");
+    }
+
+    private static string NameOf(string node, ClusterDefinition? cluster) => cluster is null ? $"token '{node}'" : $"node '{node}' of cluster '{cluster}'";
+
+    private TokenPin PinOfNode(ClusterNode node, ClusterDefinition? cluster)
+    {
+        CheckNotRefused(node.Name);
+        return PinOf(node, NameOf(node.Name, cluster), "or run the command where somebody can type it");
+    }
+
+    private TokenPin OpenSoPin(List<NodeRestorePlan> agreed, ClusterDefinition? cluster)
+    {
+        foreach (NodeRestorePlan node in agreed.Where(p => p.Initialization != InitializationStep.None))
+        {
+            RepeatTyped($"PIN of {NameOf(node.Node, cluster)}");
+        }
+        if (SoPin is not null)
+        {
+            return TokenPin.FromSecureString(SoPin);
+        }
+        using SecureString? typed = Ask(OfficerQuestion);
+        RepeatTyped(OfficerQuestion);
+        return typed is not null ? TokenPin.FromSecureString(typed) : throw new HsmBackupException(ErrorCode.PinRequired,
+            "Tokens are to be initialised, and there is no PIN of a security officer. Nothing was touched.", "Give it with -SoPin, as a SecureString.");
+    }
+
+    private ShareCombiner? TakeShares(ClusterRestoreOperation operation, List<NodeRestorePlan> agreed)
+    {
+        if (!agreed.Exists(p => p.Joins) || (!operation.IsBound && Share.Length + SharePath.Length == 0))
+        {
+            return null;
+        }
+        ShareCombiner shares = new CustodianShares(Host, Paths, WriteVerbose, StopToken) { TakesAnySet = DefinitionPath is not null }
+            .Collect(operation.ClusterKey!, Share, SharePath);
+        try
+        {
+            operation.CheckShares(shares);
+            return shares;
+        }
+        catch
+        {
+            shares.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>The definition that was taken out of the backup, on disk before anything depends on it.</summary>
+    private ClusterDefinition? WriteLostDefinition(ClusterDefinition? cluster, ShareCombiner? shares)
+    {
+        if (DefinitionPath is null || cluster!.DefinitionPath is not null)
+        {
+            return cluster;
+        }
+        if (shares?.SetId is { } set && cluster.ClusterKey is { } key && set != key.ShareSetId)
+        {
+            cluster = cluster with { ClusterKey = key with { ShareSetId = set, RetiredShareSets = [.. key.RetiredShareSets, key.ShareSetId] } };
+            WriteWarning("The cluster key was split anew after the backup was made. The definition names the set of the shares that were given; "
+                + "how many shares there are it has from before. New-HsmClusterKey -Resplit puts that right.");
+        }
+        return cluster.Save(Paths.Literal(DefinitionPath));
+    }
+
+    private void SaveDefinition(ClusterDefinition cluster, IReadOnlyList<ClusterNode> nodes)
+    {
+        string serials = string.Join(", ", nodes.Where(n => n.Address.TokenSerial is not null).Select(n => $"{n.Name}: {n.Address.TokenSerial}"));
+        if (cluster.DefinitionPath is null)
+        {
+            WriteWarning($"Tokens have new serial numbers, and the definition is in no file in which they could be written down: {serials}.");
+            return;
+        }
+        if (TryItem(cluster.DefinitionPath, () => (cluster with { Nodes = nodes }).Save(cluster.DefinitionPath)))
+        {
+            WriteVerbose($"The new serial numbers are in '{cluster.DefinitionPath}': {serials}.");
+        }
+        else
+        {
+            WriteWarning($"Write the new serial numbers into '{cluster.DefinitionPath}': {serials}.");
+        }
+    }
+
+    private void Tell(NodeRestoreOutcome outcome, bool single, bool joins)
+    {
+        if (outcome.Initialized != InitializationStep.None)
+        {
+            WriteVerbose($"The token of node '{outcome.Node}' was initialised.");
+        }
+        if (outcome.Result is { } result)
+        {
+            if (joins && outcome is { Joined: false, Initialized: not InitializationStep.None })
+            {
+                WriteWarning($"Node '{outcome.Node}' has no cluster key yet: no shares were given. Restore-HsmClusterKey brings it in.");
+            }
+            Tell(result);
+            WriteObject(result);
+            return;
+        }
+        if (outcome.Initialized != InitializationStep.None)
+        {
+            WriteWarning($"The token of node '{outcome.Node}' was initialised, and the restore failed then. The same command goes on from there.");
+        }
+        Report(outcome.Node, outcome.Error!, single);
+    }
+
+    private void Report(string node, Exception error, bool single)
+    {
+        if (error is HsmBackupException { Code: ErrorCode.PinIncorrect or ErrorCode.PinLocked })
+        {
+            Refuse(node);
+        }
+        if (single)
+        {
+            ExceptionDispatchInfo.Throw(error);
+        }
+        // What ends the command where one PIN is wrong for all nodes was thrown by the engine already.
+        TryItem(node, () => ExceptionDispatchInfo.Throw(error), lockoutEnds: false);
+    }
+}
