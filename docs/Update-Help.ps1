@@ -152,7 +152,8 @@ function Write-Example($Section) {
         $xml.WriteElementString('maml', 'title', $maml, "Example ${number}: $title")
         $xml.WriteElementString('dev', 'code', $dev, $code)
         $xml.WriteStartElement('dev', 'remarks', $dev)
-        Write-Para -Text @(Get-Paragraph -Line $remarks; '')
+        # What a command prints stands in fences on the page; the help shows it as it is.
+        Write-Para -Text @(Get-Paragraph -Line ($remarks -replace '(?m)^```.*\n?'); '')
         $xml.WriteEndElement()
         $xml.WriteEndElement()
     }

@@ -25,6 +25,7 @@
         'Restore-HsmCluster'
         'Restore-HsmClusterKey'
         'Restore-HsmKey'
+        'Sync-HsmCluster'
         'Test-HsmBackup'
         'Test-HsmClusterKeyShare'
     )

@@ -121,6 +121,10 @@ public enum ErrorCode
     NodeNotFound,
     /// <summary>Too few nodes of the cluster could be looked into for what was asked; nothing was changed.</summary>
     NodesUnavailable,
+    /// <summary>The node did not answer within its timeout.</summary>
+    NodeSilent,
+    /// <summary>An object could not be brought to a node or taken from it; the others are as the result says.</summary>
+    SyncFailed,
     /// <summary>A PIN stands where others can read it, or the definition holds a PIN itself.</summary>
     PinSourceRefused,
     /// <summary>The source of a PIN has none.</summary>

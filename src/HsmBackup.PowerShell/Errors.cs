@@ -81,7 +81,7 @@ internal static class Errors
 
     // The whole list of what was missed or stands in the way, for scripts: the message names only the first few.
     private static object? TargetOf(HsmBackupException error) =>
-        error is { Code: ErrorCode.BackupIncomplete or ErrorCode.RestoreConflict or ErrorCode.NothingSelected, Result: not null } ? error.Result : error.Target;
+        error is { Code: ErrorCode.BackupIncomplete or ErrorCode.RestoreConflict or ErrorCode.NothingSelected or ErrorCode.NodesUnavailable, Result: not null } ? error.Result : error.Target;
 
     private static ErrorCategory CategoryOf(ErrorCode code) => code switch
     {
@@ -90,13 +90,14 @@ internal static class Errors
             or ErrorCode.NothingSelected
             => ErrorCategory.ObjectNotFound,
         ErrorCode.LibraryLoadFailed => ErrorCategory.OpenError,
-        ErrorCode.TokenNotInitialized => ErrorCategory.ResourceUnavailable,
+        ErrorCode.TokenNotInitialized or ErrorCode.NodesUnavailable => ErrorCategory.ResourceUnavailable,
+        ErrorCode.NodeSilent => ErrorCategory.OperationTimeout,
         ErrorCode.TokenError => ErrorCategory.DeviceError,
         ErrorCode.TokenCannotWrap or ErrorCode.UnsupportedVersion => ErrorCategory.NotImplemented,
         ErrorCode.PinIncorrect or ErrorCode.PinRequired or ErrorCode.PinLocked or ErrorCode.KeyMismatch or ErrorCode.KeyFileSealed
             or ErrorCode.PinUnavailable
             => ErrorCategory.AuthenticationError,
-        ErrorCode.DestinationUnwritable or ErrorCode.DiskFull => ErrorCategory.WriteError,
+        ErrorCode.DestinationUnwritable or ErrorCode.DiskFull or ErrorCode.SyncFailed => ErrorCategory.WriteError,
         ErrorCode.KeyFileUnreadable or ErrorCode.BackupUnreadable => ErrorCategory.ReadError,
         ErrorCode.NotABackup or ErrorCode.HeaderInvalid or ErrorCode.IntegrityFailed or ErrorCode.KeyTextInvalid
             or ErrorCode.ShareTextInvalid or ErrorCode.SharesInconsistent or ErrorCode.DefinitionInvalid

@@ -44,21 +44,11 @@ public abstract class ClusterKeyCommand : HsmCommand
 
     private TokenPin? OpenPin(ClusterNode node, SecureString? pin)
     {
-        string subject = $"node '{node.Name}'";
-        TokenPin? opened = pin is not null ? TokenPin.FromSecureString(pin)
-            : node.Pin is { } source ? source.Open(Asker, subject)
-            : SecretPrompt.Ask(Host, $"PIN of {subject}") is { } typed ? TokenPin.FromSecureString(typed)
-            : null;
+        TokenPin? opened = Pins.Open(node, pin);
         if (opened is not null)
         {
             _pins.Add(opened);
         }
         return opened;
     }
-
-    private PinAsker Asker => new()
-    {
-        Vault = SecretVault.Get,
-        Person = Attendance.IsAttended(Host) ? question => SecretPrompt.Ask(Host, question) : null,
-    };
 }

@@ -69,7 +69,8 @@ public sealed class GetHsmClusterHealthCommand : TokenCommand
             : new ClusterDefinition { Id = "", Name = nodes[0].Name, Nodes = nodes };
     }
 
-    private TokenPin PinOf(ClusterNode node) => PinOf(node, $"node '{node.Name}'", "or look without logging in (-NoLogin)");
+    private TokenPin PinOf(ClusterNode node) => Pins.Require(node, Pin,
+        "Give it with -Pin, name a source in the definition, or look without logging in (-NoLogin).");
 
     private List<BackupInfo> FindBackups(ClusterDefinition cluster)
     {

@@ -13,6 +13,7 @@ public abstract class HsmCommand : PSCmdlet, IDisposable
 
     // PowerShell 7.6 has Cmdlet.PipelineStopToken; the reference assembly that this is compiled against does not.
     private readonly CancellationTokenSource _stop = new();
+    private PinReader? _pins;
 
     /// <summary>Is cancelled when the user stops the pipeline.</summary>
     private protected CancellationToken StopToken => _stop.Token;
@@ -22,6 +23,14 @@ public abstract class HsmCommand : PSCmdlet, IDisposable
 
     /// <summary>Where one-time keys are taken from.</summary>
     private protected KeySource Keys => new(Host, Paths);
+
+    /// <summary>Where PINs are taken from.</summary>
+    private protected PinReader Pins => _pins ??= new PinReader(Host);
+
+    /// <summary>-WhatIf of the command, or the preference of the session: then a plan that cannot be carried out is shown all the same.</summary>
+    private protected bool IsWhatIf => MyInvocation.BoundParameters.TryGetValue(nameof(ShouldProcessReason.WhatIf), out object? bound)
+        ? bound is SwitchParameter { IsPresent: true }
+        : LanguagePrimitives.IsTrue(SessionState.PSVariable.GetValue("WhatIfPreference"));
 
     /// <summary>Ends the engine's work; called by PowerShell on another thread.</summary>
     protected sealed override void StopProcessing()
@@ -104,6 +113,7 @@ public abstract class HsmCommand : PSCmdlet, IDisposable
     {
         if (disposing)
         {
+            _pins?.Dispose();
             _stop.Dispose();
         }
     }

@@ -95,21 +95,21 @@ public sealed partial class RestoreHsmClusterCommand
     private TokenPin PinOfNode(ClusterNode node, ClusterDefinition? cluster)
     {
         CheckNotRefused(node.Name);
-        return PinOf(node, NameOf(node.Name, cluster), "or run the command where somebody can type it");
+        return Pins.Require(node, Pin, "Give it with -Pin, name a source in the definition, or run the command where somebody can type it.", NameOf(node.Name, cluster));
     }
 
     private TokenPin OpenSoPin(List<NodeRestorePlan> agreed, ClusterDefinition? cluster)
     {
         foreach (NodeRestorePlan node in agreed.Where(p => p.Initialization != InitializationStep.None))
         {
-            RepeatTyped($"PIN of {NameOf(node.Node, cluster)}");
+            Pins.Repeat($"PIN of {NameOf(node.Node, cluster)}");
         }
         if (SoPin is not null)
         {
             return TokenPin.FromSecureString(SoPin);
         }
-        using SecureString? typed = Ask(OfficerQuestion);
-        RepeatTyped(OfficerQuestion);
+        using SecureString? typed = Pins.Ask(OfficerQuestion);
+        Pins.Repeat(OfficerQuestion);
         return typed is not null ? TokenPin.FromSecureString(typed) : throw new HsmBackupException(ErrorCode.PinRequired,
             "Tokens are to be initialised, and there is no PIN of a security officer. Nothing was touched.", "Give it with -SoPin, as a SecureString.");
     }

@@ -84,11 +84,6 @@ public sealed class RestoreHsmKeyCommand : RestoreCommand
         WithCompanions = !NoCompanion,
     };
 
-    // -WhatIf of the command, or the preference of the session: then a plan that cannot be carried out is shown all the same.
-    private bool IsWhatIf => MyInvocation.BoundParameters.TryGetValue(nameof(ShouldProcessReason.WhatIf), out object? bound)
-        ? bound is SwitchParameter { IsPresent: true }
-        : LanguagePrimitives.IsTrue(SessionState.PSVariable.GetValue("WhatIfPreference"));
-
     /// <summary>What comes down the pipeline is one restore, not one for each object.</summary>
     private protected override void ProcessInput()
     {

@@ -28,9 +28,6 @@ public abstract class TokenCommand : HsmCommand
     private static readonly string[] OfLoneTokens =
         [nameof(Library), nameof(TokenLabel), nameof(TokenSerial), nameof(LibraryEnvironment), nameof(LibraryParameters)];
 
-    // Each PIN is typed once, however many backups come down the pipeline.
-    private readonly Dictionary<string, SecureString> _typed = new(StringComparer.Ordinal);
-
     /// <summary>The cluster.</summary>
     [Parameter(ValueFromPipelineByPropertyName = true, HelpMessage = ClusterHelp)]
     [Cluster]
@@ -167,83 +164,14 @@ public abstract class TokenCommand : HsmCommand
         }
         if (target?.Node?.Pin is { } source)
         {
-            // A question that nobody answers is an error of the source; it is not asked again.
-            return source.Open(new PinAsker { Vault = SecretVault.Get, Person = Attendance.IsAttended(Host) ? Ask : null }, target.ToString());
+            return source.Open(Pins.Asker, target.ToString());
         }
         if (target is null || !Attendance.IsAttended(Host) || !NeedsLogin(target.Address))
         {
             return null;
         }
-        using SecureString? typed = Ask($"PIN of {target}");
+        using SecureString? typed = Pins.Ask($"PIN of {target}");
         return typed is null ? null : TokenPin.FromSecureString(typed);
-    }
-
-    /// <summary>The PIN of a node that cannot do without, found as for <see cref="OpenPin"/>; the node itself is not asked whether it wants one.</summary>
-    /// <param name="node">The node.</param>
-    /// <param name="subject">What people call it.</param>
-    /// <param name="otherwise">What else can be done without a PIN.</param>
-    /// <exception cref="HsmBackupException">PinRequired, PinUnavailable, PinSourceRefused.</exception>
-    private protected TokenPin PinOf(ClusterNode node, string subject, string otherwise)
-    {
-        if (Pin is not null)
-        {
-            return TokenPin.FromSecureString(Pin);
-        }
-        bool attended = Attendance.IsAttended(Host);
-        if (node.Pin is { } source)
-        {
-            return source.Open(new PinAsker { Vault = SecretVault.Get, Person = attended ? Ask : null }, subject);
-        }
-        using SecureString? typed = attended ? Ask($"PIN of {subject}") : null;
-        return typed is not null ? TokenPin.FromSecureString(typed) : throw new HsmBackupException(ErrorCode.PinRequired,
-            $"The PIN of {subject} was not given, and its definition names no source for it.",
-            $"Give it with -Pin, name a source in the definition, {otherwise}.")
-        { Target = node.Name };
-    }
-
-    /// <inheritdoc/>
-    protected override void Dispose(bool disposing)
-    {
-        if (disposing)
-        {
-            foreach (SecureString typed in _typed.Values)
-            {
-                typed.Dispose();
-            }
-        }
-        base.Dispose(disposing);
-    }
-
-    // A copy, because whoever gets it disposes it.
-    private protected SecureString? Ask(string question)
-    {
-        if (!_typed.TryGetValue(question, out SecureString? typed))
-        {
-            typed = SecretPrompt.Ask(Host, question);
-            if (typed is not null)
-            {
-                _typed.Add(question, typed);
-            }
-        }
-        return typed?.Copy();
-    }
-
-    /// <summary>Has a PIN that was typed typed again: one that a token is given has nothing else to be compared with.</summary>
-    /// <param name="question">The question that it was the answer to.</param>
-    /// <exception cref="HsmBackupException">InvalidArgument: they differ.</exception>
-    private protected void RepeatTyped(string question)
-    {
-        if (!_typed.TryGetValue(question, out SecureString? first))
-        {
-            return;
-        }
-        using SecureString? again = SecretPrompt.Ask(Host, $"{question}, once more");
-        using TokenPin one = TokenPin.FromSecureString(first);
-        using TokenPin other = again is null ? TokenPin.FromChars([]) : TokenPin.FromSecureString(again);
-        if (!one.Bytes.SequenceEqual(other.Bytes))
-        {
-            throw Errors.InvalidArgument($"{question}: the two answers differ. Nothing was touched.", "Run the command again.");
-        }
     }
 
     private void CheckQuirks()

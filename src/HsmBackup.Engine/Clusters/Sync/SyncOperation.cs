@@ -74,6 +74,16 @@ public sealed class SyncOperation : IDisposable
         }
     }
 
+    /// <summary>What stands in the way of <see cref="Execute"/> and can be seen in the plan; it is asked before anybody is asked to confirm.</summary>
+    /// <exception cref="HsmBackupException">KeyDestinationRequired, or of the key file.</exception>
+    public void CheckFeasible()
+    {
+        if (Plan.RemovesAnything)
+        {
+            SyncSafety.Check(_request, Plan, _stateFolder);
+        }
+    }
+
     /// <summary>Carries the plan out.</summary>
     /// <returns>What became of each node that may be changed, in the definition's order.</returns>
     /// <exception cref="HsmBackupException">KeyDestinationRequired, or of the key file: nothing was done.</exception>
@@ -132,7 +142,7 @@ public sealed class SyncOperation : IDisposable
         : new UnreadNode(node.Name, NodeFailure.CodeOf(error), NodeFailure.ReasonOf(error));
 
     private static HsmBackupException Unavailable(SyncRequest request, IReadOnlyList<UnreadNode> unread) => new(ErrorCode.NodesUnavailable,
-        $"Fewer than two nodes of cluster '{request.Cluster.Name}' could be read. {string.Join(" ", unread.Select(u => $"{u}."))} Nothing was changed.",
+        $"Fewer than two nodes of cluster '{request.Cluster.Name}' could be read. {string.Join("; ", unread.Select(u => u.ToString().TrimEnd('.')))}. Nothing was changed.",
         "See how each node is (Get-HsmClusterHealth); a node that has failed for good is replaced with Repair-HsmCluster.")
     { Target = request.Cluster.Name, Result = unread };
 

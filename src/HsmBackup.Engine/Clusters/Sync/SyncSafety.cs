@@ -24,9 +24,9 @@ internal sealed class SyncSafety : IDisposable
         _ids = ids;
     }
 
-    /// <summary>Makes the key, and puts it where the caller wants it.</summary>
+    /// <summary>Whether the key can stand where the caller wants it. Nothing is made yet.</summary>
     /// <exception cref="HsmBackupException">KeyDestinationRequired, or of the key file.</exception>
-    public static SyncSafety Begin(SyncRequest request, SyncPlan plan, string stateFolder)
+    public static void Check(SyncRequest request, SyncPlan plan, string stateFolder)
     {
         if (request.KeyPath is null)
         {
@@ -35,7 +35,15 @@ internal sealed class SyncSafety : IDisposable
                 "Name a new file with -KeyPath, away from the backups.")
             { Target = request.Cluster.Name };
         }
-        string folder = Path.Combine(stateFolder, "safety");
+        KeyFile.CheckDestination(request.KeyPath, FolderIn(stateFolder));
+    }
+
+    /// <summary>Makes the key, and puts it where the caller wants it.</summary>
+    /// <exception cref="HsmBackupException">As for <see cref="Check"/>, and of the folder.</exception>
+    public static SyncSafety Begin(SyncRequest request, SyncPlan plan, string stateFolder)
+    {
+        Check(request, plan, stateFolder);
+        string folder = FolderIn(stateFolder);
         StateFolder.Create(stateFolder);
         StateFolder.Create(folder);
         Dictionary<string, BackupId> ids = plan.Items.Where(i => i.Action is SyncAction.Replace or SyncAction.Remove).Select(i => i.Node).Distinct()
@@ -43,7 +51,7 @@ internal sealed class SyncSafety : IDisposable
         var key = OneTimeKey.Generate();
         try
         {
-            KeyFile.Write(request.KeyPath, folder, key, string.Join(", ", ids.Values));
+            KeyFile.Write(request.KeyPath!, folder, key, string.Join(", ", ids.Values));
         }
         catch
         {
@@ -92,4 +100,6 @@ internal sealed class SyncSafety : IDisposable
 
     /// <inheritdoc/>
     public void Dispose() => _key.Dispose();
+
+    private static string FolderIn(string stateFolder) => Path.Combine(stateFolder, "safety");
 }
