@@ -33,7 +33,7 @@ public sealed class SyncOperation : IDisposable
         _stateFolder = StateFolder.Locate(request.StateFolder);
         var planner = new SyncPlanner([.. open.Select(n => new SyncSource(n.Node.Name, n.Objects))], unread.Count, request.Resolve, request.RemoveExtra);
         _steps = [.. planner.Plan().Where(s => Includes(request, s.Item.Node))];
-        Plan = new SyncPlan(request.Cluster.Name, [.. _steps.Select(s => s.Item)], unread);
+        Plan = new SyncPlan(request.Cluster.Name, request.Cluster.Nodes.Count, [.. _steps.Select(s => s.Item)], unread);
     }
 
     /// <summary>What <see cref="Execute"/> is going to do.</summary>

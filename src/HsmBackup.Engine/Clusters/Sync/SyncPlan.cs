@@ -51,9 +51,10 @@ public sealed record UnreadNode(string Node, ErrorCode? Error, string Reason)
 
 /// <summary>What a synchronisation is going to do.</summary>
 /// <param name="Cluster">The cluster's name.</param>
+/// <param name="Nodes">How many nodes it has.</param>
 /// <param name="Items">The steps, node by node; empty where the nodes that were read hold the same.</param>
 /// <param name="Unread">Nodes that nobody could look into. They are left out.</param>
-public sealed record SyncPlan(string Cluster, IReadOnlyList<SyncItem> Items, IReadOnlyList<UnreadNode> Unread)
+public sealed record SyncPlan(string Cluster, int Nodes, IReadOnlyList<SyncItem> Items, IReadOnlyList<UnreadNode> Unread)
 {
     /// <summary>How many objects are copied.</summary>
     public int Copy => Count(SyncAction.Copy);
