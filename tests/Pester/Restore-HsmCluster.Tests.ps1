@@ -199,6 +199,37 @@ Describe 'Restore-HsmCluster' {
         }
     }
 
+    Context 'to a blank token that nobody has initialised' {
+        BeforeAll {
+            $blank = Initialize-TestToken -Folder "$TestDrive/blank"
+            Get-ChildItem -LiteralPath "$TestDrive/blank/tokens" -Force | Remove-Item -Recurse -Force
+            $blankSplat = $blank.Splat
+            $blankSplat.StatePath = $splat.StatePath
+            $new = @{ Path = $backup.Path; KeyPath = $keyPath; InitializeToken = $true }
+        }
+
+        It 'says with -WhatIf that it would be initialised, and initialises nothing' {
+            $plan = Restore-HsmCluster @new @blankSplat -WhatIf
+            $plan.TokenLabel, $plan.Add, $plan.Node | Should -Be 'payments', 8, $null
+            Get-ChildItem -LiteralPath "$TestDrive/blank/tokens" -Force | Should -BeNullOrEmpty
+        }
+
+        It 'initialises it with the PINs that it is given, and restores' {
+            { Restore-HsmCluster @new @blankSplat -Confirm:$false } | Should -Throw -ErrorId "PinRequired,$command"
+            $soPin = ConvertTo-TestSecret -Text 90817263
+            $result = Restore-HsmCluster @new @blankSplat -SoPin $soPin -Confirm:$false -ClientConfigurationPath "$TestDrive/clients"
+            $result.Added, $result.Exact | Should -Be 8, $true
+            Get-TestObject -Token $blank | Sort-Object | Should -Be $full
+            Get-ChildItem -LiteralPath "$TestDrive/clients" | Should -HaveCount 3
+            # It is not blank any more, and is left as it is.
+            (Restore-HsmCluster @new @blankSplat -Confirm:$false).Kept | Should -Be 8
+        }
+
+        It 'takes no PIN as plain text' {
+            { Restore-HsmCluster @new @blankSplat -SoPin '90817263' -Confirm:$false } | Should -Throw -ErrorId 'ParameterArgumentTransformationError,*'
+        }
+    }
+
     Context 'of keys that may not leave a token' {
         BeforeAll {
             $fixed = Initialize-TestToken -Folder "$TestDrive/fixed" -Label fixed

@@ -69,12 +69,27 @@ public sealed partial class RestoreHsmClusterCommand : RestoreCommand
     [ValidateNotNullOrEmpty]
     public string? ClientConfigurationPath { get; set; }
 
+    private bool _pathIsNamed;
+    private bool _clusterIsNamed;
+
     private bool IsForCluster => Cluster is not null || DefinitionPath is not null;
 
     private protected override bool NamesLibrary => base.NamesLibrary || DefinitionPath is not null;
 
+    /// <summary>Remembers what the command line names; the rest comes down the pipeline.</summary>
+    protected override void BeginProcessing()
+    {
+        _pathIsNamed = Path is not null;
+        _clusterIsNamed = Cluster is not null;
+    }
+
     private protected override void ProcessInput()
     {
+        if (!_pathIsNamed && !_clusterIsNamed && Path == Cluster?.ToString())
+        {
+            // PowerShell makes a path too of a definition that comes down the pipeline: its name.
+            Path = null;
+        }
         CheckParameters();
         ClusterDefinition? known = DefinitionPath is null ? RequireTargets()[0].Definition : null;
         LatestBackup? latest = Path is null && LiteralPath is null ? FindLatest(known) : null;

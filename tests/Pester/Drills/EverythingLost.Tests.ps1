@@ -25,7 +25,7 @@ BeforeAll {
         SoPin = $soPin; Pin = $pin; ClientConfigurationPath = "$TestDrive/clients"
     }
 
-    function Remove-Token($Node) {
+    function Invoke-TokenLoss($Node) {
         Get-ChildItem -LiteralPath "$($Node.Folder)/tokens" -Force | Remove-Item -Recurse -Force
     }
 
@@ -58,13 +58,14 @@ Describe 'Everything is lost, and comes back' {
     }
 
     It 'has a newer file that is damaged' {
-        $content = [IO.File]::ReadAllBytes($latest.Path)
-        $script:damaged = $latest.Path -replace '\d{8}T\d{6}Z(?=[^/]*$)', '20991231T000000Z'
+        Start-Sleep -Seconds 1.1
+        $script:damaged = (New-HsmBackup -Cluster $definition -Pin $pin -Destination $TestDrive/backups -KeyInOutputOnly).Path
+        $content = [IO.File]::ReadAllBytes($damaged)
         [IO.File]::WriteAllBytes($damaged, $content[0..($content.Length - 10)])
     }
 
     It 'loses all tokens and the definition' {
-        foreach ($node in $nodes) { Remove-Token $node }
+        foreach ($node in $nodes) { Invoke-TokenLoss $node }
         Remove-Item -LiteralPath $definition
         Assert-NothingDone
     }
@@ -134,10 +135,13 @@ Describe 'Everything is lost, and comes back' {
     It 'changes nothing when the command is run again' {
         $again = Restore-HsmCluster @recovery -Confirm:$false -WarningAction Ignore
         $again.Kept | Should -Be $latest.Objects, $latest.Objects, $latest.Objects
+        # The definition may come down the pipeline; it is no path of a backup.
+        $again = Get-HsmCluster $definition | Restore-HsmCluster -BackupPath $TestDrive/backups -KeyPath $recovery.KeyPath -Pin $pin -Confirm:$false -WarningAction Ignore
+        $again.Kept | Should -Be $latest.Objects, $latest.Objects, $latest.Objects
     }
 
     It 'finishes the other nodes where the middle one is dead, and tells the truth' {
-        Remove-Token $nodes[1]
+        Invoke-TokenLoss $nodes[1]
         $null = Invoke-Pkcs11Tool -Token $nodes[0] --delete-object --type secrkey --id 08
         $restored = Restore-HsmCluster -Cluster $definition -BackupPath $TestDrive/backups -KeyPath $recovery.KeyPath -Pin $pin -Confirm:$false -WarningAction Ignore -ErrorVariable failed -ErrorAction SilentlyContinue
         $succeeded = $?
