@@ -64,3 +64,10 @@ internal sealed class FaultyLibraryTheoryAttribute : Xunit.TheoryAttribute
 {
     public FaultyLibraryTheoryAttribute() => Skip = FaultyLibrary.WhyNot();
 }
+
+/// <summary>A test that needs a library which fails on command.</summary>
+[AttributeUsage(AttributeTargets.Method)]
+internal sealed class FaultyLibraryFactAttribute : Xunit.FactAttribute
+{
+    public FaultyLibraryFactAttribute() => Skip = FaultyLibrary.WhyNot();
+}

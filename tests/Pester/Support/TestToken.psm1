@@ -144,6 +144,38 @@ function Add-TestObject($Token) {
 
 <#
 .SYNOPSIS
+    What the keys of Add-TestObject do on a token: it signs and deciphers, and openssl holds that against the files of the token they were
+    made on. Neither knows anything of HsmBackup. Gives 'Verified OK' twice, and 'pay 100 to Alice'.
+#>
+function Get-TestUse($Token, $Original) {
+    $folder = $Token.Folder
+    $verify = @('dgst', '-sha256', '-keyform', 'DER', '-signature', "$folder/signature")
+    Set-Content -LiteralPath "$folder/message" -Value 'pay 100 to Alice' -NoNewline
+    $null = Invoke-TestProgram -Token $Token -Program openssl -ArgumentList dgst, -sha256, -binary, -out, "$folder/digest", "$folder/message"
+    $null = Invoke-Pkcs11Tool -Token $Token -ArgumentList --sign, --mechanism, ECDSA, --id, '01', --signature-format, openssl,
+    -i, "$folder/digest", -o, "$folder/signature"
+    Invoke-TestProgram -Token $Token -Program openssl -ArgumentList ($verify + '-verify', "$($Original.Folder)/ec.pub", "$folder/message")
+    $null = Invoke-Pkcs11Tool -Token $Token -ArgumentList --sign, --mechanism, SHA256-RSA-PKCS, --id, '02', -i, "$folder/message", -o, "$folder/signature"
+    Invoke-TestProgram -Token $Token -Program openssl -ArgumentList ($verify + '-verify', "$($Original.Folder)/rsa.pub", "$folder/message")
+    Get-TestPlaintext -Token $Token -Id '03' -Key "$($Original.Folder)/aes.bin"
+}
+
+<#
+.SYNOPSIS
+    What a token deciphers with an AES key, of what openssl enciphered with the key in a file: 'pay 100 to Alice' if it is the same key.
+#>
+function Get-TestPlaintext($Token, [string] $Id, [string] $Key) {
+    $folder = $Token.Folder
+    $value = [Convert]::ToHexString([IO.File]::ReadAllBytes($Key))
+    Set-Content -LiteralPath "$folder/message" -Value 'pay 100 to Alice' -NoNewline
+    $null = Invoke-TestProgram -Token $Token -Program openssl -ArgumentList enc, -aes-256-cbc, -nopad, -K, $value, -iv, ('0' * 32),
+    -in, "$folder/message", -out, "$folder/sealed"
+    $null = Invoke-Pkcs11Tool -Token $Token -ArgumentList --decrypt, --mechanism, AES-CBC, --id, $Id, --iv, ('0' * 32), -i, "$folder/sealed", -o, "$folder/opened"
+    [Text.Encoding]::Latin1.GetString([IO.File]::ReadAllBytes("$folder/opened"))
+}
+
+<#
+.SYNOPSIS
     An AES-256 key with a value that the test knows.
 #>
 function Add-TestSecretKey($Token, [string] $Label, [string] $Id) {
@@ -171,4 +203,4 @@ function Get-PowerShellCommand {
 }
 
 Export-ModuleMember -Function ConvertTo-TestSecret, ConvertFrom-TestSecret, Initialize-TestToken, Clear-TestToken, Invoke-TestProgram,
-Invoke-Pkcs11Tool, Get-TestObject, Add-TestObject, Add-TestSecretKey, Add-TestFixedKey, Get-PowerShellCommand
+Invoke-Pkcs11Tool, Get-TestObject, Add-TestObject, Add-TestSecretKey, Add-TestFixedKey, Get-TestUse, Get-TestPlaintext, Get-PowerShellCommand
