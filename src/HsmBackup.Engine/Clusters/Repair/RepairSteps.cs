@@ -1,11 +1,11 @@
 using System.Diagnostics;
 using HsmBackup.Engine.Backup;
-using HsmBackup.Engine.Pkcs11;
 
 namespace HsmBackup.Engine.Clusters.Repair;
 
 /// <summary>The steps of a repair, as they come out.</summary>
-internal sealed class RepairSteps
+/// <param name="stop">Cancelled where the caller gives up: then what happens is no failure of a step.</param>
+internal sealed class RepairSteps(CancellationToken stop)
 {
     private static readonly string[] Order = ["Initialize", "Join", "Fill", "Prove", "Definition"];
 
@@ -34,8 +34,10 @@ internal sealed class RepairSteps
         {
             (outcome, detail) = step();
         }
-        catch (Exception e) when (e is HsmBackupException { Code: not ErrorCode.Cancelled } or Pkcs11Exception)
+        catch (Exception e) when (!stop.IsCancellationRequested
+            && e is not (OperationCanceledException or OutOfMemoryException or HsmBackupException { Code: ErrorCode.Cancelled }))
         {
+            // Whatever a library does: the steps before were done, and the report must say so.
             (outcome, detail) = (CheckOutcome.Failed, NodeFailure.ReasonOf(e));
             Error ??= NodeFailure.CodeOf(e);
         }
