@@ -22,6 +22,7 @@
         'New-HsmBackup'
         'New-HsmCluster'
         'New-HsmClusterKey'
+        'Repair-HsmCluster'
         'Restore-HsmCluster'
         'Restore-HsmClusterKey'
         'Restore-HsmKey'

@@ -125,6 +125,8 @@ public enum ErrorCode
     NodeSilent,
     /// <summary>An object could not be brought to a node or taken from it; the others are as the result says.</summary>
     SyncFailed,
+    /// <summary>A node is not repaired, or not wholly; the result says what was done and what it lacks.</summary>
+    RepairFailed,
     /// <summary>A PIN stands where others can read it, or the definition holds a PIN itself.</summary>
     PinSourceRefused,
     /// <summary>The source of a PIN has none.</summary>

@@ -110,7 +110,8 @@ internal static class Errors
         ErrorCode.TestNotPossible or ErrorCode.TokenMismatch or ErrorCode.ClusterKeyMismatch or ErrorCode.WouldDestroyUnrecoverable
             or ErrorCode.DefinitionChanged
             => ErrorCategory.InvalidOperation,
-        ErrorCode.RestoreFailed or ErrorCode.RestoreInterrupted or ErrorCode.CeremonyFailed or ErrorCode.Cancelled => ErrorCategory.OperationStopped,
+        ErrorCode.RestoreFailed or ErrorCode.RestoreInterrupted or ErrorCode.CeremonyFailed or ErrorCode.RepairFailed or ErrorCode.Cancelled
+            => ErrorCategory.OperationStopped,
         ErrorCode.Busy => ErrorCategory.ResourceBusy,
         ErrorCode.TokenAmbiguous or ErrorCode.DefinitionAmbiguous or ErrorCode.KeyRequired or ErrorCode.KeyDestinationRequired or ErrorCode.KeyFileBesideBackup
             or ErrorCode.KeyRecipientInvalid or ErrorCode.ShareRefused or ErrorCode.SharesMissing or ErrorCode.ShareDestinationRequired

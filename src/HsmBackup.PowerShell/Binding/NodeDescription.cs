@@ -35,6 +35,8 @@ internal static class NodeDescription
         ["zone"] = "zone",
     };
 
+    private static readonly string[] OfAnotherToken = ["library", "tokenLabel", "environment", "parameters"];
+
     /// <summary>A new definition of described nodes.</summary>
     /// <exception cref="HsmBackupException">DefinitionInvalid, PinSourceRefused, InvalidArgument.</exception>
     public static ClusterDefinition Define(string name, string? description, IEnumerable<IDictionary> nodes, SessionPaths paths)
@@ -59,6 +61,32 @@ internal static class NodeDescription
             json.WriteEndObject();
         }
         return ClusterDefinition.Parse(buffer.WrittenSpan, $"The definition of cluster '{name}'");
+    }
+
+    /// <summary>
+    /// A node with what is described anew; the rest stays as it is. Not so the serial number, where library or label are described: it is
+    /// that of the token which was there.
+    /// </summary>
+    /// <exception cref="HsmBackupException">InvalidArgument: another name; DefinitionInvalid, PinSourceRefused.</exception>
+    public static ClusterNode Replace(ClusterNode node, IDictionary changes, SessionPaths paths)
+    {
+        Hashtable merged = Of(node);
+        Dictionary<string, object> given = changes.Cast<DictionaryEntry>().Where(e => e.Value is not null)
+            .ToDictionary(e => LanguagePrimitives.ConvertTo<string>(e.Key) is var key && Members.TryGetValue(key, out string? member) ? member : key, e => e.Value!,
+                StringComparer.Ordinal);
+        if (given.Remove("name", out object? name) && !LanguagePrimitives.ConvertTo<string>(name).Equals(node.Name, StringComparison.OrdinalIgnoreCase))
+        {
+            throw Errors.InvalidArgument($"What takes the place of node '{node.Name}' bears its name, and not '{name}'.", "Leave the name out of the description.", name);
+        }
+        if (OfAnotherToken.Any(given.ContainsKey))
+        {
+            merged.Remove("tokenSerial");
+        }
+        foreach ((string member, object value) in given)
+        {
+            merged[member] = value;
+        }
+        return Define("replacement", null, [merged], paths).Nodes[0];
     }
 
     /// <summary>The description of a node that there is.</summary>

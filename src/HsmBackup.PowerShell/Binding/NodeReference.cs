@@ -32,12 +32,12 @@ internal sealed class NodeAttribute : ArgumentTransformationAttribute
     /// <summary>Whether descriptions of new nodes are taken, and not names.</summary>
     public bool Describes { get; init; }
 
-    /// <summary>Whether several names are taken.</summary>
+    /// <summary>Whether several are taken.</summary>
     public bool TakesSeveral { get; init; }
 
     /// <inheritdoc/>
     public override object? Transform(EngineIntrinsics engineIntrinsics, object? inputData) => Describes
-        ? Several(inputData).Select(Described).ToArray()
+        ? TakesSeveral ? Several(inputData).Select(Described).ToArray() : Described(inputData)
         : TakesSeveral ? Several(inputData).Select(Named).ToArray() : Named(inputData);
 
     private static IEnumerable<object?> Several(object? input) => input switch

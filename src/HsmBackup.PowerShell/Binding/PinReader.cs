@@ -13,6 +13,8 @@ namespace HsmBackup.PowerShell.Binding;
 /// <param name="host">The session's host.</param>
 internal sealed class PinReader(PSHost host) : IDisposable
 {
+    private const string OfficerQuestion = "PIN of the security officer for the tokens that are initialised";
+
     private readonly Dictionary<string, SecureString> _typed = new(StringComparer.Ordinal);
 
     /// <summary>Whom the source of a PIN may ask. A question that nobody answers is an error of the source, and not asked again.</summary>
@@ -34,7 +36,7 @@ internal sealed class PinReader(PSHost host) : IDisposable
         {
             return source.Open(Asker, subject);
         }
-        using SecureString? typed = Ask($"PIN of {subject}");
+        using SecureString? typed = Ask(QuestionFor(subject));
         return typed is null ? null : TokenPin.FromSecureString(typed);
     }
 
@@ -64,10 +66,45 @@ internal sealed class PinReader(PSHost host) : IDisposable
         return typed?.Copy();
     }
 
+    /// <summary>
+    /// The PIN of the security officer, for tokens that are initialised. The user PINs that those get are typed once more first, where they
+    /// were typed.
+    /// </summary>
+    /// <param name="given">The officer's PIN, as a parameter; null where it was not given.</param>
+    /// <param name="subjects">What people call the tokens, as the questions for their user PINs did.</param>
+    /// <exception cref="HsmBackupException">PinRequired; InvalidArgument: two answers differ.</exception>
+    public TokenPin RequireOfficer(SecureString? given, IEnumerable<string> subjects)
+    {
+        foreach (string subject in subjects)
+        {
+            Repeat(QuestionFor(subject));
+        }
+        if (given is not null)
+        {
+            return TokenPin.FromSecureString(given);
+        }
+        using SecureString? typed = Ask(OfficerQuestion);
+        Repeat(OfficerQuestion);
+        return typed is not null ? TokenPin.FromSecureString(typed) : throw new HsmBackupException(ErrorCode.PinRequired,
+            "Tokens are to be initialised, and there is no PIN of a security officer. Nothing was touched.", "Give it with -SoPin, as a SecureString.");
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        foreach (SecureString typed in _typed.Values)
+        {
+            typed.Dispose();
+        }
+        _typed.Clear();
+    }
+
+    private static string QuestionFor(string subject) => $"PIN of {subject}";
+
     /// <summary>Has a PIN that was typed typed again: one that a token is given has nothing else to be compared with.</summary>
     /// <param name="question">The question that it was the answer to.</param>
     /// <exception cref="HsmBackupException">InvalidArgument: they differ.</exception>
-    public void Repeat(string question)
+    private void Repeat(string question)
     {
         if (!_typed.TryGetValue(question, out SecureString? first))
         {
@@ -80,15 +117,5 @@ internal sealed class PinReader(PSHost host) : IDisposable
         {
             throw Errors.InvalidArgument($"{question}: the two answers differ. Nothing was touched.", "Run the command again.");
         }
-    }
-
-    /// <inheritdoc/>
-    public void Dispose()
-    {
-        foreach (SecureString typed in _typed.Values)
-        {
-            typed.Dispose();
-        }
-        _typed.Clear();
     }
 }

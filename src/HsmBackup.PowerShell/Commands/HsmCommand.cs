@@ -45,6 +45,16 @@ public abstract class HsmCommand : PSCmdlet, IDisposable
         }
     }
 
+    /// <summary>The one backup that a path names.</summary>
+    /// <exception cref="HsmBackupException">BackupNotFound; InvalidArgument: it matches several.</exception>
+    private protected string OneMatch(string path) => Paths.Matches(path) switch
+    {
+        [string one] => one,
+        [] => throw Errors.NoBackupAt(path),
+        { Count: int several } => throw Errors.InvalidArgument(
+            $"'{path}' matches {several} files.", "Name the one backup to restore from.", path),
+    };
+
     /// <summary>Does the work for one input object; a failure ends the command.</summary>
     protected sealed override void ProcessRecord() => Guard(ProcessInput);
 

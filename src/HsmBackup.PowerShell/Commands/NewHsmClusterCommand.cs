@@ -22,7 +22,7 @@ public sealed class NewHsmClusterCommand : HsmCommand
     /// <summary>The nodes.</summary>
     [Parameter(Mandatory = true, ParameterSetName = NodeSet,
         HelpMessage = "The nodes: hashtables or objects with Name, Library, TokenLabel and what else a node has.")]
-    [Node(Describes = true)]
+    [Node(Describes = true, TakesSeveral = true)]
     [ValidateNotNullOrEmpty]
     public NodeReference[]? Node { get; set; }
 

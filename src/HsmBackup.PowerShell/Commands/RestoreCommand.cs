@@ -39,16 +39,6 @@ public abstract class RestoreCommand : TokenCommand
     [ValidateNotNullOrEmpty]
     public string? StatePath { get; set; }
 
-    /// <summary>The one backup that a path names.</summary>
-    /// <exception cref="HsmBackup.Engine.HsmBackupException">BackupNotFound; InvalidArgument: it matches several.</exception>
-    private protected string OneMatch(string path) => Paths.Matches(path) switch
-    {
-        [string one] => one,
-        [] => throw Errors.NoBackupAt(path),
-        { Count: int several } => throw Errors.InvalidArgument(
-            $"'{path}' matches {several} files.", "Name the one backup to restore from.", path),
-    };
-
     /// <summary>Restores to one token after the other. One that fails keeps no other from its keys.</summary>
     private protected void ForEachNode(IReadOnlyList<TokenTarget> targets, Action<TokenTarget> restore)
     {

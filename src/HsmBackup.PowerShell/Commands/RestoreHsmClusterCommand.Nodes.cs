@@ -1,5 +1,4 @@
 using System.Runtime.ExceptionServices;
-using System.Security;
 using HsmBackup.Engine;
 using HsmBackup.Engine.Clusters;
 using HsmBackup.Engine.Protection;
@@ -13,8 +12,6 @@ namespace HsmBackup.PowerShell.Commands;
 /// <content>All nodes of a cluster at a time.</content>
 public sealed partial class RestoreHsmClusterCommand
 {
-    private const string OfficerQuestion = "PIN of the security officer for the tokens that are initialised";
-
     /// <returns>The nodes as they are now; null where nothing was done.</returns>
     private IReadOnlyList<ClusterNode>? RestoreNodes(string file, OneTimeKey key, IReadOnlyList<TokenTarget> targets)
     {
@@ -39,7 +36,8 @@ public sealed partial class RestoreHsmClusterCommand
         {
             return null;
         }
-        using TokenPin? soPin = agreed.Exists(p => p.Initialization != InitializationStep.None) ? OpenSoPin(agreed, cluster) : null;
+        List<NodeRestorePlan> blank = agreed.FindAll(p => p.Initialization != InitializationStep.None);
+        using TokenPin? soPin = blank.Count == 0 ? null : Pins.RequireOfficer(SoPin, blank.Select(p => NameOf(p.Node, cluster)));
         using ShareCombiner? shares = TakeShares(operation, agreed);
         cluster = WriteLostDefinition(cluster, shares);
         IReadOnlyList<NodeRestoreOutcome> outcomes = WithProgress((progress, stop) =>
@@ -96,22 +94,6 @@ public sealed partial class RestoreHsmClusterCommand
     {
         CheckNotRefused(node.Name);
         return Pins.Require(node, Pin, "Give it with -Pin, name a source in the definition, or run the command where somebody can type it.", NameOf(node.Name, cluster));
-    }
-
-    private TokenPin OpenSoPin(List<NodeRestorePlan> agreed, ClusterDefinition? cluster)
-    {
-        foreach (NodeRestorePlan node in agreed.Where(p => p.Initialization != InitializationStep.None))
-        {
-            Pins.Repeat($"PIN of {NameOf(node.Node, cluster)}");
-        }
-        if (SoPin is not null)
-        {
-            return TokenPin.FromSecureString(SoPin);
-        }
-        using SecureString? typed = Pins.Ask(OfficerQuestion);
-        Pins.Repeat(OfficerQuestion);
-        return typed is not null ? TokenPin.FromSecureString(typed) : throw new HsmBackupException(ErrorCode.PinRequired,
-            "Tokens are to be initialised, and there is no PIN of a security officer. Nothing was touched.", "Give it with -SoPin, as a SecureString.");
     }
 
     private ShareCombiner? TakeShares(ClusterRestoreOperation operation, List<NodeRestorePlan> agreed)
