@@ -9,6 +9,9 @@ namespace HsmBackup.Engine.Backup;
 /// </summary>
 internal sealed class BackupPublication : IDisposable
 {
+    /// <summary>For no longer than this is a file of a running backup not locked.</summary>
+    private static readonly TimeSpan UnlockedAtMost = TimeSpan.FromSeconds(5);
+
     private const string TemporarySuffix = ".partial";
 
     private readonly string _temporary;
@@ -103,9 +106,14 @@ internal sealed class BackupPublication : IDisposable
     {
         try
         {
-            // Windows does not rename a file that is open.
-            _file.Dispose();
+            if (OperatingSystem.IsWindows())
+            {
+                // Windows does not rename a file that is open.
+                _file.Dispose();
+            }
+            // Elsewhere it stays locked until it has its name: another backup would take it for a leftover.
             File.Move(_temporary, FinalPath, overwrite: false);
+            _file.Dispose();
             _ = FolderFlush.TryFlush(Path.GetDirectoryName(FinalPath)!);
         }
         catch (Exception e) when (FileErrors.Covers(e))
@@ -136,6 +144,11 @@ internal sealed class BackupPublication : IDisposable
         {
             try
             {
+                if (DateTime.UtcNow - File.GetLastWriteTimeUtc(path) < UnlockedAtMost)
+                {
+                    // It may belong to a backup that begins at this very moment: a file is made first and locked then.
+                    continue;
+                }
                 // A running backup holds its file locked; what can be opened alone belongs to nobody any more.
                 using (new FileStream(path, FileMode.Open, FileAccess.ReadWrite, OperatingSystem.IsWindows() ? FileShare.Delete : FileShare.None))
                 {

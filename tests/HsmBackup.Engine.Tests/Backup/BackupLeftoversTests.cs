@@ -23,8 +23,31 @@ public sealed class BackupLeftoversTests : IDisposable
     public void What_a_killed_backup_has_left_is_removed_by_the_next(string name)
     {
         string path = Leave(name);
+        Folders.Age(_fixture.Backups);
         _fixture.BackUp().Key!.Dispose();
         Assert.False(File.Exists(path));
+    }
+
+    [Fact]
+    public void What_another_backup_has_made_and_not_locked_yet_stays()
+    {
+        string path = Leave(".20261121T225300Z-payments-0a1b2c3d.hsmbackup.partial");
+        _fixture.BackUp().Key!.Dispose();
+        Assert.True(File.Exists(path));
+    }
+
+    [Fact]
+    public void Backups_that_begin_and_end_side_by_side_do_not_take_each_others_files()
+    {
+        Parallel.For(0, 8, _ =>
+        {
+            for (int i = 0; i < 200; i++)
+            {
+                using var publication = BackupPublication.Begin(_fixture.Backups, Engine.Format.BackupId.New("payments", TimeProvider.System));
+                publication.Publish();
+                Assert.True(File.Exists(publication.FinalPath));
+            }
+        });
     }
 
     [Theory]
@@ -33,6 +56,7 @@ public sealed class BackupLeftoversTests : IDisposable
     public void What_a_backup_under_way_is_writing_stays(string name)
     {
         string path = Leave(name);
+        Folders.Age(_fixture.Backups);
         using (new FileStream(path, FileMode.Open, FileAccess.ReadWrite, FileShare.None))
         {
             _fixture.BackUp().Key!.Dispose();
@@ -48,6 +72,7 @@ public sealed class BackupLeftoversTests : IDisposable
     public void What_somebody_else_keeps_there_stays(string name)
     {
         string path = Leave(name);
+        Folders.Age(_fixture.Backups);
         _fixture.BackUp().Key!.Dispose();
         Assert.True(File.Exists(path));
     }

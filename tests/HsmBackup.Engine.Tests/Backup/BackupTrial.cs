@@ -47,6 +47,7 @@ internal sealed class BackupTrial : IDisposable
     public void AssertLeftoversGo()
     {
         string keyPath = Path.Combine(Keys, $"{++_number}.key");
+        Folders.Age(Destination);
         BackupOperation.Run(
             new BackupRequest { Token = _scene.Token.Address, Pin = _scene.Token.Pin, Destination = Destination, KeyPath = keyPath },
             null, CancellationToken.None).Key!.Dispose();

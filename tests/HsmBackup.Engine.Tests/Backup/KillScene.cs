@@ -91,6 +91,7 @@ internal sealed class KillScene : IDisposable
     /// <summary>The restore run again ends with exactly what the backup holds.</summary>
     public void AssertCanBeFinished(string when)
     {
+        Folders.Age(Path.Combine(State, "safety"));
         RestoreResult result = _fixture.Restore(Backup);
         Assert.True(result.Exact, $"{when}: not exact");
         List<string> after = Witness.OfToken(Token);
