@@ -41,6 +41,10 @@ internal sealed class FaultyLibrary
     /// <summary>Nonsense in place of the answers of a function, from now on.</summary>
     public void Garble(string function) => Write($"{function} garbage");
 
+    /// <summary>After some more calls a function, or all of them ("*"), returns a CKR value, or does not come back where that is null.</summary>
+    public void FailAfter(int calls, string function, ulong? returnValue) =>
+        Write(string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{function} {(returnValue is { } rv ? $"{rv:x}" : "block")} {calls}"));
+
     /// <summary>
     /// What is to be wrapped by one mechanism is wrapped by another, in a library that was not loaded yet: by this, a name that a
     /// connection does not let through crosses it under one that it does.

@@ -3,7 +3,8 @@
  *
  * Beside it, under its own name and these endings, stand:
  *   .real      the path of the library behind it, without a newline
- *   .faults    lines "C_Function ACTION"; read at each call, so that a fault comes and goes while a process runs
+ *   .faults    lines "C_Function ACTION" or "C_Function ACTION SKIP", the latter once SKIP more calls of whatever function were made;
+ *              "*" is every function. Read at each call, so that a fault comes and goes while a process runs
  *   .names     "FROM TO", two mechanisms in hex: what is to be wrapped by the first is wrapped by the second; need not be there
  *
  * ACTION is a CKR value in hex, which is returned in place of a call; "block", which does not return while the line stands;
@@ -11,6 +12,7 @@
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,18 +26,27 @@ static CK_MECHANISM_TYPE known_as, meant;
 
 enum action { PASS, RETURN, GARBAGE };
 
+/* Calls since there is a file of faults. */
+static atomic_ulong calls;
+
 static enum action find_fault(const char *function, CK_RV *rv)
 {
+    unsigned long call = 0;
     for (;;) {
-        char name[64], action[32];
+        char line[128], name[64], action[32];
         bool block = false;
         FILE *file = fopen(faults_path, "re");
         if (file == NULL) {
+            atomic_store(&calls, 0);
             return PASS;
         }
+        if (call == 0) {
+            call = atomic_fetch_add(&calls, 1) + 1;
+        }
         enum action found = PASS;
-        while (fscanf(file, "%63s %31s", name, action) == 2) {
-            if (strcmp(name, function) != 0) {
+        while (fgets(line, sizeof line, file) != NULL) {
+            unsigned long skip = 0;
+            if (sscanf(line, "%63s %31s %lu", name, action, &skip) < 2 || (strcmp(name, "*") != 0 && strcmp(name, function) != 0) || call <= skip) {
                 continue;
             }
             if (strcmp(action, "block") == 0) {
@@ -105,6 +116,14 @@ STAND_BEFORE(C_UnwrapKey, (CK_SESSION_HANDLE session, CK_MECHANISM *mechanism, C
                            CK_ATTRIBUTE *template, CK_ULONG count, CK_OBJECT_HANDLE *key),
              (session, translate(mechanism, &(CK_MECHANISM){0}), by, wrapped, length, template, count, key), rv = 0x12345)
 
+STAND_BEFORE(C_DestroyObject, (CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object), (session, object), rv = 0x12345)
+STAND_BEFORE(C_SetAttributeValue, (CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object, CK_ATTRIBUTE *template, CK_ULONG count),
+             (session, object, template, count), rv = 0x12345)
+STAND_BEFORE(C_GenerateKey, (CK_SESSION_HANDLE session, CK_MECHANISM *mechanism, CK_ATTRIBUTE *template, CK_ULONG count, CK_OBJECT_HANDLE *key),
+             (session, mechanism, template, count, key), rv = 0x12345)
+STAND_BEFORE(C_InitToken, (CK_SLOT_ID slot, CK_UTF8CHAR *pin, CK_ULONG length, CK_UTF8CHAR *label), (slot, pin, length, label), rv = 0x12345)
+STAND_BEFORE(C_InitPIN, (CK_SESSION_HANDLE session, CK_UTF8CHAR *pin, CK_ULONG length), (session, pin, length), rv = 0x12345)
+
 static void load_names(const char *library)
 {
     char path[4096];
@@ -152,6 +171,11 @@ static bool load_real_library(void)
     functions.C_CreateObject = before_C_CreateObject;
     functions.C_WrapKey = before_C_WrapKey;
     functions.C_UnwrapKey = before_C_UnwrapKey;
+    functions.C_DestroyObject = before_C_DestroyObject;
+    functions.C_SetAttributeValue = before_C_SetAttributeValue;
+    functions.C_GenerateKey = before_C_GenerateKey;
+    functions.C_InitToken = before_C_InitToken;
+    functions.C_InitPIN = before_C_InitPIN;
     return true;
 }
 

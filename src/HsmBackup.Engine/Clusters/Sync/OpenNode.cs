@@ -65,6 +65,7 @@ internal sealed class OpenNode : IDisposable
             var inventory = NodeInventory.ReadDeep(connection, kek, pulse);
             // A token whose storage is gone may show an empty list of objects, and everything would be copied to it or be missing on it.
             connection.CheckPresent();
+            CheckReadable(node, inventory);
             pulse.Beat();
             return new OpenNode(node, connection, clusterKey, kek, inventory);
         }
@@ -126,6 +127,19 @@ internal sealed class OpenNode : IDisposable
                     open.Dispose();
                 }
             }
+        }
+    }
+
+    /// <summary>Of an object that does not tell its class nobody knows whether it is one of those that the node seems to lack.</summary>
+    private static void CheckReadable(ClusterNode node, NodeInventory inventory)
+    {
+        int unknown = inventory.Objects.Count(o => o.Record.ObjectClass == ulong.MaxValue);
+        if (unknown > 0)
+        {
+            throw new HsmBackupException(ErrorCode.TokenError,
+                FormattableString.Invariant($"{unknown} of {inventory.Objects.Count} objects of node '{node.Name}' cannot be read ({inventory.Objects.First(o => o.Record.ObjectClass == ulong.MaxValue).Record.Reason}), so that nobody knows what it lacks."),
+                "Find out why the token does not show them, then run the command again.")
+            { Target = node.Name };
         }
     }
 

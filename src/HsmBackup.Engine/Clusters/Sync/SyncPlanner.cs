@@ -95,13 +95,19 @@ internal sealed class SyncPlanner(IReadOnlyList<SyncSource> nodes, int unread, s
             _ when Fingerprints(h) == majority => [],
             (_, true) => [Step(node, SyncAction.Different, h[0],
                 $"{string.Join("; ", ObjectComparison.Differences(held[model][0].Record, h[0].Record))} (as {nodes[model].Node} has it)")],
-            _ => h.Select(o => Step(node, SyncAction.Conflict, o, $"{nodes[model].Node} has {Other(held[model], h)} of this name")),
+            _ => h.Select(o => Step(node, SyncAction.Conflict, o, Other(nodes[model].Node, held[model], h))),
         });
     }
 
-    private static string Other(List<InventoryObject> model, List<InventoryObject> held) => model.Count != held.Count
-        ? FormattableString.Invariant($"{model.Count} instead of {held.Count}")
-        : model.Exists(o => o.KeyDigest.Length == 0 && o.Record.HasSecret) ? "one with other attributes, and their keys cannot be compared," : "another one";
+    private static string Other(string node, List<InventoryObject> model, List<InventoryObject> held)
+    {
+        if (model.Count != held.Count)
+        {
+            return FormattableString.Invariant($"{node} has {model.Count} of this name instead of {held.Count}");
+        }
+        bool compared = model.Concat(held).All(o => o.KeyDigest.Length > 0 || !o.Record.HasSecret);
+        return compared ? $"{node} has another one of this name" : $"{node} has one of this name with other attributes, and their keys cannot be compared";
+    }
 
     /// <summary>Objects without a name: every node is to have each as often as the node that has it most often.</summary>
     private IEnumerable<SyncStep> PlanNameless(List<InventoryObject>[] held)
