@@ -61,7 +61,9 @@ libp11-kit-dev   /usr/include/p11-kit-1/p11-kit/pkcs11.h'
 readonly second_token_packages='
 libnss3          /usr/lib/*/libsoftokn3.so
 p11-kit          p11-kit
-p11-kit-modules  /usr/lib/*/pkcs11/p11-kit-client.so'
+p11-kit-modules  /usr/lib/*/pkcs11/p11-kit-client.so
+gnutls-bin       p11tool
+libengine-pkcs11-openssl /usr/lib/*/engines-3/pkcs11.so'
 
 packages_for() {
     case $1 in
