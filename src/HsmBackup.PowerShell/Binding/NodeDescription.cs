@@ -71,9 +71,14 @@ internal static class NodeDescription
     public static ClusterNode Replace(ClusterNode node, IDictionary changes, SessionPaths paths)
     {
         Hashtable merged = Of(node);
-        Dictionary<string, object> given = changes.Cast<DictionaryEntry>().Where(e => e.Value is not null)
-            .ToDictionary(e => LanguagePrimitives.ConvertTo<string>(e.Key) is var key && Members.TryGetValue(key, out string? member) ? member : key, e => e.Value!,
-                StringComparer.Ordinal);
+        Dictionary<string, object> given = new(StringComparer.Ordinal);
+        foreach (DictionaryEntry change in changes)
+        {
+            if (change.Value is { } value)
+            {
+                given[MemberOf(change)] = value;
+            }
+        }
         if (given.Remove("name", out object? name) && !LanguagePrimitives.ConvertTo<string>(name).Equals(node.Name, StringComparison.OrdinalIgnoreCase))
         {
             throw Errors.InvalidArgument($"What takes the place of node '{node.Name}' bears its name, and not '{name}'.", "Leave the name out of the description.", name);
@@ -110,8 +115,7 @@ internal static class NodeDescription
         json.WriteStartObject();
         foreach (DictionaryEntry entry in node)
         {
-            string given = LanguagePrimitives.ConvertTo<string>(entry.Key);
-            string member = Members.GetValueOrDefault(given, given);
+            string member = MemberOf(entry);
             // What a variable that was never set gives: the same as leaving the member out.
             if (entry.Value is null)
             {
@@ -122,6 +126,12 @@ internal static class NodeDescription
             WriteValue(json, member, value, paths);
         }
         json.WriteEndObject();
+    }
+
+    private static string MemberOf(DictionaryEntry entry)
+    {
+        string given = LanguagePrimitives.ConvertTo<string>(entry.Key);
+        return Members.GetValueOrDefault(given, given);
     }
 
     private static void WriteValue(Utf8JsonWriter json, string member, object value, SessionPaths paths)

@@ -187,7 +187,8 @@ public sealed class RepairHsmClusterCommand : HsmCommand
             WriteError(Errors.From(new HsmBackupException(result.Error ?? ErrorCode.RepairFailed, $"Node '{result.Node}' of cluster '{result.Cluster}' {state}: {result.Reason}",
                 result.Error is ErrorCode.PinIncorrect or ErrorCode.PinLocked
                     ? "Find the right PIN before the next try: tokens lock after a few wrong ones. Then run the same command again; what is done already is passed over."
-                    : "Put it right, and run the same command again: what is done already is passed over. Get-HsmClusterHealth -Deep shows how the node is.")
+                    : "Put it right, and run the same command again: what is done already is passed over. Get-HsmClusterHealth -Deep shows how the node is; "
+                        + "Sync-HsmCluster settles what nodes have otherwise.")
             { Target = result.Node }));
         }
     }

@@ -18,8 +18,9 @@ public sealed partial class ClusterRepairOperation
         ClusterRestoreOperation? restore = null;
         try
         {
+            progress?.Report(new OperationProgress("", "Looking at the node", 0, 0));
             // A restore does without the cluster key where the backup does; a member of the cluster does not.
-            bool joins = Ask(node, pulse => Look(cluster, node, pins, pulse), cancellationToken).Joins;
+            bool joins = NodeErrand.Run(node, pulse => Look(cluster, node, pins, pulse), cancellationToken).Joins;
             restore = ClusterRestoreOperation.Prepare(new ClusterRestoreRequest
             {
                 Cluster = cluster,

@@ -17,7 +17,9 @@ public sealed partial class ClusterRepairOperation
         var pins = new NodePins(cluster.Nodes, request.OpenPin);
         try
         {
-            (InitializedToken token, bool joins) = Ask(node, pulse => Look(cluster, node, pins, pulse), cancellationToken);
+            // Only now: who is asked for a PIN should see the question alone.
+            progress?.Report(new OperationProgress("", "Looking at the node", 0, 0));
+            (InitializedToken token, bool joins) = NodeErrand.Run(node, pulse => Look(cluster, node, pins, pulse), cancellationToken);
             progress?.Report(new OperationProgress("", "Looking at its peers", 0, cluster.Nodes.Count - 1));
             List<NodeHealth> peers = LookAtPeers(cluster, node, pins, cancellationToken);
             List<NodeHealth> healthy = peers.FindAll(p => p is { Objects: not null, HasClusterKey: true });
@@ -25,7 +27,7 @@ public sealed partial class ClusterRepairOperation
             if (healthy.Count == 0)
             {
                 throw new HsmBackupException(ErrorCode.NodesUnavailable,
-                    $"Node '{node.Name}' has no peer that it could be filled from. {string.Join(" ", unread.Select(u => $"{u}."))} Nothing was changed.",
+                    $"Node '{node.Name}' has no peer that it could be filled from. {string.Join(" ", unread.Select(u => $"{u.ToString().TrimEnd('.')}."))} Nothing was changed.",
                     "Fill it from a backup: name the file with -Path, and its one-time key.")
                 { Target = node.Name, Result = unread };
             }
@@ -110,7 +112,7 @@ public sealed partial class ClusterRepairOperation
         IReadOnlyCollection<string> spokenFor = SpokenFor(_cluster, node);
         Pin user = _pins.Of(node);
         Pin officer = soPin!.Clone();
-        InitializedToken made = Ask(node, pulse => TokenInitialization.Initialize(wanted, officer, user, spokenFor, pulse.Token), cancellationToken, user, officer);
+        InitializedToken made = NodeErrand.Run(node, pulse => TokenInitialization.Initialize(wanted, officer, user, spokenFor, pulse.Token), cancellationToken, user, officer);
         node = node with { Address = made.Address };
         _cluster = With(_cluster, node);
         return (CheckOutcome.Passed, $"token '{made.Token.Label}' with serial number {made.Token.SerialNumber}");

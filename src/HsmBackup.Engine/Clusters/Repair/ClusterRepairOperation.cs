@@ -53,7 +53,6 @@ public sealed partial class ClusterRepairOperation : IDisposable
         ClusterNode node = (request.Replacement ?? failed) with { Name = failed.Name };
         ClusterDefinition cluster = With(request.Cluster, node);
         progress = TitledProgress.Of(progress, ActivityOf(request));
-        progress?.Report(new OperationProgress("", "Looking at the node", 0, 0));
         return request.BackupPath is null
             ? PrepareFromPeers(request, cluster, node, watch, progress, cancellationToken)
             : PrepareFromBackup(request, cluster, node, watch, progress, cancellationToken);
@@ -125,51 +124,6 @@ public sealed partial class ClusterRepairOperation : IDisposable
     private static IReadOnlyCollection<string> SpokenFor(ClusterDefinition cluster, ClusterNode node) =>
         [.. cluster.Nodes.Where(n => n.Name != node.Name && n.Address.Library.Path == node.Address.Library.Path).Select(n => n.Address.TokenSerial).OfType<string>()];
 
-    /// <summary>Work at the node on a thread of its own, which is waited for as long as the node's timeout allows.</summary>
-    /// <param name="node">The node.</param>
-    /// <param name="work">The work.</param>
-    /// <param name="cancellationToken">Gives up.</param>
-    /// <param name="secrets">
-    /// Copies that the work uses, because a node that answers too late must not find them overwritten in its hands. The node's thread
-    /// disposes them at its end; where it never had its turn, they are disposed here.
-    /// </param>
-    private static T Ask<T>(ClusterNode node, Func<NodePulse, T> work, CancellationToken cancellationToken, params IDisposable[] secrets)
-    {
-        var turn = new FirstOfTwo();
-        try
-        {
-            NodeAnswer<T> answer = NodeThreads.Run([node], (_, pulse) =>
-            {
-                if (!turn.TryBeFirst())
-                {
-                    throw new OperationCanceledException("The node was given up.");
-                }
-                try
-                {
-                    return work(pulse);
-                }
-                finally
-                {
-                    Array.ForEach(secrets, s => s.Dispose());
-                }
-            }, cancellationToken)[0];
-            if (answer.TimedOut)
-            {
-                throw new HsmBackupException(ErrorCode.NodesUnavailable, $"Node '{node.Name}': {NodeFailure.Silence(node)}.",
-                    "Look at the HSM and its connection; when it answers, run the same repair again: what is done already is passed over.")
-                { Target = node.Name };
-            }
-            return answer.Error is null ? answer.Value! : throw answer.Error;
-        }
-        finally
-        {
-            if (turn.TryBeFirst())
-            {
-                Array.ForEach(secrets, s => s.Dispose());
-            }
-        }
-    }
-
     private void CheckSecrets(Pin? soPin, ShareCombiner? shares)
     {
         if (Plan.Initialization != InitializationStep.None && soPin is null)
@@ -201,7 +155,7 @@ public sealed partial class ClusterRepairOperation : IDisposable
         progress?.Report(new OperationProgress("", "Bringing the cluster key in", 0, 0));
         Pin user = _pins.Of(node);
         ClusterKey key = Clusters.ClusterKey.Rebuild(shares!, ClusterKey!.Check);
-        NodeOutcome outcome = Ask(node, _ =>
+        NodeOutcome outcome = NodeErrand.Run(node, _ =>
             ClusterKeyRecovery.Join(key, new NodeAccess(node.Name, node.Address, user), replaceExisting: false, cancellationToken), cancellationToken, user, key);
         return (CheckOutcome.Passed, outcome.State == NodeState.Added ? $"cluster key {ClusterKey.Check}" : "the node has the cluster key");
     }

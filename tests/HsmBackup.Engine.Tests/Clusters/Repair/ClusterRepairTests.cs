@@ -1,6 +1,7 @@
 using HsmBackup.Engine.Backup;
 using HsmBackup.Engine.Clusters;
 using HsmBackup.Engine.Clusters.Repair;
+using HsmBackup.Engine.Format;
 using HsmBackup.Engine.Pkcs11;
 using HsmBackup.Engine.Protection;
 using HsmBackup.Engine.Protection.Shares;
@@ -142,6 +143,76 @@ public sealed class ClusterRepairTests : IDisposable
     }
 
     [Fact]
+    public void A_backup_under_its_one_time_key_alone_makes_a_member_too_even_where_only_the_join_was_left()
+    {
+        BackupResult backup = BackupOperation.Run(_trial.Cluster.BackupRequest() with { Mode = BackupMode.OneTimeKey }, null, CancellationToken.None);
+        _tokens[Failed].MakeBlank();
+        TokenInitialization.Initialize(_tokens[Failed].Address, _soPin, _tokens[Failed].Pin, null, CancellationToken.None);
+
+        RepairResult result = Repair(out RepairPlan plan, r => r with { BackupPath = backup.Path, BackupKey = backup.Key });
+
+        Assert.Equal((InitializationStep.None, true), (plan.Initialization, plan.Joins));
+        Assert.True(result.State == RepairState.Repaired, string.Join('\n', result.Steps));
+        Assert.Equal(CheckOutcome.Passed, result.Steps.Single(s => s.Name == "Join").Outcome);
+        Assert.Equal(plan.Objects, result.Added);
+        _trial.AssertAlike();
+    }
+
+    [Fact]
+    public void A_backup_that_is_bound_to_another_cluster_key_is_refused()
+    {
+        BackupResult backup = BackupOperation.Run(_trial.Cluster.BackupRequest() with { Cluster = _trial.Definition.ForBackup(_trial.Definition.Nodes[0]) }, null, CancellationToken.None);
+        _tokens[Failed].MakeBlank();
+
+        Refusal.Of(ErrorCode.ClusterKeyMismatch, () => Repair(out _, r => r with
+        {
+            BackupPath = backup.Path,
+            BackupKey = backup.Key,
+            Cluster = r.Cluster with { ClusterKey = r.Cluster.ClusterKey! with { Check = new string('0', 32) } },
+        }));
+
+        Assert.Equal(InitializationStep.Whole, TokenInitialization.Look(_tokens[Failed].Address).Step);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Shares_of_another_key_are_refused_before_the_token_is_touched(bool fromBackup)
+    {
+        BackupResult backup = BackupOperation.Run(_trial.Cluster.BackupRequest() with { Cluster = _trial.Definition.ForBackup(_trial.Definition.Nodes[0]) }, null, CancellationToken.None);
+        _tokens[Failed].MakeBlank();
+        using ClusterRepairOperation operation = ClusterRepairOperation.Prepare(
+            fromBackup ? Request with { BackupPath = backup.Path, BackupKey = backup.Key } : Request, null, CancellationToken.None);
+        using var foreign = new ShareCombiner();
+        using (var other = ShareSet.Split(new byte[32], threshold: 2, count: 2))
+        {
+            other.Shares.ToList().ForEach(s => foreign.Add(s).ThrowIfRefused());
+        }
+
+        Refusal.Of(ErrorCode.ClusterKeyMismatch, () => operation.Execute(_soPin, foreign, null, CancellationToken.None));
+
+        Assert.Equal(InitializationStep.Whole, TokenInitialization.Look(_tokens[Failed].Address).Step);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Progress_is_told_on_the_callers_thread_and_by_the_name_of_the_repair(bool fromBackup)
+    {
+        BackupResult backup = BackupOperation.Run(_trial.Cluster.BackupRequest() with { Cluster = _trial.Definition.ForBackup(_trial.Definition.Nodes[0]) }, null, CancellationToken.None);
+        _tokens[Failed].MakeBlank();
+        var told = new Told();
+        using ClusterRepairOperation operation = ClusterRepairOperation.Prepare(
+            fromBackup ? Request with { BackupPath = backup.Path, BackupKey = backup.Key } : Request, told, CancellationToken.None);
+        using ShareCombiner shares = _trial.Cluster.Custodians(1, 3, 5);
+
+        Assert.Equal(RepairState.Repaired, operation.Execute(_soPin, shares, told, CancellationToken.None).State);
+
+        Assert.NotEmpty(told.Reports);
+        Assert.All(told.Reports, r => Assert.Equal((Environment.CurrentManagedThreadId, "Repairing node 'NODE-2' of cluster 'payments'"), r));
+    }
+
+    [Fact]
     public void What_a_node_has_beyond_its_peers_keeps_it_from_being_called_repaired()
     {
         _trial.Change(Failed, c => c.Aes("stale", 32));
@@ -211,5 +282,18 @@ public sealed class ClusterRepairTests : IDisposable
         TokenAddress address = _tokens[node].Address;
         using Pkcs11Library library = Pkcs11Library.Open(address.Library);
         return library.FindToken(address.TokenLabel, null);
+    }
+
+    private sealed class Told : IProgress<OperationProgress>
+    {
+        public List<(int Thread, string Activity)> Reports { get; } = [];
+
+        public void Report(OperationProgress value)
+        {
+            lock (Reports)
+            {
+                Reports.Add((Environment.CurrentManagedThreadId, value.Activity));
+            }
+        }
     }
 }
