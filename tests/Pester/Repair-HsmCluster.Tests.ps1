@@ -40,7 +40,7 @@ BeforeAll {
     $biel = @{ Cluster = $definition; Node = 'BIEL'; Pin = $pin }
     $uses = 'Verified OK', 'Verified OK', 'pay 100 to Alice'
 
-    function Remove-Token($Node) { Get-ChildItem -LiteralPath "$($Node.Folder)/tokens" -Force | Remove-Item -Recurse -Force }
+    function Clear-Node($Node) { Get-ChildItem -LiteralPath "$($Node.Folder)/tokens" -Force | Remove-Item -Recurse -Force }
 
     function Assert-StillBlank {
         Get-ChildItem -LiteralPath "$($nodes[1].Folder)/tokens" -Force | Should -BeNullOrEmpty
@@ -65,7 +65,7 @@ AfterAll {
 }
 
 Describe 'Repair-HsmCluster, before it touches anything' {
-    BeforeAll { Remove-Token $nodes[1] }
+    BeforeAll { Clear-Node $nodes[1] }
 
     It 'shows the plan with -WhatIf, for which nobody needs shares' {
         $plan = Repair-HsmCluster @biel -WhatIf
@@ -158,7 +158,7 @@ Describe 'Repair-HsmCluster' {
     }
 
     It 'goes on where an initialisation was cut off; a wrong PIN of the security officer is sent once' {
-        Remove-Token $nodes[1]
+        Clear-Node $nodes[1]
         $null = Invoke-TestProgram -Token $nodes[1] -Program pkcs11-tool -ArgumentList @(
             '--module', $nodes[1].Library, '--init-token', '--slot-index', '0', '--label', $nodes[1].Label, '--so-pin', '90817263')
         $before = Get-LoginCount
@@ -189,8 +189,8 @@ Describe 'Repair-HsmCluster' {
     }
 
     It 'takes another token into the place of the node, from one peer, and names the other one that is dead' {
-        Remove-Token $nodes[1]
-        Remove-Token $nodes[2]
+        Clear-Node $nodes[1]
+        Clear-Node $nodes[2]
         $replacement = @{ TOKENLABEL = 'payments-biel-2'; LIBRARYENVIRONMENT = @{ SOFTHSM2_CONF = $nodes[1].Configuration }; Library = $nodes[1].Copy }
         $result = Repair-HsmCluster @biel @all -Replacement $replacement -WarningVariable warnings -WarningAction Ignore
         "$($result.State)", $result.Source | Should -Be Repaired, 'peers zurich'
@@ -204,7 +204,7 @@ Describe 'Repair-HsmCluster' {
     }
 
     It 'says that a backup is needed where no peer is left' {
-        foreach ($node in $nodes) { Remove-Token $node }
+        foreach ($node in $nodes) { Clear-Node $node }
         $refusal = { Repair-HsmCluster @biel @all } | Should -Throw -ErrorId 'NodesUnavailable,*' -PassThru
         $refusal.ErrorDetails.RecommendedAction | Should -BeLike '*-Path*'
         $refusal.TargetObject.Node | Should -Be zurich, basel
@@ -250,7 +250,7 @@ Import-Module '$root/out/HsmBackup', '$PSScriptRoot/Support/TestToken.psm1'
     }
 
     It 'asks once, has the PINs of the new token typed twice, and then asks the custodians' {
-        Remove-Token $nodes[1]
+        Clear-Node $nodes[1]
         $asked = @('PIN of node ''zurich''', '648219'), @('PIN of node ''biel''', '648219'), @('PIN of node ''basel''', '648219')
         $new = @('[?] Help', 'y'), @('''biel'' of cluster ''payments'', once more:', '648210')
         $screen = Invoke-Console -Answer ($asked + $new)
