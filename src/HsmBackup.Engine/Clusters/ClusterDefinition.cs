@@ -1,5 +1,7 @@
 using System.Security.Cryptography;
 using HsmBackup.Engine.Backup;
+using HsmBackup.Engine.Clusters.Definitions;
+using HsmBackup.Engine.Clusters.Keys;
 
 namespace HsmBackup.Engine.Clusters;
 

@@ -1,3 +1,4 @@
+using HsmBackup.Engine.Clusters.Definitions;
 using HsmBackup.Engine.Tokens;
 
 namespace HsmBackup.Engine.Clusters;

@@ -1,3 +1,4 @@
+using HsmBackup.Engine.Clusters.Health;
 using HsmBackup.Engine.Pkcs11;
 using HsmBackup.Engine.Protection;
 using HsmBackup.Engine.Tokens;

@@ -1,4 +1,5 @@
 using HsmBackup.Engine.Clusters;
+using HsmBackup.Engine.Clusters.Definitions;
 
 namespace HsmBackup.PowerShell.Binding;
 

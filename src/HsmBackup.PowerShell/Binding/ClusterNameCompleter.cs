@@ -1,5 +1,5 @@
 using System.Collections;
-using HsmBackup.Engine.Clusters;
+using HsmBackup.Engine.Clusters.Definitions;
 
 namespace HsmBackup.PowerShell.Binding;
 

@@ -1,5 +1,6 @@
 using System.Management.Automation;
 using HsmBackup.Engine.Clusters;
+using HsmBackup.Engine.Clusters.Definitions;
 
 namespace HsmBackup.PowerShell.Binding;
 

@@ -1,7 +1,7 @@
 using System.Management.Automation.Host;
 using System.Security;
 using HsmBackup.Engine;
-using HsmBackup.Engine.Clusters;
+using HsmBackup.Engine.Clusters.Keys;
 using HsmBackup.Engine.Protection.Shares;
 
 namespace HsmBackup.PowerShell.Binding;

@@ -2,6 +2,7 @@ using System.Management.Automation.Host;
 using System.Security;
 using HsmBackup.Engine;
 using HsmBackup.Engine.Clusters;
+using HsmBackup.Engine.Clusters.Definitions;
 using TokenPin = HsmBackup.Engine.Protection.Pin;
 
 namespace HsmBackup.PowerShell.Binding;

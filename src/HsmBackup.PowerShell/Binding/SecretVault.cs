@@ -2,7 +2,7 @@ using System.Collections.ObjectModel;
 using System.Management.Automation;
 using System.Security;
 using HsmBackup.Engine;
-using HsmBackup.Engine.Clusters;
+using HsmBackup.Engine.Clusters.Definitions;
 using PS = System.Management.Automation.PowerShell;
 
 namespace HsmBackup.PowerShell.Binding;

@@ -1,6 +1,7 @@
 using System.Security;
 using HsmBackup.Engine;
 using HsmBackup.Engine.Clusters;
+using HsmBackup.Engine.Clusters.Keys;
 using HsmBackup.Engine.Protection.Shares;
 using HsmBackup.PowerShell.Binding;
 using TokenPin = HsmBackup.Engine.Protection.Pin;

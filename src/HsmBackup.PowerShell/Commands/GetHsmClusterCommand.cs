@@ -1,5 +1,6 @@
 using System.Management.Automation;
 using HsmBackup.Engine.Clusters;
+using HsmBackup.Engine.Clusters.Definitions;
 using HsmBackup.PowerShell.Binding;
 
 namespace HsmBackup.PowerShell.Commands;

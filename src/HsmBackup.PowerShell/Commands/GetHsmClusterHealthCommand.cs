@@ -2,6 +2,7 @@ using System.Management.Automation;
 using HsmBackup.Engine;
 using HsmBackup.Engine.Backup;
 using HsmBackup.Engine.Clusters;
+using HsmBackup.Engine.Clusters.Health;
 using HsmBackup.PowerShell.Binding;
 using TokenPin = HsmBackup.Engine.Protection.Pin;
 

@@ -3,6 +3,7 @@ using System.Management.Automation;
 using System.Security;
 using HsmBackup.Engine;
 using HsmBackup.Engine.Clusters;
+using HsmBackup.Engine.Clusters.Keys;
 using HsmBackup.Engine.Protection.Shares;
 using HsmBackup.PowerShell.Binding;
 using HsmBackup.PowerShell.Output;

@@ -1,6 +1,7 @@
 using System.Runtime.ExceptionServices;
 using HsmBackup.Engine;
 using HsmBackup.Engine.Clusters;
+using HsmBackup.Engine.Clusters.Restore;
 using HsmBackup.Engine.Protection;
 using HsmBackup.Engine.Protection.Shares;
 using HsmBackup.Engine.Tokens;

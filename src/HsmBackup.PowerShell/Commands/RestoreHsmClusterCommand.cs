@@ -2,6 +2,8 @@ using System.Management.Automation;
 using System.Security;
 using HsmBackup.Engine.Backup;
 using HsmBackup.Engine.Clusters;
+using HsmBackup.Engine.Clusters.Definitions;
+using HsmBackup.Engine.Clusters.Restore;
 using HsmBackup.Engine.Protection;
 using HsmBackup.PowerShell.Binding;
 using TokenPin = HsmBackup.Engine.Protection.Pin;

@@ -2,6 +2,7 @@ using System.Management.Automation;
 using System.Security;
 using HsmBackup.Engine;
 using HsmBackup.Engine.Clusters;
+using HsmBackup.Engine.Clusters.Keys;
 using HsmBackup.Engine.Protection.Shares;
 using HsmBackup.PowerShell.Binding;
 

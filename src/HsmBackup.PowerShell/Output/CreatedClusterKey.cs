@@ -1,5 +1,6 @@
 using System.Security;
 using HsmBackup.Engine.Clusters;
+using HsmBackup.Engine.Clusters.Keys;
 
 namespace HsmBackup.PowerShell.Output;
 

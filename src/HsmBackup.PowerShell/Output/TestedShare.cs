@@ -1,4 +1,4 @@
-using HsmBackup.Engine.Clusters;
+using HsmBackup.Engine.Clusters.Keys;
 using HsmBackup.Engine.Protection.Shares;
 
 namespace HsmBackup.PowerShell.Output;

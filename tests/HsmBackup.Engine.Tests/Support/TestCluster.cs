@@ -1,5 +1,5 @@
 using HsmBackup.Engine.Backup;
-using HsmBackup.Engine.Clusters;
+using HsmBackup.Engine.Clusters.Keys;
 using HsmBackup.Engine.Protection;
 using HsmBackup.Engine.Protection.Shares;
 using HsmBackup.Engine.Tokens;

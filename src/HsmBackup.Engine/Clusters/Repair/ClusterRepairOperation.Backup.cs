@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using HsmBackup.Engine.Backup;
+using HsmBackup.Engine.Clusters.Restore;
 using HsmBackup.Engine.Protection;
 using HsmBackup.Engine.Protection.Shares;
 using HsmBackup.Engine.Tokens;

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using HsmBackup.Engine.Backup;
+using HsmBackup.Engine.Clusters.Health;
 using HsmBackup.Engine.Clusters.Sync;
 using HsmBackup.Engine.Protection;
 using HsmBackup.Engine.Protection.Shares;

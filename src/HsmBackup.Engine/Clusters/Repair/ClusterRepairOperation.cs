@@ -1,5 +1,8 @@
 using System.Diagnostics;
 using HsmBackup.Engine.Backup;
+using HsmBackup.Engine.Clusters.Health;
+using HsmBackup.Engine.Clusters.Keys;
+using HsmBackup.Engine.Clusters.Restore;
 using HsmBackup.Engine.Protection;
 using HsmBackup.Engine.Protection.Shares;
 using HsmBackup.Engine.Tokens;
@@ -143,7 +146,7 @@ public sealed partial class ClusterRepairOperation : IDisposable
             { Target = Plan.Node };
         }
         // Shares that give another key are refused before anything is changed.
-        Clusters.ClusterKey.Rebuild(shares, ClusterKey!.Check).Dispose();
+        Keys.ClusterKey.Rebuild(shares, ClusterKey!.Check).Dispose();
     }
 
     private (CheckOutcome Outcome, string Detail) Join(ClusterNode node, ShareCombiner? shares, IProgress<OperationProgress>? progress, CancellationToken cancellationToken)
@@ -154,7 +157,7 @@ public sealed partial class ClusterRepairOperation : IDisposable
         }
         progress?.Report(new OperationProgress("", "Bringing the cluster key in", 0, 0));
         Pin user = _pins.Of(node);
-        ClusterKey key = Clusters.ClusterKey.Rebuild(shares!, ClusterKey!.Check);
+        ClusterKey key = Keys.ClusterKey.Rebuild(shares!, ClusterKey!.Check);
         NodeOutcome outcome = NodeErrand.Run(node, _ =>
             ClusterKeyRecovery.Join(key, new NodeAccess(node.Name, node.Address, user), replaceExisting: false, cancellationToken), cancellationToken, user, key);
         return (CheckOutcome.Passed, outcome.State == NodeState.Added ? $"cluster key {ClusterKey.Check}" : "the node has the cluster key");

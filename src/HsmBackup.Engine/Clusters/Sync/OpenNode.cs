@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using HsmBackup.Engine.Clusters.Health;
 using HsmBackup.Engine.Pkcs11;
 using HsmBackup.Engine.Tokens;
 

@@ -1,6 +1,6 @@
 using HsmBackup.Engine.Backup;
-using HsmBackup.Engine.Clusters;
 using HsmBackup.Engine.Clusters.Repair;
+using HsmBackup.Engine.Clusters.Restore;
 using HsmBackup.Engine.Clusters.Sync;
 using HsmBackup.Engine.Pkcs11;
 using HsmBackup.Engine.Protection.Shares;

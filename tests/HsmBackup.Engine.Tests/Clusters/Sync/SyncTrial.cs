@@ -1,4 +1,5 @@
 using HsmBackup.Engine.Clusters;
+using HsmBackup.Engine.Clusters.Health;
 using HsmBackup.Engine.Clusters.Sync;
 using HsmBackup.Engine.Pkcs11;
 using HsmBackup.Engine.Tests.Support;

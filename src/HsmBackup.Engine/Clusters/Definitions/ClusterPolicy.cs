@@ -1,0 +1,36 @@
+using HsmBackup.Engine.Backup;
+
+namespace HsmBackup.Engine.Clusters.Definitions;
+
+/// <summary>What health is judged by.</summary>
+public sealed record ClusterPolicy
+{
+    /// <summary>How old the newest backup may be.</summary>
+    public TimeSpan? MaximumBackupAge { get; init; }
+
+    /// <summary>How long ago the last passed drill may be.</summary>
+    public TimeSpan? MaximumDrillAge { get; init; }
+}
+
+/// <summary>What a recovery must achieve.</summary>
+public sealed record RecoveryTargets
+{
+    /// <summary>Recovery time objective: how long a recovery may take.</summary>
+    public TimeSpan? Rto { get; init; }
+
+    /// <summary>Recovery point objective: how much of the latest changes may be lost.</summary>
+    public TimeSpan? Rpo { get; init; }
+}
+
+/// <summary>How recovery is rehearsed.</summary>
+public sealed record ClusterDrill
+{
+    /// <summary>The time from one drill to the next.</summary>
+    public required TimeSpan Interval { get; init; }
+
+    /// <summary>How far a drill must test a backup at least.</summary>
+    public TestLevel Level { get; init; } = TestLevel.Restore;
+
+    /// <summary>Names of the contacts who take part.</summary>
+    public IReadOnlyList<string> Participants { get; init; } = [];
+}
