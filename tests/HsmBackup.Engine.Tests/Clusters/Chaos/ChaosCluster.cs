@@ -54,7 +54,14 @@ internal sealed class ChaosCluster : IDisposable
 
     public string StateFolder => Path.Combine(Folder, "state");
 
+    /// <summary>How long a node is waited for.</summary>
+    public void SetTimeout(int node, TimeSpan timeout) => Definition = Definition with
+    {
+        Nodes = [.. Definition.Nodes.Select((n, i) => i == node ? n with { Timeout = timeout } : n)],
+    };
+
     /// <summary>Blank tokens with a new cluster key.</summary>
+    /// <param name="timeout">How long each node is waited for.</param>
     public void Renew(TimeSpan timeout)
     {
         string? old = _cluster?.Folder;

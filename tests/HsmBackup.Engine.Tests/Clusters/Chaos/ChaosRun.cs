@@ -14,7 +14,7 @@ namespace HsmBackup.Engine.Tests.Clusters.Chaos;
 internal abstract class ChaosRun(ChaosCluster cluster, Random random)
 {
     // A library that blocks is waited for; the other faults show at once, and must not be mistaken for silence on a busy machine.
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan Impatience = TimeSpan.FromSeconds(3);
 
     private static readonly (string Name, ulong? ReturnValue)[] Deaths =
@@ -61,8 +61,9 @@ internal abstract class ChaosRun(ChaosCluster cluster, Random random)
     public void Go()
     {
         bool blocks = Random.Next(10) == 0;
-        Cluster.Renew(blocks ? Impatience : Patience);
+        Cluster.Renew(Patience);
         SetScene();
+        Cluster.SetTimeout(Victim, blocks ? Impatience : Patience);
         (Death, ulong? rv) = blocks ? ("silence", null) : Deaths[Random.Next(Deaths.Length)];
         After = Random.Next(Random.Next(2) == 0 ? 60 : 400);
         Function = Functions[Random.Next(Functions.Length)];
@@ -75,6 +76,7 @@ internal abstract class ChaosRun(ChaosCluster cluster, Random random)
         {
             Cluster.Tokens[Victim].Faults.Heal();
         }
+        Cluster.SetTimeout(Victim, Patience);
         Finish();
     }
 
