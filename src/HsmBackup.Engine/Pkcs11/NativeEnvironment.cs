@@ -9,7 +9,7 @@ namespace HsmBackup.Engine.Pkcs11;
 /// </summary>
 internal static unsafe partial class NativeEnvironment
 {
-    // A library that has not started by then is not waited for: it may block for ever, and others want another environment.
+    // A library that has not started after that time is not waited for: it may block for ever, and others want another environment.
     private static readonly TimeSpan Grace = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
     private static readonly object Gate = new();
@@ -19,6 +19,7 @@ internal static unsafe partial class NativeEnvironment
 
     private static Dictionary<string, string> s_applied = [];
     private static List<EnvironmentHold> s_holders = [];
+    private static long s_appliedAt;
 
     /// <summary>
     /// Makes the native environment equal to .NET's, with the variables given in addition, and keeps it so until it is let go. What an
@@ -32,13 +33,15 @@ internal static unsafe partial class NativeEnvironment
     public static EnvironmentHold Hold(IReadOnlyDictionary<string, string>? extra, bool patiently)
     {
         Dictionary<string, string> wanted = Wanted(extra);
-        TimeSpan patience = patiently ? Patience : Grace;
         long started = TimeProvider.System.GetTimestamp();
         lock (Gate)
         {
             while (s_holders.Count > 0 && !Same(s_applied, wanted))
             {
-                TimeSpan left = patience - TimeProvider.System.GetElapsedTime(started);
+                // Each library has that time for itself. The tokens of several may take longer together, one after the other, and a library
+                // that is robbed of its environment has to start again.
+                TimeSpan left = patiently ? Patience - TimeProvider.System.GetElapsedTime(started)
+                    : Grace - TimeProvider.System.GetElapsedTime(Math.Max(started, s_appliedAt));
                 if (left > TimeSpan.Zero && Monitor.Wait(Gate, left))
                 {
                     continue;
@@ -56,6 +59,7 @@ internal static unsafe partial class NativeEnvironment
             {
                 Apply(wanted);
                 s_applied = wanted;
+                s_appliedAt = TimeProvider.System.GetTimestamp();
             }
             var hold = new EnvironmentHold();
             s_holders.Add(hold);

@@ -38,4 +38,31 @@ public sealed class NativeEnvironmentTests
 
         Assert.Equal(ErrorCode.Busy, refused.Code);
     }
+
+    [Fact]
+    public void Libraries_that_start_one_after_the_other_each_have_time_for_it()
+    {
+        bool[] lost = new bool[2];
+        Thread[] others;
+        using (Hold("first"))
+        {
+            others = [.. Enumerable.Range(0, lost.Length).Select(i => new Thread(() =>
+            {
+                using NativeEnvironment.EnvironmentHold hold = Hold($"other {i}");
+                TakeTime();
+                lost[i] = hold.IsLost;
+            }))];
+            Array.ForEach(others, t => t.Start());
+            TakeTime();
+        }
+        Array.ForEach(others, t => t.Join());
+
+        Assert.Equal([false, false], lost);
+    }
+
+    private static NativeEnvironment.EnvironmentHold Hold(string value) =>
+        NativeEnvironment.Hold(new Dictionary<string, string> { ["HSMBACKUP_TEST"] = value }, patiently: false);
+
+    // Less than a library is waited for, and two of them more.
+    private static void TakeTime() => Thread.Sleep(TimeSpan.FromSeconds(0.6));
 }
