@@ -33,8 +33,13 @@ internal sealed class AttributeList
     /// <param name="IsNumeric">True for one or more CK_ULONG.</param>
     /// <param name="IsSecret">True where its value is always a secret.</param>
     /// <param name="FixedLength">The length that a value always has on this machine; 0 where it varies.</param>
-    public readonly record struct Entry(ulong Type, AttributeKind Kind, bool IsNumeric, bool IsSecret, int FixedLength)
+    /// <param name="Room">The longest value that is taken without asking for its length first; 0 to ask.</param>
+    public readonly record struct Entry(ulong Type, AttributeKind Kind, bool IsNumeric, bool IsSecret, int FixedLength, int Room)
     {
+        // A modulus of 8192 bits, a long name, a list of 128 mechanisms.
+        private const int UsualRoom = 1024;
+        private static readonly ulong[] WithSecrets = [Cko.SecretKey, Cko.PrivateKey, Cko.OtpKey];
+
         /// <summary>Looks an attribute up.</summary>
         public static unsafe Entry Of(ulong type)
         {
@@ -42,7 +47,10 @@ internal sealed class AttributeList
             bool numeric = AttributeTable.IsNumeric(type);
             bool list = kind is AttributeKind.NumberList or AttributeKind.MechanismList;
             int length = kind == AttributeKind.Boolean ? 1 : numeric && !list ? sizeof(CULong) : 0;
-            return new Entry(type, kind, numeric, AttributeTable.Find(type)?.Role == AttributeRole.SecretComponent, length);
+            // What may be a secret does not leave the token before it is known whether it is one; nor is there room for arrays of attributes.
+            bool asks = kind == AttributeKind.Template || Array.Exists(WithSecrets, c => AttributeTable.RoleOf(type, c) == AttributeRole.SecretComponent);
+            return new Entry(type, kind, numeric, AttributeTable.Find(type)?.Role == AttributeRole.SecretComponent, length,
+                length != 0 ? length : asks ? 0 : UsualRoom);
         }
     }
 }

@@ -21,13 +21,14 @@ internal sealed class AttributeReading
 }
 
 /// <summary>
-/// Reads all attributes of an object in two native calls. The first brings every value of known length and asks for the length
-/// of the others; the second brings those. Memory is kept between objects. Belongs to the thread of its session.
+/// Reads all attributes of an object in two native calls. The first brings every value of usual length, and asks for the length of those
+/// that may be secrets; the second brings what of them is wanted, and makes sure that what did not come is not there. An unusually long
+/// value costs a third. A token opens each encrypted value anew for every call that names it, so that none is asked for twice without
+/// need. Memory is kept between objects. Belongs to the thread of its session.
 /// </summary>
 internal sealed unsafe class AttributeReader : IDisposable
 {
     private const ulong Unavailable = ulong.MaxValue;
-    private const int FixedSlot = 8;
 
     // An object has twenty of them, and nobody writes into the value of an attribute.
     private static readonly byte[] False = [0];
@@ -41,6 +42,7 @@ internal sealed unsafe class AttributeReader : IDisposable
 
     private readonly Pkcs11Session _session;
     private readonly List<(AttributeList.Entry Entry, int Length)> _pending = [];
+    private readonly List<AttributeList.Entry> _unsure = [];
     private byte* _memory;
     private nuint _capacity;
 
@@ -54,7 +56,12 @@ internal sealed unsafe class AttributeReader : IDisposable
     public AttributeReading Read(ulong handle, AttributeList list, Func<AttributeMap, ulong, bool>? skip = null)
     {
         var reading = new AttributeReading();
-        ulong rv = TryRead(handle, list.Entries, skip, reading);
+        ulong rv = TryRead(handle, list.Entries, skip, reading, hasRoom: true);
+        if (rv == Ckr.BufferTooSmall && reading.Attributes.Count == 0)
+        {
+            // Which of them is too long, the answer does not tell: it looks like one that is not there.
+            rv = TryRead(handle, list.Entries, skip, reading, hasRoom: false);
+        }
         if (rv != Ckr.Ok)
         {
             ReadOneByOne(handle, list.Entries, skip, reading, rv);
@@ -78,19 +85,25 @@ internal sealed unsafe class AttributeReader : IDisposable
     /// </summary>
     private static bool IsPerAttribute(ulong rv) => rv is Ckr.Ok or Ckr.AttributeSensitive or Ckr.AttributeTypeInvalid;
 
-    private ulong TryRead(
-        ulong handle, ReadOnlySpan<AttributeList.Entry> entries, Func<AttributeMap, ulong, bool>? skip, AttributeReading reading)
+    private ulong TryRead(ulong handle, ReadOnlySpan<AttributeList.Entry> entries, Func<AttributeMap, ulong, bool>? skip, AttributeReading reading,
+        bool hasRoom)
     {
         int header = entries.Length * sizeof(CK_ATTRIBUTE);
-        Reserve((nuint)(header + (entries.Length * FixedSlot)));
+        int total = header;
+        foreach (AttributeList.Entry entry in entries)
+        {
+            total += Aligned(RoomFor(entry, hasRoom));
+        }
+        Reserve((nuint)total);
         var array = (CK_ATTRIBUTE*)_memory;
-        byte* slots = _memory + header;
+        byte* next = _memory + header;
         for (int i = 0; i < entries.Length; i++)
         {
-            int length = entries[i].FixedLength;
+            int room = RoomFor(entries[i], hasRoom);
             array[i].type = new CULong((nuint)entries[i].Type);
-            array[i].pValue = length == 0 ? null : slots + (i * FixedSlot);
-            array[i].ulValueLen = new CULong((nuint)length);
+            array[i].pValue = room == 0 ? null : next;
+            array[i].ulValueLen = new CULong((nuint)room);
+            next += Aligned(room);
         }
         ulong rv = _session.GetAttributeValue(handle, array, entries.Length);
         if (!IsPerAttribute(rv))
@@ -99,23 +112,29 @@ internal sealed unsafe class AttributeReader : IDisposable
         }
         // First what is there, because whether to take the rest is judged by it.
         _pending.Clear();
+        _unsure.Clear();
         for (int i = 0; i < entries.Length; i++)
         {
             ulong length = Extend(array[i].ulValueLen);
             if (length == Unavailable)
             {
+                // Not there, or longer than its room: where something else is missing as well, SoftHSM says only that.
+                if (entries[i].FixedLength == 0 && array[i].pValue != null)
+                {
+                    _unsure.Add(entries[i]);
+                }
                 continue;
             }
             if (length > (ulong)LongestValue)
             {
                 reading.TooLong.Add((entries[i].Type, length));
             }
-            else if (array[i].pValue != null && length > (ulong)entries[i].FixedLength)
+            else if (entries[i].FixedLength > 0 && length > (ulong)entries[i].FixedLength)
             {
                 // More than there was room for, and yet not called too much: what stands there is not its value.
                 reading.Failed.Add((entries[i].Type, Ckr.BufferTooSmall));
             }
-            else if (array[i].pValue != null || length == 0)
+            else if (length <= (ulong)RoomFor(entries[i], hasRoom))
             {
                 Add(reading, entries[i], array[i].pValue, checked((int)length));
             }
@@ -125,13 +144,20 @@ internal sealed unsafe class AttributeReader : IDisposable
             }
         }
         Settle(handle, skip, reading);
-        return _pending.Count == 0 ? Ckr.Ok : ReadValues(handle, reading);
+        return _pending.Count + _unsure.Count == 0 ? Ckr.Ok : ReadValues(handle, reading);
     }
 
-    /// <summary>The second call: values whose lengths the first one told.</summary>
+    // A library may write a CK_ULONG as one.
+    private static int Aligned(int length) => (length + 7) & ~7;
+
+    /// <summary>Room for a value; where there is none, its length is asked for.</summary>
+    private static int RoomFor(AttributeList.Entry entry, bool hasRoom) =>
+        entry.FixedLength > 0 ? entry.FixedLength : hasRoom ? entry.Room : 0;
+
+    /// <summary>The second call: values whose lengths the first one told, and the lengths of those that did not come.</summary>
     private ulong ReadValues(ulong handle, AttributeReading reading)
     {
-        int header = _pending.Count * sizeof(CK_ATTRIBUTE);
+        int header = (_pending.Count + _unsure.Count) * sizeof(CK_ATTRIBUTE);
         int total = 0;
         foreach ((_, int length) in _pending)
         {
@@ -147,7 +173,11 @@ internal sealed unsafe class AttributeReader : IDisposable
             array[i].ulValueLen = new CULong((nuint)_pending[i].Length);
             next += _pending[i].Length;
         }
-        ulong rv = _session.GetAttributeValue(handle, array, _pending.Count);
+        for (int i = 0; i < _unsure.Count; i++)
+        {
+            array[_pending.Count + i] = new CK_ATTRIBUTE { type = new CULong((nuint)_unsure[i].Type) };
+        }
+        ulong rv = _session.GetAttributeValue(handle, array, _pending.Count + _unsure.Count);
         if (!IsPerAttribute(rv))
         {
             return rv;
@@ -163,9 +193,33 @@ internal sealed unsafe class AttributeReader : IDisposable
             }
             Add(reading, _pending[i].Entry, array[i].pValue, checked((int)length));
         }
+        CollectLong(array + _pending.Count, reading);
         // The memory is kept for the next object, and this one may have shown its key.
         new Span<byte>(_memory + header, total).Clear();
-        return Ckr.Ok;
+        return _pending.Count == 0 ? Ckr.Ok : ReadValues(handle, reading);
+    }
+
+    /// <summary>What did not come at first and yet has a length: pending now, and nothing else.</summary>
+    private void CollectLong(CK_ATTRIBUTE* answers, AttributeReading reading)
+    {
+        _pending.Clear();
+        for (int i = 0; i < _unsure.Count; i++)
+        {
+            ulong length = Extend(answers[i].ulValueLen);
+            if (length == Unavailable)
+            {
+                continue;
+            }
+            if (length > (ulong)LongestValue)
+            {
+                reading.TooLong.Add((_unsure[i].Type, length));
+            }
+            else
+            {
+                _pending.Add((_unsure[i], checked((int)length)));
+            }
+        }
+        _unsure.Clear();
     }
 
     /// <summary>Takes out of what is pending that which the second call is not to bring.</summary>
@@ -259,7 +313,7 @@ internal sealed unsafe class AttributeReader : IDisposable
             {
                 continue;
             }
-            ulong rv = TryRead(handle, entries.Slice(i, 1), skip, reading);
+            ulong rv = TryRead(handle, entries.Slice(i, 1), skip, reading, hasRoom: false);
             if (rv != Ckr.Ok)
             {
                 reading.Failed.Add((entries[i].Type, rv));

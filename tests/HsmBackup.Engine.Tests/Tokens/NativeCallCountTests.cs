@@ -45,6 +45,35 @@ public sealed class NativeCallCountTests : IDisposable
         AssertCosts(c => c.Generic("key", 33), Cko.SecretKey, reads: 2, wraps: 1, Quirks.WrapRoundsLengths, quirkWraps: 1);
 
     [Fact]
+    public void A_name_that_is_longer_than_usual_is_read_whole_and_costs_one_read_more()
+    {
+        string name = new('n', 5000);
+        AssertCosts(c => c.Aes(name, 32), Cko.SecretKey, reads: 3, wraps: 1, check: record => Assert.Equal(name, record.Label));
+    }
+
+    [Fact]
+    public unsafe void What_may_be_a_secret_is_not_read_to_learn_its_length()
+    {
+        _fixture.Fill(c => c.Generic("readable", 32, key => key.Set(Cka.Sensitive, false)));
+        using var calls = new NativeFaults(_fixture.Token.Address.Library);
+        int seen = 0;
+        bool asked = false;
+        calls.Before = call =>
+        {
+            seen++;
+            asked |= call.Find(Cka.Value) is { } value && value.pValue != null;
+            return null;
+        };
+
+        using TokenConnection connection = _fixture.Open();
+        ObjectRecord record = new ObjectReader(connection.Session).ReadAttributes(connection.Session.FindTokenObjects().Single());
+
+        Assert.Equal(("readable", false), (record.Label, record.Attributes.Boolean(Cka.Sensitive)));
+        Assert.True(seen > 0);
+        Assert.False(asked);
+    }
+
+    [Fact]
     public void A_whole_token_costs_no_more_than_its_objects()
     {
         _fixture.Fill(c =>
@@ -71,7 +100,7 @@ public sealed class NativeCallCountTests : IDisposable
     }
 
     private void AssertCosts(Action<TokenContent> make, ulong objectClass, int reads, int wraps,
-        Quirks quirk = Quirks.None, int quirkReads = 0, int quirkWraps = 0)
+        Quirks quirk = Quirks.None, int quirkReads = 0, int quirkWraps = 0, Action<ObjectRecord>? check = null)
     {
         using TokenConnection connection = _fixture.Open();
         make(new TokenContent(connection.Session));
@@ -89,6 +118,7 @@ public sealed class NativeCallCountTests : IDisposable
         Assert.Equal(Verdict.Captured, record.Verdict);
         bool hasQuirk = kek.Capabilities.Quirks.HasFlag(quirk);
         Assert.InRange(functions.CallsOf(FunctionIndex.C_GetAttributeValue) - readsBefore, 1, reads + (hasQuirk ? quirkReads : 0));
+        check?.Invoke(record);
         Assert.Equal(wraps + (hasQuirk ? quirkWraps : 0), functions.CallsOf(FunctionIndex.C_WrapKey) - wrapsBefore);
     }
 }
