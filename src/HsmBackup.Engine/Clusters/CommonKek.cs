@@ -17,9 +17,11 @@ internal sealed record CommonKek(ClusterKeyIdentity ClusterKey, WrappedKek Wrapp
     /// <summary>Makes one in the first node that can; null where none can.</summary>
     /// <param name="cluster">The cluster.</param>
     /// <param name="pins">Its nodes' PINs.</param>
+    /// <param name="bridge">Keeps the library of the node for the question after this one; null where there is none.</param>
     /// <param name="cancellationToken">Gives up.</param>
     /// <param name="failures">Is given what the nodes answered that could not.</param>
-    public static CommonKek? Make(ClusterDefinition cluster, NodePins pins, CancellationToken cancellationToken, ICollection<NodeAnswer<CommonKek>>? failures = null)
+    public static CommonKek? Make(ClusterDefinition cluster, NodePins pins, LibraryBridge? bridge, CancellationToken cancellationToken,
+        ICollection<NodeAnswer<CommonKek>>? failures = null)
     {
         if (cluster.ClusterKey is not { } info)
         {
@@ -27,7 +29,7 @@ internal sealed record CommonKek(ClusterKeyIdentity ClusterKey, WrappedKek Wrapp
         }
         foreach (ClusterNode node in cluster.Nodes)
         {
-            NodeAnswer<CommonKek> answer = NodeThreads.Run([node], (n, pulse) => MakeIn(n, info.Identity, pins.Of, pulse), cancellationToken)[0];
+            NodeAnswer<CommonKek> answer = NodeThreads.Run([node], (n, pulse) => MakeIn(n, info.Identity, pins.Of, bridge, pulse), cancellationToken)[0];
             if (answer.Value is { } made)
             {
                 return made;
@@ -42,13 +44,15 @@ internal sealed record CommonKek(ClusterKeyIdentity ClusterKey, WrappedKek Wrapp
         return null;
     }
 
-    private static CommonKek MakeIn(ClusterNode node, ClusterKeyIdentity clusterKey, Func<ClusterNode, Pin> openPin, NodePulse pulse)
+    private static CommonKek MakeIn(
+        ClusterNode node, ClusterKeyIdentity clusterKey, Func<ClusterNode, Pin> openPin, LibraryBridge? bridge, NodePulse pulse)
     {
         using Pkcs11Library library = Pkcs11Library.Open(node.Address.Library);
         TokenInfo token = library.FindToken(node.Address.TokenLabel, node.Address.TokenSerial);
         pulse.Beat();
         using TokenConnection connection = NodeLook.Open(node, token, openPin, pulse);
         using KeyEncryptionKey kek = KeyEncryptionKey.Generate(connection, TokenClusterKey.Require(connection, clusterKey));
+        bridge?.Keep(node);
         return new CommonKek(clusterKey, kek.Wrapped!, kek.Iv.ToArray());
     }
 }

@@ -13,8 +13,14 @@ internal sealed record InventoryObject(ObjectRecord Record, ulong Handle, string
     /// <summary>Class, key type, id and label.</summary>
     public string Identity { get; } = ObjectComparison.Identity(Record);
 
+    // Computed once, on the thread of the node: what is left to do when all have answered is done one node after the other.
+    private readonly string _attributes = ObjectComparison.Fingerprint(Record, "");
+
     /// <summary>Equal for objects that are the same.</summary>
-    public string Fingerprint { get; } = ObjectComparison.Fingerprint(Record, KeyDigest);
+    public string Fingerprint => _attributes + KeyDigest;
+
+    /// <summary>The same, as if nobody had compared keys.</summary>
+    public InventoryObject WithoutKey => this with { KeyDigest = "" };
 
     /// <summary>For people.</summary>
     public ObjectSummary Summary => ObjectSummary.Of(Record);
@@ -29,13 +35,13 @@ internal sealed record NodeInventory(IReadOnlyList<InventoryObject> Objects, IRe
     /// <summary>How many keys were to be compared and could not be, because they do not leave the token even wrapped.</summary>
     public int Uncompared { get; init; }
 
-    /// <summary>Reads the attributes of every object: two calls for each, and nothing is changed.</summary>
+    /// <summary>Reads the attributes of every object: at most two calls for each, and nothing is changed.</summary>
     /// <param name="session">A session with the token.</param>
     /// <param name="publicOnly">True to leave private objects out, even where somebody else of this process is logged in.</param>
     /// <param name="pulse">Is beaten for each object.</param>
     public static NodeInventory Read(Pkcs11Session session, bool publicOnly, NodePulse pulse)
     {
-        var reader = new ObjectReader(session);
+        var reader = new ObjectReader(session) { FirstRead = ObjectReader.Compared };
         List<ulong> handles = session.FindTokenObjects();
         var objects = new List<InventoryObject>(handles.Count);
         var claims = new List<string>();
@@ -44,8 +50,7 @@ internal sealed record NodeInventory(IReadOnlyList<InventoryObject> Objects, IRe
         {
             pulse.Beat();
             ObjectRecord record = reader.ReadAttributes(handle);
-            if (record.ObjectClass == Cko.SecretKey && record.Label == ClusterKeyIdentity.Label
-                && record.Attributes.Boolean(Cka.Sensitive) == true && record.Attributes.Boolean(Cka.Extractable) == false)
+            if (ClaimsToBeClusterKey(record))
             {
                 // It may be one. What could leave the token is none, and an object like any other.
                 claims.Add(record.Id);
@@ -65,10 +70,11 @@ internal sealed record NodeInventory(IReadOnlyList<InventoryObject> Objects, IRe
     /// The same with every key wrapped once, under a key-encryption key that all nodes have: equal bytes are equal keys. The cluster key,
     /// which was proven, is left out; a key that merely has its label is an object like any other.
     /// </summary>
-    public static NodeInventory ReadDeep(TokenConnection connection, KeyEncryptionKey kek, NodePulse pulse)
+    public static NodeInventory ReadDeep(TokenConnection connection, TokenClusterKey clusterKey, KeyEncryptionKey kek, NodePulse pulse)
     {
-        var reader = new ObjectReader(connection, kek, forComparison: true);
+        var reader = new ObjectReader(connection, kek, forComparison: true) { FirstRead = ObjectReader.Compared };
         var objects = new List<InventoryObject>();
+        List<string> claims = [clusterKey.Identity.Check];
         int unreadable = 0;
         foreach (ulong handle in connection.FindContent())
         {
@@ -76,19 +82,27 @@ internal sealed record NodeInventory(IReadOnlyList<InventoryObject> Objects, IRe
             ObjectRecord record = reader.Capture(handle);
             unreadable += record.Verdict == Verdict.Unreadable ? 1 : 0;
             objects.Add(new InventoryObject(record, handle, ObjectComparison.KeyDigest(record)));
+            if (ClaimsToBeClusterKey(record))
+            {
+                claims.Add(record.Id);
+            }
         }
-        return new NodeInventory(objects, TokenClusterKey.Labelled(connection), unreadable)
+        return new NodeInventory(objects, claims, unreadable)
         {
             Uncompared = objects.Count(o => o.Record.HasSecret && o.KeyDigest.Length == 0),
         };
     }
 
+    private static bool ClaimsToBeClusterKey(ObjectRecord record) =>
+        record.ObjectClass == Cko.SecretKey && record.Label == ClusterKeyIdentity.Label
+        && record.Attributes.Boolean(Cka.Sensitive) == true && record.Attributes.Boolean(Cka.Extractable) == false;
+
     /// <summary>What it holds, keys not compared.</summary>
-    public IReadOnlyList<InventoryObject> WithoutKeys => [.. Objects.Select(o => new InventoryObject(o.Record, o.Handle, ""))];
+    public IReadOnlyList<InventoryObject> WithoutKeys => [.. Objects.Select(o => o.WithoutKey)];
 
     /// <summary>What it holds, with those keys compared that every maker's token wraps to the same bytes.</summary>
     public IReadOnlyList<InventoryObject> WithSecretKeys =>
-        [.. Objects.Select(o => WrapsAlikeEverywhere(o.Record) ? o : new InventoryObject(o.Record, o.Handle, ""))];
+        [.. Objects.Select(o => WrapsAlikeEverywhere(o.Record) ? o : o.WithoutKey)];
 
     /// <summary>
     /// Secret keys whose length is a multiple of 8: their value is wrapped as it is. Of other lengths some tokens round the value up, and a

@@ -1,5 +1,4 @@
 using System.Buffers.Binary;
-using System.Security.Cryptography;
 using HsmBackup.Engine.Pkcs11;
 
 namespace HsmBackup.Engine.Tokens;
@@ -20,12 +19,12 @@ internal static class ObjectComparison
         List<TokenAttribute> attributes = Comparable(record);
         attributes.AddRange(Unread(record));
         attributes.Sort(ByType);
-        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        var hash = new DigestInput();
         foreach (TokenAttribute attribute in attributes)
         {
             Append(hash, onlyPresence?.Contains(attribute.Type) == true ? new TokenAttribute(attribute.Type, []) : attribute);
         }
-        return Convert.ToHexStringLower(hash.GetHashAndReset()) + keyDigest;
+        return hash.Digest() + keyDigest;
     }
 
     /// <summary>A digest that is equal for equal keys that were captured under the same KEK; empty where there is no key.</summary>
@@ -35,24 +34,24 @@ internal static class ObjectComparison
         {
             return "";
         }
-        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        var hash = new DigestInput();
         AppendBytes(hash, KeyBytes(material));
         foreach (TokenAttribute value in material.Values?.OrderBy(v => v.Type) ?? Enumerable.Empty<TokenAttribute>())
         {
             Append(hash, value);
         }
-        return Convert.ToHexStringLower(hash.GetHashAndReset());
+        return hash.Digest();
     }
 
     /// <summary>Class, key type, id and label: what a person takes for the same object, whatever its key.</summary>
     public static string Identity(ObjectRecord record)
     {
-        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        foreach (ulong type in (ulong[])[Cka.Class, Cka.KeyType, Cka.CertificateType, Cka.Id, Cka.Label])
+        var hash = new DigestInput();
+        foreach (ulong type in (ReadOnlySpan<ulong>)[Cka.Class, Cka.KeyType, Cka.CertificateType, Cka.Id, Cka.Label])
         {
             AppendBytes(hash, record.Attributes.Bytes(type) ?? []);
         }
-        return Convert.ToHexStringLower(hash.GetHashAndReset());
+        return hash.Digest();
     }
 
     /// <summary>
@@ -100,6 +99,10 @@ internal static class ObjectComparison
         return different;
     }
 
+    /// <summary>Whether an attribute says which object it is, what its owner decided for it, or what it holds in public.</summary>
+    internal static bool Counts(ulong type, ulong objectClass) => AttributeTable.RoleOf(type, objectClass)
+        is AttributeRole.Identity or AttributeRole.Setting or AttributeRole.PublicComponent or AttributeRole.Content;
+
     /// <summary>The attributes that count, in the order of their types.</summary>
     private static List<TokenAttribute> Comparable(ObjectRecord record)
     {
@@ -108,10 +111,8 @@ internal static class ObjectComparison
         for (int i = 0; i < record.Attributes.Count; i++)
         {
             TokenAttribute attribute = record.Attributes[i];
-            bool counts = AttributeTable.RoleOf(attribute.Type, objectClass)
-                is AttributeRole.Identity or AttributeRole.Setting or AttributeRole.PublicComponent or AttributeRole.Content;
             // The public value that NSS keeps with a private key follows from the key.
-            if (counts && attribute.Type != Cka.NssDb && !ObjectTemplate.IsAssumed(attribute) && !IsDenied(attribute))
+            if (Counts(attribute.Type, objectClass) && attribute.Type != Cka.NssDb && !ObjectTemplate.IsAssumed(attribute) && !IsDenied(attribute))
             {
                 comparable.Add(AttributeTable.KindOf(attribute.Type) == AttributeKind.MechanismList ? Sorted(attribute) : attribute);
             }
@@ -149,25 +150,20 @@ internal static class ObjectComparison
         return new AttributeMap().Set(list.Type, codes)[0];
     }
 
-    private static void Append(IncrementalHash hash, TokenAttribute attribute)
+    private static void Append(DigestInput hash, TokenAttribute attribute)
     {
-        Span<byte> head = stackalloc byte[16];
-        BinaryPrimitives.WriteUInt64LittleEndian(head, attribute.Type);
-        BinaryPrimitives.WriteUInt64LittleEndian(head[8..], (ulong)attribute.Value.Length);
-        hash.AppendData(head);
-        hash.AppendData(attribute.Value);
+        hash.Append(attribute.Type);
+        AppendBytes(hash, attribute.Value);
         foreach (TokenAttribute inner in attribute.Template?.OrderBy(a => a.Type) ?? Enumerable.Empty<TokenAttribute>())
         {
             Append(hash, inner);
         }
     }
 
-    private static void AppendBytes(IncrementalHash hash, ReadOnlySpan<byte> bytes)
+    private static void AppendBytes(DigestInput hash, ReadOnlySpan<byte> bytes)
     {
-        Span<byte> number = stackalloc byte[8];
-        BinaryPrimitives.WriteUInt64LittleEndian(number, (ulong)bytes.Length);
-        hash.AppendData(number);
-        hash.AppendData(bytes);
+        hash.Append((ulong)bytes.Length);
+        hash.Append(bytes);
     }
 
     private static string Show(TokenAttribute? attribute)

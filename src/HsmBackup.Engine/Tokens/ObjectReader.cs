@@ -40,7 +40,13 @@ public sealed class ObjectReader
     }
 
     /// <summary>What every object is asked for.</summary>
-    internal AttributeList FirstRead { get; }
+    internal AttributeList FirstRead { get; init; }
+
+    /// <summary>
+    /// Of what objects usually have, that which says whether two are the same: less than a backup holds, and every attribute costs time in
+    /// the token.
+    /// </summary>
+    internal static AttributeList Compared { get; } = CollectCompared();
 
     private KeyEncryptionKey Kek => _kek ?? throw new InvalidOperationException("This reader leaves keys where they are.");
 
@@ -334,6 +340,14 @@ public sealed class ObjectReader
     /// <summary>Answers after which no object of the token can be trusted to be read: the operation must stop, not blame the object.</summary>
     private static bool IsTokenGone(ulong rv) => rv is Ckr.DeviceRemoved or Ckr.TokenNotPresent or Ckr.SessionClosed
         or Ckr.SessionHandleInvalid or Ckr.CryptokiNotInitialized or Ckr.UserNotLoggedIn;
+
+    private static AttributeList CollectCompared()
+    {
+        ulong[] classes = [Cko.Data, Cko.Certificate, Cko.PublicKey, Cko.PrivateKey, Cko.SecretKey];
+        // The length is not compared, but without it a key of unknown length could not be judged.
+        return new AttributeList([.. Usual.Entries.ToArray().Select(e => e.Type)
+            .Where(type => type == Cka.ValueLen || Array.Exists(classes, c => ObjectComparison.Counts(type, c)))]);
+    }
 
     private static AttributeList CollectUsual()
     {

@@ -40,12 +40,24 @@ public static class ClusterHealthOperation
         ClusterDefinition cluster = request.Cluster;
         using var pins = new NodePins(cluster.Nodes, request.OpenPin);
         Func<ClusterNode, Pin>? openPin = request.OpenPin is null ? null : pins.Of;
-        CommonKek? common = request.Deep && openPin is not null ? CommonKek.Make(cluster, pins, cancellationToken) : null;
-        IReadOnlyList<NodeAnswer<NodeLook>> outcomes = NodeThreads.Run(cluster.Nodes,
-            (node, pulse) => NodeLook.At(node, openPin, common, pulse), cancellationToken);
+        using var bridge = new LibraryBridge();
+        CommonKek? common = request.Deep && openPin is not null ? CommonKek.Make(cluster, pins, bridge, cancellationToken) : null;
+        IReadOnlyList<NodeAnswer<NodeLook>> outcomes = NodeThreads.Run(cluster.Nodes, (node, pulse) => LookAt(node, openPin, common, bridge, pulse), cancellationToken);
         Dictionary<ClusterNode, IReadOnlyList<DriftItem>> driftOf = FindDrift(outcomes);
         List<NodeHealth> nodes = [.. outcomes.Select(o => Judge(request, o, driftOf.GetValueOrDefault(o.Node) ?? []))];
         return ClusterVerdict.Add(cluster, nodes, request);
+    }
+
+    private static NodeLook LookAt(ClusterNode node, Func<ClusterNode, Pin>? openPin, CommonKek? common, LibraryBridge bridge, NodePulse pulse)
+    {
+        try
+        {
+            return NodeLook.At(node, openPin, common, pulse);
+        }
+        finally
+        {
+            bridge.LetGo(node);
+        }
     }
 
     /// <summary>Nodes whose keys were compared are laid beside each other with their keys, the others without.</summary>
