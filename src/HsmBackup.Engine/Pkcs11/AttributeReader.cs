@@ -51,7 +51,10 @@ internal sealed unsafe class AttributeReader : IDisposable
     /// <summary>Reads attributes of an object.</summary>
     /// <param name="handle">The object.</param>
     /// <param name="list">The attributes to ask for.</param>
-    /// <param name="skip">Called between the two reads with what is known so far; true leaves an attribute's value where it is (secrets).</param>
+    /// <param name="skip">
+    /// Called between the two reads with what is known so far; true leaves an attribute's value where it is (secrets), and takes one that did
+    /// not come for one that is not there.
+    /// </param>
     /// <exception cref="Pkcs11Exception">The object cannot be read at all.</exception>
     public AttributeReading Read(ulong handle, AttributeList list, Func<AttributeMap, ulong, bool>? skip = null)
     {
@@ -225,6 +228,13 @@ internal sealed unsafe class AttributeReader : IDisposable
     /// <summary>Takes out of what is pending that which the second call is not to bring.</summary>
     private void Settle(ulong handle, Func<AttributeMap, ulong, bool>? skip, AttributeReading reading)
     {
+        for (int i = _unsure.Count - 1; i >= 0; i--)
+        {
+            if (skip?.Invoke(reading.Attributes, _unsure[i].Type) == true)
+            {
+                _unsure.RemoveAt(i);
+            }
+        }
         for (int i = _pending.Count - 1; i >= 0; i--)
         {
             (AttributeList.Entry entry, int length) = _pending[i];
