@@ -35,9 +35,13 @@ internal sealed record CommonKek(ClusterKeyIdentity ClusterKey, WrappedKek Wrapp
                 return made;
             }
             failures?.Add(answer);
-            if (answer.Error is HsmBackupException { Code: ErrorCode.PinIncorrect or ErrorCode.PinLocked or ErrorCode.TokenError } refusal)
+            // Its PIN may have been sent, and is not sent again when the node is looked at.
+            if (answer.TimedOut)
             {
-                // Its PIN may have been sent, and is not sent again when the node is looked at.
+                pins.Refuse(node, new HsmBackupException(ErrorCode.NodeSilent, NodeFailure.Silence(node) + ", and is not asked again", "Look at the HSM and its connection.") { Target = node.Name });
+            }
+            else if (answer.Error is HsmBackupException { Code: ErrorCode.PinIncorrect or ErrorCode.PinLocked or ErrorCode.TokenError } refusal)
+            {
                 pins.Refuse(node, refusal);
             }
         }

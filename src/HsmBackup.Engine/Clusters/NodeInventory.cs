@@ -70,9 +70,15 @@ internal sealed record NodeInventory(IReadOnlyList<InventoryObject> Objects, IRe
     /// The same with every key wrapped once, under a key-encryption key that all nodes have: equal bytes are equal keys. The cluster key,
     /// which was proven, is left out; a key that merely has its label is an object like any other.
     /// </summary>
-    public static NodeInventory ReadDeep(TokenConnection connection, TokenClusterKey clusterKey, KeyEncryptionKey kek, NodePulse pulse)
+    /// <param name="connection">The token.</param>
+    /// <param name="clusterKey">The cluster key in it.</param>
+    /// <param name="kek">The key-encryption key in it.</param>
+    /// <param name="whole">True to read everything that an object is made of again, and not only what is compared.</param>
+    /// <param name="pulse">Is beaten for each object.</param>
+    public static NodeInventory ReadDeep(TokenConnection connection, TokenClusterKey clusterKey, KeyEncryptionKey kek, bool whole, NodePulse pulse)
     {
-        var reader = new ObjectReader(connection, kek, forComparison: true) { FirstRead = ObjectReader.Compared };
+        ObjectReader reader = whole ? new ObjectReader(connection, kek, forComparison: true)
+            : new ObjectReader(connection, kek, forComparison: true) { FirstRead = ObjectReader.Compared };
         var objects = new List<InventoryObject>();
         List<string> claims = [clusterKey.Identity.Check];
         int unreadable = 0;

@@ -10,23 +10,35 @@ internal sealed class NodePins : IDisposable
     private readonly Dictionary<string, Pin> _pins = new(StringComparer.Ordinal);
     private readonly Dictionary<string, HsmBackupException> _refusals = new(StringComparer.Ordinal);
     private readonly Lock _gate = new();
+    private readonly bool _oneForAll;
     private bool _disposed;
 
     /// <summary>Fetches them. One that cannot be had is the affair of its node, not of the others.</summary>
     /// <param name="nodes">The nodes.</param>
     /// <param name="open">Fetches one; null for none.</param>
-    public NodePins(IEnumerable<ClusterNode> nodes, Func<ClusterNode, Pin>? open)
+    /// <param name="oneForAll">True where all have the same: if one node refuses it, no other hears it.</param>
+    public NodePins(IEnumerable<ClusterNode> nodes, Func<ClusterNode, Pin>? open, bool oneForAll = false)
     {
-        foreach (ClusterNode node in open is null ? [] : nodes)
+        _oneForAll = oneForAll;
+        try
         {
-            try
+            foreach (ClusterNode node in open is null ? [] : nodes)
             {
-                _pins.Add(node.Name, open!(node));
+                try
+                {
+                    _pins.Add(node.Name, open!(node));
+                }
+                catch (HsmBackupException e)
+                {
+                    _refusals.Add(node.Name, e);
+                }
             }
-            catch (HsmBackupException e)
-            {
-                _refusals.Add(node.Name, e);
-            }
+        }
+        catch
+        {
+            // Such as a person who gave up at a later question.
+            Dispose();
+            throw;
         }
     }
 
@@ -41,12 +53,21 @@ internal sealed class NodePins : IDisposable
         }
     }
 
-    /// <summary>Remembers that the PIN of a node was sent and did not open it: it is not given out again.</summary>
+    /// <summary>Remembers that the PIN of a node was sent and did not open it: it is not given out again, and no other node hears it if it is theirs too.</summary>
     public void Refuse(ClusterNode node, HsmBackupException why)
     {
         lock (_gate)
         {
             _refusals[node.Name] = why;
+            if (!_oneForAll || why.Code is not (ErrorCode.PinIncorrect or ErrorCode.PinLocked))
+            {
+                return;
+            }
+            foreach (string other in _pins.Keys.Where(name => name != node.Name))
+            {
+                _refusals.TryAdd(other, new HsmBackupException(ErrorCode.PinRequired, $"The PIN that was given for all was refused by node '{node.Name}', and not sent to '{other}'.",
+                    "Give the right PIN.") { Target = other });
+            }
         }
     }
 

@@ -47,6 +47,7 @@ public sealed class GetHsmClusterHealthCommand : TokenCommand
         {
             Cluster = cluster,
             OpenPin = NoLogin ? null : PinOf,
+            OnePinForAll = Pin is not null,
             Deep = Deep,
             Backups = FindBackups(cluster),
         };

@@ -113,6 +113,7 @@ public sealed class RepairHsmClusterCommand : HsmCommand
             Node = failed.Name,
             Replacement = Replacement is null ? null : NodeDescription.Replace(failed, Replacement.Description!, Paths),
             OpenPin = node => Pins.Require(node, Pin, "Give it with -Pin, or name a source in the definition.", NameOf(node.Name, cluster)),
+            OnePinForAll = Pin is not null,
             BackupPath = file,
             BackupKey = key,
             AllowPartial = AllowPartial,

@@ -52,7 +52,7 @@ public sealed partial class RestoreHsmClusterCommand
         {
             Tell(outcome, single: targets.Count == 1, joins: agreed.Exists(p => p.Node == outcome.Node && p.Joins));
         }
-        return operation.Nodes;
+        return outcomes.Any(o => o.Result is not null) ? operation.Nodes : null;
     }
 
     /// <summary>Every plan is shown, and asked about, before anything is done to any node.</summary>

@@ -57,6 +57,7 @@ public sealed class SyncHsmClusterCommand : HsmCommand
         {
             Cluster = Cluster!.Find(Paths),
             OpenPin = node => Pins.Require(node, Pin, "Give it with -Pin, or name a source in the definition."),
+            OnePinForAll = Pin is not null,
             Only = [.. Node.Select(n => n.Name)],
             Resolve = Resolve?.Name,
             RemoveExtra = RemoveExtra,

@@ -31,11 +31,25 @@ public static class DefinitionRecovery
         {
             return definition;
         }
-        return TryLoad(full) is { } there && there.Id == definition.Id ? there : throw new HsmBackupException(ErrorCode.DefinitionExists,
-            $"There is something else at '{full}' than a definition of cluster '{definition.Name}' ({definition.Id}). It is not overwritten.",
-            "Name another file with -DefinitionPath.")
+        return TryLoad(full) is { } there && IsOfEarlierRun(there, definition) ? there : throw new HsmBackupException(ErrorCode.DefinitionExists,
+            $"There is something else at '{full}' than what the backup carries of cluster '{definition.Name}' ({definition.Id}). It is neither overwritten nor believed.",
+            "Name another file with -DefinitionPath; or, if you trust the one that is there, name it with -Cluster.")
         { Target = full };
     }
+
+    /// <summary>
+    /// Whether a file is what the backup carries, but for what a restore writes into it: serial numbers of new tokens, and the number of the
+    /// set of shares. Whoever can write to the folder could otherwise have another library loaded, and given the PINs.
+    /// </summary>
+    private static bool IsOfEarlierRun(ClusterDefinition there, ClusterDefinition carried) =>
+        Essence(there).AsSpan().SequenceEqual(Essence(carried));
+
+    private static byte[] Essence(ClusterDefinition definition) => (definition with
+    {
+        Schema = null,
+        Nodes = [.. definition.Nodes.Select(n => n with { Address = n.Address with { TokenLabel = n.Address.TokenLabel ?? "", TokenSerial = null } })],
+        ClusterKey = definition.ClusterKey is { } key ? key with { ShareSetId = 0, RetiredShareSets = [] } : null,
+    }).ToJson();
 
     private static ClusterDefinition? TryLoad(string path)
     {

@@ -12,6 +12,9 @@ public sealed record ClusterHealthRequest
     /// <summary>Fetches the PIN of a node, on the caller's own thread and before any node is asked; null to look without logging in.</summary>
     public Func<ClusterNode, Pin>? OpenPin { get; init; }
 
+    /// <summary>True where one PIN was given for all nodes: if it is wrong, one node hears it and no other.</summary>
+    public bool OnePinForAll { get; init; }
+
     /// <summary>
     /// Compare keys too, by wrapping each under a key-encryption key that the nodes share. It needs a cluster key and logins; session objects
     /// are made for it, and nothing is written for good. Private keys are compared between tokens of one model only.
@@ -38,14 +41,46 @@ public static class ClusterHealthOperation
     {
         ArgumentNullException.ThrowIfNull(request);
         ClusterDefinition cluster = request.Cluster;
-        using var pins = new NodePins(cluster.Nodes, request.OpenPin);
+        using var pins = new NodePins(cluster.Nodes, request.OpenPin, request.OnePinForAll);
         Func<ClusterNode, Pin>? openPin = request.OpenPin is null ? null : pins.Of;
         using var bridge = new LibraryBridge();
         CommonKek? common = request.Deep && openPin is not null ? CommonKek.Make(cluster, pins, bridge, cancellationToken) : null;
-        IReadOnlyList<NodeAnswer<NodeLook>> outcomes = NodeThreads.Run(cluster.Nodes, (node, pulse) => LookAt(node, openPin, common, bridge, pulse), cancellationToken);
+        List<NodeAnswer<NodeLook>> outcomes = Look(request, pins, nodes => NodeThreads.Run(nodes, (node, pulse) => LookAt(node, openPin, common, bridge, pulse), cancellationToken));
+        MarkTwins(outcomes);
         Dictionary<ClusterNode, IReadOnlyList<DriftItem>> driftOf = FindDrift(outcomes);
         List<NodeHealth> nodes = [.. outcomes.Select(o => Judge(request, o, driftOf.GetValueOrDefault(o.Node) ?? []))];
         return ClusterVerdict.Add(cluster, nodes, request);
+    }
+
+    /// <summary>All at once; but a PIN that is meant for all goes to one after the other until one has taken it.</summary>
+    private static List<NodeAnswer<NodeLook>> Look(
+        ClusterHealthRequest request, NodePins pins, Func<IReadOnlyList<ClusterNode>, IReadOnlyList<NodeAnswer<NodeLook>>> ask)
+    {
+        var outcomes = new List<NodeAnswer<NodeLook>>();
+        bool careful = request is { OnePinForAll: true, OpenPin: not null };
+        while (careful && outcomes.Count < request.Cluster.Nodes.Count)
+        {
+            ClusterNode node = request.Cluster.Nodes[outcomes.Count];
+            NodeAnswer<NodeLook> outcome = ask([node])[0];
+            outcomes.Add(outcome);
+            careful = outcome.Value?.LoggedIn != true;
+            if (outcome.Value?.Obstacle is HsmBackupException { Code: ErrorCode.PinIncorrect or ErrorCode.PinLocked } refusal)
+            {
+                pins.Refuse(node, refusal);
+            }
+        }
+        outcomes.AddRange(ask([.. request.Cluster.Nodes.Skip(outcomes.Count)]));
+        return outcomes;
+    }
+
+    /// <summary>One token under two names holds everything once only.</summary>
+    private static void MarkTwins(List<NodeAnswer<NodeLook>> outcomes)
+    {
+        foreach ((int twin, int first) in SameToken.Among([.. outcomes.Select(o => o.Value?.Token)]))
+        {
+            var obstacle = new HsmBackupException(ErrorCode.InvalidArgument, SameToken.Reason(outcomes[first].Node.Name), "Name each token once.") { Target = outcomes[twin].Node.Name };
+            outcomes[twin] = outcomes[twin] with { Value = outcomes[twin].Value! with { Obstacle = obstacle, Inventory = null } };
+        }
     }
 
     private static NodeLook LookAt(ClusterNode node, Func<ClusterNode, Pin>? openPin, CommonKek? common, LibraryBridge bridge, NodePulse pulse)

@@ -97,7 +97,7 @@ internal sealed record NodeLook
         }
         pulse.Beat();
         using KeyEncryptionKey kek = KeyEncryptionKey.Unwrap(connection, clusterKey, common.Wrapped, common.Iv);
-        return (NodeInventory.ReadDeep(connection, clusterKey, kek, pulse), true);
+        return (NodeInventory.ReadDeep(connection, clusterKey, kek, whole: false, pulse), true);
     }
 
     /// <summary>Logs in to a node, with its PIN where it needs one and it is safe to send it.</summary>

@@ -15,14 +15,15 @@ public sealed partial class ClusterRepairOperation
         IProgress<OperationProgress>? progress, CancellationToken cancellationToken)
     {
         CheckPeers(cluster);
-        var pins = new NodePins(cluster.Nodes, request.OpenPin);
+        var pins = new NodePins(cluster.Nodes, request.OpenPin, request.OnePinForAll);
         try
         {
             // Only now: who is asked for a PIN should see the question alone.
             progress?.Report(new OperationProgress("", "Looking at the node", 0, 0));
             (InitializedToken token, bool joins) = NodeErrand.Run(node, pulse => Look(cluster, node, pins, pulse), cancellationToken);
             progress?.Report(new OperationProgress("", "Looking at its peers", 0, cluster.Nodes.Count - 1));
-            List<NodeHealth> peers = LookAtPeers(cluster, node, pins, cancellationToken);
+            List<NodeHealth> peers = LookAtPeers(cluster, node, pins, request.OnePinForAll, cancellationToken);
+            CheckOther(node, token, peers);
             List<NodeHealth> healthy = peers.FindAll(p => p is { Objects: not null, HasClusterKey: true });
             List<UnreadNode> unread = [.. peers.Except(healthy).Select(p => new UnreadNode(p.Node, p.Error, p.Reason))];
             if (healthy.Count == 0)
@@ -65,15 +66,27 @@ public sealed partial class ClusterRepairOperation
     }
 
     /// <summary>A peer whose PIN was refused is not sent it again when the node is filled.</summary>
-    private static List<NodeHealth> LookAtPeers(ClusterDefinition cluster, ClusterNode node, NodePins pins, CancellationToken cancellationToken)
+    private static List<NodeHealth> LookAtPeers(ClusterDefinition cluster, ClusterNode node, NodePins pins, bool onePinForAll, CancellationToken cancellationToken)
     {
         ClusterDefinition peers = cluster with { Nodes = [.. cluster.Nodes.Where(n => n.Name != node.Name)] };
-        List<NodeHealth> seen = [.. ClusterHealthOperation.Run(new ClusterHealthRequest { Cluster = peers, OpenPin = pins.Of }, cancellationToken)];
+        List<NodeHealth> seen = [.. ClusterHealthOperation.Run(new ClusterHealthRequest { Cluster = peers, OpenPin = pins.Of, OnePinForAll = onePinForAll }, cancellationToken)];
         foreach (NodeHealth refused in seen.Where(n => n.Error is ErrorCode.PinIncorrect or ErrorCode.PinLocked))
         {
             pins.Refuse(cluster.Node(refused.Node), new HsmBackupException(refused.Error!.Value, refused.Reason, "Correct the source of its PIN.") { Target = refused.Node });
         }
         return seen;
+    }
+
+    /// <summary>A token that is a peer already, whatever library it is reached by, is no replacement.</summary>
+    private static void CheckOther(ClusterNode node, InitializedToken token, List<NodeHealth> peers)
+    {
+        if (token.Step == InitializationStep.None && SameToken.TellsApart(token.Token.SerialNumber) && peers.Find(p => p.TokenSerial == token.Token.SerialNumber
+            && p.TokenLabel == token.Token.Label && p.Model == token.Token.Model) is { } peer)
+        {
+            throw new HsmBackupException(ErrorCode.InvalidArgument, $"The token of node '{node.Name}' {SameToken.Reason(peer.Node)[3..]}. Nothing was changed.",
+                "Name a token of its own for the node.")
+            { Target = node.Name };
+        }
     }
 
     private bool FillFromPeers(RepairSteps steps, Pin? soPin, ShareCombiner? shares, ref int added, IProgress<OperationProgress>? progress, CancellationToken cancellationToken)
@@ -90,6 +103,7 @@ public sealed partial class ClusterRepairOperation
         {
             Cluster = _cluster,
             OpenPin = _pins.Of,
+            OnePinForAll = _request.OnePinForAll,
             Only = [node.Name],
             StateFolder = _request.StateFolder,
             Clock = _request.Clock,
@@ -139,6 +153,16 @@ public sealed partial class ClusterRepairOperation
         if (again.Plan.Unread.FirstOrDefault(u => u.Node == Plan.Node) is { } unread)
         {
             return (CheckOutcome.Failed, unread.Reason);
+        }
+        List<UnreadNode> lost = [.. again.Plan.Unread.Where(u => Plan.Peers.Contains(u.Node))];
+        if (lost.Count > 0)
+        {
+            // It was to be filled from them too, and nobody knows what they alone had.
+            return (CheckOutcome.Failed, $"not compared with all that it was to be filled from: {string.Join("; ", lost)}");
+        }
+        if (again.UncomparedOf(Plan.Node) is > 0 and var uncompared)
+        {
+            return (CheckOutcome.Failed, FormattableString.Invariant($"{uncompared} keys of the node could not be compared, because they do not leave the token even wrapped"));
         }
         int peers = again.Plan.Nodes - again.Plan.Unread.Count - 1;
         // What would go from it to all of the others is on none of them.

@@ -17,6 +17,9 @@ public sealed record RepairRequest
     /// <summary>Fetches the PIN of a node, on the caller's own thread and before any node is asked. For the node itself it is the PIN that it gets.</summary>
     public required Func<ClusterNode, Pin> OpenPin { get; init; }
 
+    /// <summary>True where one PIN was given for all nodes: if it is wrong, one node hears it and no other.</summary>
+    public bool OnePinForAll { get; init; }
+
     /// <summary>The backup that it is filled from; null to fill it from its peers.</summary>
     public string? BackupPath { get; init; }
 

@@ -44,9 +44,22 @@ internal sealed class OpenNode : IDisposable
     /// <param name="pins">The PINs.</param>
     /// <param name="common">The key-encryption key.</param>
     /// <param name="others">Who has which token; one token under two names would wait for itself.</param>
+    /// <param name="bridge">Has the library of the node that made the key-encryption key, which is let go of.</param>
     /// <param name="pulse">Is beaten for each object.</param>
     /// <exception cref="HsmBackupException">Of the token; ClusterKeyMissing, ClusterKeyMismatch; InvalidArgument: another node is the same token.</exception>
-    public static OpenNode Open(ClusterNode node, NodePins pins, CommonKek common, ConcurrentDictionary<object, string> others, NodePulse pulse)
+    public static OpenNode Open(ClusterNode node, NodePins pins, CommonKek common, ConcurrentDictionary<object, string> others, LibraryBridge bridge, NodePulse pulse)
+    {
+        try
+        {
+            return Open(node, pins, common, others, pulse);
+        }
+        finally
+        {
+            bridge.LetGo(node);
+        }
+    }
+
+    private static OpenNode Open(ClusterNode node, NodePins pins, CommonKek common, ConcurrentDictionary<object, string> others, NodePulse pulse)
     {
         using Pkcs11Library library = Pkcs11Library.Open(node.Address.Library);
         TokenInfo token = library.FindToken(node.Address.TokenLabel, node.Address.TokenSerial);
@@ -63,7 +76,7 @@ internal sealed class OpenNode : IDisposable
             var clusterKey = TokenClusterKey.Require(connection, common.ClusterKey);
             pulse.Beat();
             kek = KeyEncryptionKey.Unwrap(connection, clusterKey, common.Wrapped, common.Iv);
-            var inventory = NodeInventory.ReadDeep(connection, kek, pulse);
+            var inventory = NodeInventory.ReadDeep(connection, clusterKey, kek, whole: true, pulse);
             // A token whose storage is gone may show an empty list of objects, and everything would be copied to it or be missing on it.
             connection.CheckPresent();
             CheckReadable(node, inventory);
@@ -82,7 +95,7 @@ internal sealed class OpenNode : IDisposable
     public void ForgetIncomparable()
     {
         Uncompared += Objects.Count(IsIncomparable);
-        Objects = [.. Objects.Select(o => IsIncomparable(o) ? new InventoryObject(o.Record, o.Handle, "") : o)];
+        Objects = [.. Objects.Select(o => IsIncomparable(o) ? o.WithoutKey : o)];
     }
 
     /// <summary>
@@ -146,6 +159,17 @@ internal sealed class OpenNode : IDisposable
 
     private static bool IsIncomparable(InventoryObject item) =>
         item is { Record.ObjectClass: Cko.SecretKey, KeyDigest.Length: > 0 } && !NodeInventory.WrapsAlikeEverywhere(item.Record);
+
+    /// <summary>Closes nodes, each on a thread of its own: that takes native calls too, and may block as any other.</summary>
+    public static void Close(IReadOnlyCollection<OpenNode> nodes)
+    {
+        Dictionary<string, OpenNode> byName = nodes.ToDictionary(n => n.Node.Name, StringComparer.Ordinal);
+        NodeThreads.Run([.. nodes.Select(n => n.Node)], (node, _) =>
+        {
+            byName[node.Name].Dispose();
+            return true;
+        }, CancellationToken.None);
+    }
 
     /// <inheritdoc/>
     public void Dispose()

@@ -24,6 +24,8 @@ internal sealed class SyncExecution : IDisposable
     private readonly Dictionary<string, Origin> _open = new(StringComparer.Ordinal);
     private readonly HashSet<ulong> _known;
     private readonly ObjectReader _reader;
+    // Names of which something failed: nothing of that name goes any more.
+    private readonly HashSet<string> _missed = new(StringComparer.Ordinal);
 
     /// <param name="node">The node.</param>
     /// <param name="common">The key-encryption key of all nodes.</param>
@@ -64,12 +66,18 @@ internal sealed class SyncExecution : IDisposable
             {
                 continue;
             }
+            if (step is { Source: null, Target: { } going } && _missed.Contains(going.Identity))
+            {
+                _protocol.End(i, CheckOutcome.NotRun, "what was to come in its place did not");
+                continue;
+            }
             pulse.Beat();
             _protocol.Begin(i);
             (CheckOutcome outcome, string? detail) = Do(step);
             _protocol.End(i, outcome, detail);
             if (outcome == CheckOutcome.Failed)
             {
+                _missed.Add((step.Source ?? step.Target)!.Identity);
                 // One object may be refused; a token that is gone refuses them all.
                 _node.Connection.CheckPresent();
             }
@@ -114,7 +122,7 @@ internal sealed class SyncExecution : IDisposable
         ulong handle = origin.Writer.Add(record, _known);
         if (!_known.Add(handle))
         {
-            return (CheckOutcome.Failed, "the token put it in the place of an object that it held before, instead of beside it; what it held is on the other nodes or in the safety backup");
+            return (CheckOutcome.Failed, "the token put it in the place of an object that it held before, instead of beside it; see whether that is still there");
         }
         try
         {
@@ -184,9 +192,17 @@ internal sealed class SyncExecution : IDisposable
     {
         ulong rv = _node.Connection.Session.TryDestroyObject(target.Handle);
         // Gone already: another program was faster.
-        return rv is Ckr.Ok or Ckr.ObjectHandleInvalid
+        return rv == Ckr.Ok || (rv == Ckr.ObjectHandleInvalid && IsGone(target.Handle))
             ? (CheckOutcome.Passed, null)
             : (CheckOutcome.Failed, $"the token keeps it: C_DestroyObject returned {Names.OfReturnValue(rv)}");
+    }
+
+    private bool IsGone(ulong handle)
+    {
+        bool gone = !_node.Connection.FindContent().Contains(handle);
+        // An empty list may be that of a token which is gone itself.
+        _node.Connection.CheckPresent();
+        return gone;
     }
 
     private (CheckOutcome Outcome, string? Detail) Withdraw(ulong handle, string why)

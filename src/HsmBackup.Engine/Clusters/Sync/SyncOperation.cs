@@ -32,7 +32,7 @@ public sealed class SyncOperation : IDisposable
         _uncompared = open.ToDictionary(n => n.Node.Name, n => n.Uncompared, StringComparer.Ordinal);
         _stateFolder = StateFolder.Locate(request.StateFolder);
         var planner = new SyncPlanner([.. open.Select(n => new SyncSource(n.Node.Name, n.Objects))], unread.Count, request.Resolve, request.RemoveExtra);
-        _steps = [.. planner.Plan().Where(s => Includes(request, s.Item.Node))];
+        _steps = UniqueNames.Check([.. planner.Plan().Where(s => Includes(request, s.Item.Node))], _open);
         Plan = new SyncPlan(request.Cluster.Name, request.Cluster.Nodes.Count, [.. _steps.Select(s => s.Item)], unread);
     }
 
@@ -49,27 +49,30 @@ public sealed class SyncOperation : IDisposable
         var watch = Stopwatch.StartNew();
         Check(request);
         progress?.Report(new OperationProgress(ActivityOf(request), "Reading the nodes", 0, request.Cluster.Nodes.Count));
-        using var pins = new NodePins(request.Cluster.Nodes, request.OpenPin);
+        using var pins = new NodePins(request.Cluster.Nodes, request.OpenPin, request.OnePinForAll);
+        using var bridge = new LibraryBridge();
         var failures = new List<NodeAnswer<CommonKek>>();
-        CommonKek? common = CommonKek.Make(request.Cluster, pins, cancellationToken, failures);
+        CommonKek? common = CommonKek.Make(request.Cluster, pins, bridge, cancellationToken, failures);
         if (common is null)
         {
             throw Unavailable(request, [.. failures.Select(f => UnreadOf(f.Node, f.Error, f.TimedOut))]);
         }
         var tokens = new ConcurrentDictionary<object, string>();
         IReadOnlyList<NodeAnswer<OpenNode>> answers = NodeThreads.Run(request.Cluster.Nodes,
-            (node, pulse) => OpenNode.Open(node, pins, common, tokens, pulse), cancellationToken);
+            (node, pulse) => OpenNode.Open(node, pins, common, tokens, bridge, pulse), cancellationToken);
         List<OpenNode> open = [.. answers.Where(a => a.Value is not null).Select(a => a.Value!)];
         try
         {
             List<UnreadNode> unread = [.. answers.Where(a => a.Value is null).Select(a => UnreadOf(a.Node, a.Error, a.TimedOut))];
             unread.AddRange(Interrupted(request, open));
+            unread.AddRange(Twins(open));
             Unify(open, unread, cancellationToken);
+            CheckResolve(request, unread);
             return open.Count < 2 ? throw Unavailable(request, unread) : new SyncOperation(request, common, open, unread, watch);
         }
         catch
         {
-            open.ForEach(n => n.Dispose());
+            OpenNode.Close(open);
             throw;
         }
     }
@@ -83,6 +86,9 @@ public sealed class SyncOperation : IDisposable
             SyncSafety.Check(_request, Plan, _stateFolder);
         }
     }
+
+    /// <summary>How many keys of a node could not be compared.</summary>
+    internal int UncomparedOf(string node) => _uncompared.GetValueOrDefault(node);
 
     /// <summary>Carries the plan out.</summary>
     /// <returns>What became of each node that may be changed, in the definition's order.</returns>
@@ -104,10 +110,7 @@ public sealed class SyncOperation : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        foreach (OpenNode node in _open.Values)
-        {
-            node.Dispose();
-        }
+        OpenNode.Close([.. _open.Values]);
         _open.Clear();
     }
 
@@ -158,10 +161,35 @@ public sealed class SyncOperation : IDisposable
                 interrupted.Add(new UnreadNode(node.Node.Name, ErrorCode.RestoreInterrupted,
                     $"a restore of backup {journal.BackupId} was interrupted on it, and must be finished first (Restore-HsmCluster)"));
                 open.Remove(node);
-                node.Dispose();
+                OpenNode.Close([node]);
             }
         }
         return interrupted;
+    }
+
+    /// <summary>One token that is reached by two libraries would count as two nodes that have the same.</summary>
+    private static List<UnreadNode> Twins(List<OpenNode> open)
+    {
+        var twins = new List<UnreadNode>();
+        foreach ((int twin, int first) in SameToken.Among([.. open.Select(n => n.Connection.Token)]).Reverse())
+        {
+            OpenNode node = open[twin];
+            twins.Add(new UnreadNode(node.Node.Name, ErrorCode.InvalidArgument, SameToken.Reason(open[first].Node.Name)));
+            open.RemoveAt(twin);
+            OpenNode.Close([node]);
+        }
+        return twins;
+    }
+
+    /// <summary>A node that is to say what is right must be there to say it.</summary>
+    private static void CheckResolve(SyncRequest request, List<UnreadNode> unread)
+    {
+        if (unread.Find(u => u.Node.Equals(request.Resolve, StringComparison.OrdinalIgnoreCase)) is { } right)
+        {
+            throw new HsmBackupException(ErrorCode.NodesUnavailable, $"Node '{right.Node}', which was named to be right, could not be read: {right.Reason.TrimEnd('.')}. Nothing was changed.",
+                "Put it right first, or name another node.")
+            { Target = right.Node, Result = unread };
+        }
     }
 
     /// <summary>Nodes of different makes wrap the same key differently: they are asked how they would wrap each other's.</summary>
@@ -207,14 +235,18 @@ public sealed class SyncOperation : IDisposable
         ILookup<string, SyncStep> bySource = _steps.Where(s => s.Source is not null).ToLookup(s => s.Item.From!, StringComparer.Ordinal);
         var origins = new Dictionary<string, KeyOrigin>(StringComparer.Ordinal);
         List<OpenNode> sources = [.. _open.Values.Where(n => bySource[n.Node.Name].Any())];
-        foreach (OpenNode source in Ask(sources, (node, pulse) => CaptureExactly(node, bySource[node.Node.Name], changed, pulse), cancellationToken))
+        Ask(sources, (node, pulse) => CaptureExactly(node, bySource[node.Node.Name], changed, pulse), cancellationToken);
+        foreach (OpenNode source in sources)
         {
-            origins.Add(source.Node.Name, new KeyOrigin(source.Node.Name, source.Kind, source.Kek.TransportKeys,
+            string name = source.Node.Name;
+            bool lost = _lost.ContainsKey(name);
+            origins.Add(name, new KeyOrigin(name, source.Kind, lost ? new Dictionary<int, byte[]>() : source.Kek.TransportKeys,
                 source.Kek.MethodFor(Cko.PrivateKey)?.Form ?? WrapForm.Rfc5649));
-        }
-        foreach (SyncStep step in _steps.Where(s => s.Source is not null && !origins.ContainsKey(s.Item.From!)))
-        {
-            changed[step] = NotPossible(step, $"{_lost[step.Item.From!]}");
+            // What was read of a node that was lost stands; what it was to give once more cannot be had.
+            foreach (SyncStep step in bySource[name].Where(s => lost && s.Source!.Record.ObjectClass == Cko.SecretKey && !NodeInventory.WrapsAlikeEverywhere(s.Source.Record)))
+            {
+                changed[step] = NotPossible(step, $"{_lost[name]}");
+            }
         }
         exact = changed;
         return origins;
@@ -227,14 +259,15 @@ public sealed class SyncOperation : IDisposable
         foreach (SyncStep step in steps.Where(s => reader.IsRounded(s.Source!.Record)))
         {
             pulse.Beat();
-            if (!captured.TryGetValue(step.Source!, out InventoryObject? whole))
+            InventoryObject seen = step.Source!;
+            if (!captured.TryGetValue(seen, out InventoryObject? whole))
             {
-                whole = new InventoryObject(reader.Capture(step.Source!.Handle), step.Source.Handle, step.Source.KeyDigest);
-                captured.Add(step.Source, whole);
+                whole = new InventoryObject(reader.Capture(seen.Handle), seen.Handle, seen.KeyDigest);
+                captured.Add(seen, whole);
             }
-            changed[step] = whole.Record.Verdict == Verdict.Captured
-                ? step with { Source = whole }
-                : NotPossible(step, $"{whole.Record.Verdict}: {whole.Record.Reason}");
+            changed[step] = whole.Record.Verdict != Verdict.Captured ? NotPossible(step, $"{whole.Record.Verdict}: {whole.Record.Reason}")
+                : ObjectComparison.KeyDigest(whole.Record) != ObjectComparison.KeyDigest(seen.Record) ? NotPossible(step, $"it changed on {node.Node} since the plan was made")
+                : step with { Source = whole };
         }
     }
 
@@ -282,7 +315,7 @@ public sealed class SyncOperation : IDisposable
             Cluster = _request.Cluster.Name,
             Node = node.Name,
             State = failure is not null ? inDoubt ? SyncState.Unknown : SyncState.Failed
-                : undone ? SyncState.Incomplete : steps.Count > 0 ? SyncState.Synchronized : SyncState.AlreadyInSync,
+                : undone || uncompared > 0 ? SyncState.Incomplete : steps.Count > 0 ? SyncState.Synchronized : SyncState.AlreadyInSync,
             Reason = failure?.Reason ?? Summary(steps, uncompared),
             Error = failure?.Error,
             Steps = steps,

@@ -23,6 +23,10 @@ internal sealed record SyncStep(SyncItem Item, InventoryObject? Source, Inventor
 /// <param name="removeExtra">True where objects that only a minority has are to go instead of being copied.</param>
 internal sealed class SyncPlanner(IReadOnlyList<SyncSource> nodes, int unread, string? resolve, bool removeExtra)
 {
+    // On how many nodes each key is, under whatever name.
+    private readonly Dictionary<string, int> _holdersOf = nodes.SelectMany(n => n.Objects.Select(o => o.KeyDigest).Where(d => d.Length > 0).Distinct())
+        .CountBy(d => d, StringComparer.Ordinal).ToDictionary(StringComparer.Ordinal);
+
     /// <summary>Makes the steps.</summary>
     public IReadOnlyList<SyncStep> Plan()
     {
@@ -63,7 +67,7 @@ internal sealed class SyncPlanner(IReadOnlyList<SyncSource> nodes, int unread, s
     /// <summary>Those that have it have the same; the others lack it.</summary>
     private IEnumerable<SyncStep> PlanMissing(List<InventoryObject>[] held, int holders) =>
         IsExtra(holders)
-            ? held.SelectMany((h, node) => h.Select(o => Remove(node, o, $"only {holders} of {nodes.Count + unread} nodes have it")))
+            ? held.SelectMany((h, node) => h.Select(o => RemoveExtra(node, o, holders)))
             : held.SelectMany((h, node) => h.Count > 0 ? [] : Copies(node, held));
 
     /// <summary>What all nodes that have something of this name have of it, for a node that has nothing.</summary>
@@ -124,7 +128,7 @@ internal sealed class SyncPlanner(IReadOnlyList<SyncSource> nodes, int unread, s
                 {
                     foreach (InventoryObject extra in held[node].Where(o => o.Fingerprint == same.Key))
                     {
-                        yield return Remove(node, extra, $"only {holders} of {nodes.Count + unread} nodes have it");
+                        yield return RemoveExtra(node, extra, holders);
                     }
                     continue;
                 }
@@ -169,6 +173,12 @@ internal sealed class SyncPlanner(IReadOnlyList<SyncSource> nodes, int unread, s
 
     /// <summary>Fewer than half of all nodes have it for certain, even if all the unread ones did.</summary>
     private bool IsExtra(int holders) => removeExtra && 2 * (holders + unread) < nodes.Count + unread;
+
+    /// <summary>A key that more nodes have, by another name or with other attributes, is no extra key.</summary>
+    private SyncStep RemoveExtra(int node, InventoryObject extra, int holders) =>
+        _holdersOf.GetValueOrDefault(extra.KeyDigest) is var all && all > holders && !IsExtra(all)
+            ? Step(node, SyncAction.Different, extra, $"{all} nodes have this key, by other names or with other attributes")
+            : Remove(node, extra, $"only {holders} of {nodes.Count + unread} nodes have it");
 
     /// <summary>What is in one list and not in the other; equal objects are counted.</summary>
     private static List<InventoryObject> Missing(List<InventoryObject> from, List<InventoryObject> other)

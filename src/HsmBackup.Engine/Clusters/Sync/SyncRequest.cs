@@ -11,6 +11,9 @@ public sealed record SyncRequest
     /// <summary>Fetches the PIN of a node, on the caller's own thread and before any node is asked.</summary>
     public required Func<ClusterNode, Pin> OpenPin { get; init; }
 
+    /// <summary>True where one PIN was given for all nodes: if it is wrong, one node hears it and no other.</summary>
+    public bool OnePinForAll { get; init; }
+
     /// <summary>Names of the nodes that may be changed; empty for all. All nodes are read in any case.</summary>
     public IReadOnlyList<string> Only { get; init; } = [];
 

@@ -11,7 +11,7 @@ public enum SyncState
     /// <summary>It now holds what they hold, each key proven.</summary>
     Synchronized,
 
-    /// <summary>It is not alike: objects are in conflict, cannot be carried, or were refused. What was done is listed, and proven.</summary>
+    /// <summary>It is not alike, or not known to be: objects are in conflict, cannot be carried, were refused, or are keys that cannot be compared.</summary>
     Incomplete,
 
     /// <summary>It could not be read or written, for the reason given. Steps that were done before that are listed, and proven.</summary>

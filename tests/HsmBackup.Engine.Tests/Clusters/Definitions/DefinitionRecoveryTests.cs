@@ -32,13 +32,18 @@ public sealed class DefinitionRecoveryTests : IDisposable
     }
 
     [Fact]
-    public void One_that_is_there_already_is_used_if_it_is_of_the_same_cluster_and_otherwise_left_alone()
+    public void One_that_an_earlier_run_has_written_is_used_and_any_other_is_neither_believed_nor_overwritten()
     {
         ClusterDefinition definition = TestDefinition.Read(TestDefinition.Smallest);
         BackupResult backup = BackUp(definition);
-        (definition with { Description = "changed since" }).Save(Lost);
-        Assert.Equal("changed since", DefinitionRecovery.Read(backup.Path, backup.Key!, Lost, CancellationToken.None).Description);
+        ClusterNode node = definition.Nodes[0];
+        (definition with { Nodes = [node with { Address = node.Address with { TokenSerial = "0a1b2c3d" } }, .. definition.Nodes.Skip(1)] }).Save(Lost);
+        Assert.Equal("0a1b2c3d", DefinitionRecovery.Read(backup.Path, backup.Key!, Lost, CancellationToken.None).Nodes[0].Address.TokenSerial);
 
+        // Somebody else's library would be loaded, and given the PIN.
+        (definition with { Nodes = [node with { Address = node.Address with { Library = node.Address.Library with { Path = "/tmp/another.so" } } }, .. definition.Nodes.Skip(1)] })
+            .Save(Lost, overwrite: true);
+        Refusal.Of(ErrorCode.DefinitionExists, () => DefinitionRecovery.Read(backup.Path, backup.Key!, Lost, CancellationToken.None));
         (definition with { Id = "cluster-fedcba9876543210" }).Save(Lost, overwrite: true);
         Refusal.Of(ErrorCode.DefinitionExists, () => DefinitionRecovery.Read(backup.Path, backup.Key!, Lost, CancellationToken.None));
         File.WriteAllText(Lost, "mine");
