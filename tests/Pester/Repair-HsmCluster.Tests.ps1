@@ -148,6 +148,21 @@ Describe 'Repair-HsmCluster' {
         ($again.Steps | Where-Object Name -In Initialize, Join).Outcome | Should -Be Skipped, Skipped
     }
 
+    It 'keeps of the node what -Replacement does not say, and the serial number only where the token can be the same' {
+        $serial = (Get-HsmClusterHealth -Cluster $definition -Pin $pin -Node biel).TokenSerial
+        $numbered = Get-Content -LiteralPath $definition -Raw | ConvertFrom-Json
+        $numbered.nodes[1] | Add-Member -NotePropertyName tokenSerial -NotePropertyValue $serial
+        $null = New-Item -ItemType Directory -Path $folder/numbered
+        Set-Content -LiteralPath $folder/numbered/payments.hsmcluster.json -Value ($numbered | ConvertTo-Json -Depth 9)
+        $other = $biel + @{ WhatIf = $true }
+        $other.Cluster = "$folder/numbered/payments.hsmcluster.json"
+
+        (Repair-HsmCluster @other).Token.TokenSerial | Should -Be $serial
+        (Repair-HsmCluster @other -Replacement ([pscustomobject]@{ Zone = 'hill' })).Token.TokenSerial | Should -Be $serial
+        $token = (Repair-HsmCluster @other -Replacement @{ TokenLabel = 'payments-biel' }).Token
+        $token.TokenLabel, $token.TokenSerial, $token.Library.Environment.SOFTHSM2_CONF | Should -Be 'payments-biel', $null, $nodes[1].Configuration
+    }
+
     It 'sends a wrong user PIN once, and to nobody else' {
         $before = Get-LoginCount
         { Repair-HsmCluster -Cluster $definition -Node biel -Pin $wrong -Confirm:$false } | Should -Throw -ErrorId 'PinIncorrect,*'
