@@ -33,7 +33,7 @@ Usage: ./build.sh [build | test | drill | bench | pack | lint | install]
   build     compile, and put the module into out/HsmBackup (the default)
   test      build, then run every test; ends with "N passed, N failed, N skipped"
   drill     lose a throw-away token and bring it back, with a table of times
-  bench     compare capture and restore with a bare C program
+  bench     compare capture, restore and the look at a cluster with a bare C program
   pack      make out/HsmBackup-<version>.zip and its checksum
   lint      check the formatting and the scripts
   install   only bring what test, drill and bench need (Debian packages, as root)

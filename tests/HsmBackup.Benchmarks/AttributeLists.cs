@@ -34,8 +34,19 @@ internal static class AttributeLists
         File.WriteAllLines(path, lines);
     }
 
-    private static string Line(string use, string kind, AttributeList list) => $"{use} {kind} " + string.Join(' ', list.Entries.ToArray()
-        .Select(e => use == "read" && e.FixedLength > 0 ? $"{Hex(e.Type)}/{e.FixedLength}" : Hex(e.Type)));
+    /// <summary>Writes the list of what counts when nodes are compared: of all that the engine asks for, what it looks at.</summary>
+    public static void WriteCompared(string path)
+    {
+        AttributeList list = ObjectReader.Compared;
+        File.WriteAllLines(path, [Line("read", "* *", list), Line("compare", "* *", list)]);
+    }
+
+    private static string Line(string use, string kind, AttributeList list) =>
+        $"{use} {kind} " + string.Join(' ', list.Entries.ToArray().Select(e => use is "read" or "compare" ? Hex(e.Type) + RoomOf(e) : Hex(e.Type)));
+
+    /// <summary>The length that is always right, or the room that is mostly enough.</summary>
+    private static string RoomOf(AttributeList.Entry entry) =>
+        entry.FixedLength > 0 ? $"/{entry.FixedLength}" : entry.Room > 0 ? $":{Hex((ulong)entry.Room)}" : "";
 
     private static string Hex(ulong code) => code.ToString("x", CultureInfo.InvariantCulture);
 }

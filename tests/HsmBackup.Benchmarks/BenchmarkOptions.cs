@@ -16,6 +16,7 @@ internal sealed record BenchmarkOptions
           --warm-up N        runs before that; 4
           --module FILE      the manifest whose import is measured, where there is a PowerShell
           --pwsh FILE        that PowerShell; pwsh
+          --only drift       nothing but the comparison of three nodes
         """;
 
     public string Reference { get; private set; } = "";
@@ -37,6 +38,8 @@ internal sealed record BenchmarkOptions
     public string? Module { get; private set; }
 
     public string PowerShell { get; private set; } = "pwsh";
+
+    public string? Only { get; private set; }
 
     /// <summary>Null where the command line cannot be understood.</summary>
     public static BenchmarkOptions? Parse(string[] arguments)
@@ -61,6 +64,7 @@ internal sealed record BenchmarkOptions
             case "--work": Work = value; return true;
             case "--module": Module = Path.GetFullPath(value); return true;
             case "--pwsh": PowerShell = value; return true;
+            case "--only": Only = value; return value == "drift";
         }
         if (!int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out int number))
         {

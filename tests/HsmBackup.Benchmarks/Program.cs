@@ -26,6 +26,11 @@ finally
 
 static bool Run(BenchmarkOptions options, string folder)
 {
+    if (options.Only == "drift")
+    {
+        DriftBenchmark.Run(options, folder);
+        return true;
+    }
     TokenFolder source = MakeSource(options, folder);
     string lists = Path.Combine(folder, "attributes");
     AttributeLists.Write(lists, source);
@@ -42,7 +47,9 @@ static bool Run(BenchmarkOptions options, string folder)
     }
     Print(options, capture, restore);
     PrintCold(options, capture, restore, folder);
-    return Judge("capture", capture) & Judge("restore", restore) & JudgeImport(options);
+    bool sameCalls = Judge("capture", capture) & Judge("restore", restore);
+    DriftBenchmark.Run(options, folder);
+    return JudgeImport(options) & sameCalls;
 }
 
 // Making the RSA keys takes most of half a minute, so the token is kept for the next time.

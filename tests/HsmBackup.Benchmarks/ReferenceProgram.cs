@@ -42,6 +42,14 @@ internal sealed class ReferenceProgram : IDisposable
         new(options, token, "--phase", "restore", "--on-request", "--attributes", attributeLists,
             "--target-label", target.Label, "--target-conf", target.Configuration);
 
+    /// <summary>A program that looks for the drift of a cluster on request.</summary>
+    public static ReferenceProgram ForDrift(BenchmarkOptions options, ClusterFolder cluster, string attributeLists, bool deep) =>
+        new(options, cluster.Tokens[0], ["--phase", "drift", "--on-request", "--attributes", attributeLists, .. deep ? (string[])["--deep"] : [],
+            .. cluster.Tokens.SelectMany(t => (string[])["--node", $"{t.Label}={t.Configuration}"])]);
+
+    /// <summary>What the run has found: the line after its times.</summary>
+    public string ReadFinding() => ReadLine();
+
     /// <summary>Asks for one run.</summary>
     public RunTimes Run()
     {
@@ -60,12 +68,13 @@ internal sealed class ReferenceProgram : IDisposable
 
     private RunTimes Read()
     {
-        string line = _process.StandardOutput.ReadLine() ?? throw new InvalidOperationException("The C program ended without a result.");
-        using JsonDocument document = JsonDocument.Parse(line);
+        using JsonDocument document = JsonDocument.Parse(ReadLine());
         JsonElement run = document.RootElement;
         return new RunTimes(ReadTiming(run.GetProperty("core")), ReadTiming(run.GetProperty("whole")),
             run.GetProperty("coreCalls").EnumerateObject().ToDictionary(c => c.Name, c => c.Value.GetInt64(), StringComparer.Ordinal));
     }
+
+    private string ReadLine() => _process.StandardOutput.ReadLine() ?? throw new InvalidOperationException("The C program ended without a result.");
 
     private static Timing ReadTiming(JsonElement element) =>
         new(element.GetProperty("ms").GetDouble(), element.GetProperty("cpuMs").GetDouble());

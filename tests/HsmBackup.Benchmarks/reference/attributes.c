@@ -7,8 +7,10 @@
 /* What is used where no file names other lists. SoftHSM wants CKA_MODIFIABLE last in a template. */
 static const char builtin[] =
     /* Everything that a key may have, and no dates, which SoftHSM cannot read on private objects. */
-    "read * * 0/8 100/8 1/1 2/1 3 102 101 103/1 104/1 105/1 106/1 107/1 108/1 109/1 10a/1 10b/1 10c/1 120 121/8 122 "
-    "161/8 162/1 163/1 164/1 165/1 166/8 171/1 172/1 180 181 202/1 210/1 170/1\n"
+    "read * * 0/8 100/8 1/1 2/1 3:400 102:400 101:400 103/1 104/1 105/1 106/1 107/1 108/1 109/1 10a/1 10b/1 10c/1 120:400 121/8 122:400 "
+    "161/8 162/1 163/1 164/1 165/1 166/8 171/1 172/1 180:400 181:400 202/1 210/1 170/1\n"
+    "compare * * 0/8 100/8 80/8 1/1 2/1 3 102 101 103/1 104/1 105/1 106/1 107/1 108/1 109/1 10a/1 10b/1 10c/1 120 122 "
+    "81 82 10 12 11 162/1 170/1 171/1 172/1 180 181 202/1 210/1\n"
     "unwrap 4 * 0 100 1 2 3 102 103 162 104 105 106 107 108 10a 10c 210 171 172 170\n"
     "unwrap 3 * 0 100 1 2 3 102 101 103 162 105 107 108 109 10c 202 210 171 172 170\n"
     "create 2 * 0 100 1 2 3 102 101 104 106 10a 10b 10c 120 122 180 181 171 172 170\n";
@@ -38,7 +40,7 @@ static CK_ULONG whole_code(const char *word)
 static bool parse_use(const char *word, enum use *use)
 {
     static const char *const names[] = {
-        [USE_READ] = "read", [USE_UNWRAP] = "unwrap", [USE_CREATE] = "create",
+        [USE_READ] = "read", [USE_UNWRAP] = "unwrap", [USE_CREATE] = "create", [USE_COMPARE] = "compare",
     };
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         if (strcmp(word, names[i]) == 0) {
@@ -49,7 +51,7 @@ static bool parse_use(const char *word, enum use *use)
     return false;
 }
 
-/* A code, and behind a slash the length where it is fixed. */
+/* A code, and behind a slash the length where it is fixed, behind a colon the room that is mostly enough. */
 static void add_attribute(struct attribute_list *list, const char *word)
 {
     if (list->count == MAX_ATTRIBUTES) {
@@ -57,7 +59,11 @@ static void add_attribute(struct attribute_list *list, const char *word)
     }
     char *end;
     list->types[list->count] = code(word, &end);
-    list->lengths[list->count++] = *end == '/' ? whole_code(end + 1) : (*end == '\0' ? 0 : whole_code(word));
+    list->lengths[list->count] = *end == '/' ? whole_code(end + 1) : 0;
+    list->rooms[list->count++] = *end == ':' ? whole_code(end + 1) : 0;
+    if (*end != '\0' && *end != '/' && *end != ':') {
+        whole_code(word);
+    }
 }
 
 static void parse_line(char *line)

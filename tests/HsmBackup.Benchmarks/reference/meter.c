@@ -30,6 +30,18 @@ static void end(struct moment *since)
     *since = (struct moment){until.wall_ms - since->wall_ms, until.cpu_ms - since->cpu_ms};
 }
 
+double processor_time(void)
+{
+    return read_clock(CLOCK_PROCESS_CPUTIME_ID);
+}
+
+/* What other processes have used for this run. */
+void add_processor_time(double milliseconds)
+{
+    whole.cpu_ms += milliseconds;
+    core.cpu_ms += milliseconds;
+}
+
 void start_whole(void)
 {
     whole = now();

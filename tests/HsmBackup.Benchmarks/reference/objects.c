@@ -3,10 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FIXED_SLOT = 8 };
+enum { BUFFER = 64 * 1024 };
 
 /* "It has no such attribute" and "it does not give it away" are answers, not errors. */
-static void check_read(CK_RV rv)
+void check_read(CK_RV rv)
 {
     if (rv != CKR_ATTRIBUTE_SENSITIVE && rv != CKR_ATTRIBUTE_TYPE_INVALID) {
         check("C_GetAttributeValue", rv);
@@ -18,16 +18,16 @@ static bool is_there(const CK_ATTRIBUTE *attribute)
     return attribute->ulValueLen != CK_UNAVAILABLE_INFORMATION && attribute->ulValueLen > 0;
 }
 
-/* Values of variable length stand first, in the order of the list, then those of fixed length. */
-static CK_ULONG place_values(struct object *object, const CK_ATTRIBUTE *asked, CK_ULONG count, bool is_fixed)
+/* Values that are still to come stand first, in the order of the list, then those that are known. */
+static CK_ULONG place_values(struct object *object, const CK_ATTRIBUTE *asked, CK_ULONG count, bool is_known)
 {
     CK_ULONG placed = 0;
     for (CK_ULONG i = 0; i < count; i++) {
-        if (is_there(&asked[i]) && (asked[i].pValue != NULL) == is_fixed) {
+        if (is_there(&asked[i]) && (asked[i].pValue != NULL) == is_known) {
             CK_ATTRIBUTE *attribute = &object->attributes[object->count++];
             *attribute = asked[i];
             attribute->pValue = object->values + object->length;
-            if (is_fixed) {
+            if (is_known) {
                 memcpy(attribute->pValue, asked[i].pValue, asked[i].ulValueLen);
             }
             object->length += asked[i].ulValueLen;
@@ -37,25 +37,60 @@ static CK_ULONG place_values(struct object *object, const CK_ATTRIBUTE *asked, C
     return placed;
 }
 
-/* The first call brings values of known length and asks for the length of the others; the second brings those. */
+static CK_RV ask(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE handle, const struct attribute_list *list, bool has_room, CK_ATTRIBUTE *asked)
+{
+    static CK_BYTE buffer[BUFFER];
+    CK_BYTE *next = buffer;
+    for (CK_ULONG i = 0; i < list->count; i++) {
+        CK_ULONG room = list->lengths[i] > 0 || !has_room ? list->lengths[i] : list->rooms[i];
+        if (next + room > buffer + sizeof buffer) {
+            fail("an attribute list wants too much room", CKR_OK);
+        }
+        asked[i] = (CK_ATTRIBUTE){list->types[i], room > 0 ? next : NULL, room};
+        next += (room + 7) & ~(CK_ULONG)7;
+    }
+    return CALL(C_GetAttributeValue, session, handle, asked, list->count);
+}
+
+/* What did not come although it had room is not there, or too long for it; which of the two, only its length tells. */
+static CK_ULONG place_unsure(const struct attribute_list *list, const CK_ATTRIBUTE *asked, CK_ATTRIBUTE *again)
+{
+    CK_ULONG count = 0;
+    for (CK_ULONG i = 0; i < list->count; i++) {
+        if (list->rooms[i] > 0 && asked[i].pValue != NULL && asked[i].ulValueLen == CK_UNAVAILABLE_INFORMATION) {
+            again[count++] = (CK_ATTRIBUTE){asked[i].type, NULL, 0};
+        }
+    }
+    return count;
+}
+
+/* The first call brings values that have room and asks for the length of the others; the second brings those. */
 static void read_attributes(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE handle, const struct attribute_list *list,
                             struct object *object)
 {
     CK_ATTRIBUTE asked[MAX_ATTRIBUTES];
-    CK_BYTE fixed[MAX_ATTRIBUTES * FIXED_SLOT];
-    for (CK_ULONG i = 0; i < list->count; i++) {
-        asked[i] = (CK_ATTRIBUTE){list->types[i], list->lengths[i] ? fixed + i * FIXED_SLOT : NULL, list->lengths[i]};
+    CK_RV rv = ask(session, handle, list, true, asked);
+    if (rv == CKR_BUFFER_TOO_SMALL) {
+        rv = ask(session, handle, list, false, asked);
     }
-    check_read(CALL(C_GetAttributeValue, session, handle, asked, list->count));
+    check_read(rv);
     size_t length = 0;
     for (CK_ULONG i = 0; i < list->count; i++) {
         length += is_there(&asked[i]) ? asked[i].ulValueLen : 0;
     }
     object->values = allocate(length);
     CK_ULONG pending = place_values(object, asked, list->count, false);
+    CK_ATTRIBUTE again[MAX_ATTRIBUTES];
+    memcpy(again, object->attributes, pending * sizeof *again);
+    CK_ULONG unsure = place_unsure(list, asked, again + pending);
     place_values(object, asked, list->count, true);
-    if (pending > 0) {
-        check_read(CALL(C_GetAttributeValue, session, handle, object->attributes, pending));
+    if (pending + unsure > 0) {
+        check_read(CALL(C_GetAttributeValue, session, handle, again, pending + unsure));
+    }
+    for (CK_ULONG i = pending; i < pending + unsure; i++) {
+        if (again[i].ulValueLen != CK_UNAVAILABLE_INFORMATION) {
+            fail("an object of the benchmark has a value that is too long for it", CKR_OK);
+        }
     }
 }
 

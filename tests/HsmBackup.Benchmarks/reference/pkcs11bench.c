@@ -62,7 +62,7 @@ static void restore(const struct options *options, const struct objects *objects
 }
 
 /* So that two programs can take turns: with --on-request a run waits for a line on standard input. */
-static bool is_wanted(const struct options *options, unsigned long run)
+bool is_wanted(const struct options *options, unsigned long run)
 {
     char line[16];
     return options->on_request ? fgets(line, sizeof line, stdin) != NULL : run <= options->repeat;
@@ -92,7 +92,7 @@ int main(int argc, char **argv)
     static const struct {
         const char *name;
         void (*run)(const struct options *);
-    } phases[] = {{"populate", run_populate}, {"capture", run_capture}, {"restore", run_restore}};
+    } phases[] = {{"populate", run_populate}, {"capture", run_capture}, {"restore", run_restore}, {"drift", run_drift}};
     struct options options = parse_options(argc, argv);
     for (size_t i = 0; i < sizeof phases / sizeof *phases; i++) {
         if (strcmp(options.phase, phases[i].name) == 0) {
@@ -102,5 +102,5 @@ int main(int argc, char **argv)
             return 0;
         }
     }
-    fail("--phase must be populate, capture or restore", CKR_OK);
+    fail("--phase must be populate, capture, restore or drift", CKR_OK);
 }
