@@ -41,6 +41,21 @@ internal static class AttributeLists
         File.WriteAllLines(path, [Line("read", "* *", list), Line("compare", "* *", list)]);
     }
 
+    /// <summary>Writes the same, and that by which a secret key is made on another node.</summary>
+    public static void WriteRepaired(string path, TokenFolder token)
+    {
+        WriteCompared(path);
+        using Pin pin = TokenFolder.NewPin();
+        using var connection = TokenConnection.Open(token.Address, pin, readWrite: true, CancellationToken.None);
+        using SecretBuffer key = SecretBuffer.Random(32);
+        using KeyEncryptionKey kek = KeyEncryptionKey.Import(connection, key);
+        var reader = new ObjectReader(connection, kek);
+        ulong any = connection.Session.FindObjects(new AttributeMap().Set(Cka.Token, true).Set(Cka.Class, Cko.SecretKey).Set(Cka.Extractable, true))[0];
+        ObjectRecord record = reader.Capture(any);
+        AttributeMap template = ObjectTemplate.For(record, onToken: true, kek.Capabilities.Quirks);
+        File.AppendAllLines(path, [Line("unwrap", $"{Hex(record.ObjectClass)} {Hex(record.KeyType!.Value)}", new AttributeList([.. template.Select(a => a.Type)]))]);
+    }
+
     private static string Line(string use, string kind, AttributeList list) =>
         $"{use} {kind} " + string.Join(' ', list.Entries.ToArray().Select(e => use is "read" or "compare" ? Hex(e.Type) + RoomOf(e) : Hex(e.Type)));
 

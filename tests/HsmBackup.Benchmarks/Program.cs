@@ -26,6 +26,11 @@ finally
 
 static bool Run(BenchmarkOptions options, string folder)
 {
+    if (options.Only == "repair")
+    {
+        RepairBenchmark.Run(options, folder);
+        return true;
+    }
     if (options.Only == "drift")
     {
         DriftBenchmark.Run(options, folder);
@@ -49,6 +54,7 @@ static bool Run(BenchmarkOptions options, string folder)
     PrintCold(options, capture, restore, folder);
     bool sameCalls = Judge("capture", capture) & Judge("restore", restore);
     DriftBenchmark.Run(options, folder);
+    RepairBenchmark.Run(options, folder);
     return JudgeImport(options) & sameCalls;
 }
 

@@ -47,6 +47,19 @@ internal sealed class ReferenceProgram : IDisposable
         new(options, cluster.Tokens[0], ["--phase", "drift", "--on-request", "--attributes", attributeLists, .. deep ? (string[])["--deep"] : [],
             .. cluster.Tokens.SelectMany(t => (string[])["--node", $"{t.Label}={t.Configuration}"])]);
 
+    /// <summary>A program that brings missing keys to the nodes of a cluster on request, after it has taken them away; or that only takes them away.</summary>
+    public static ReferenceProgram ForRepair(BenchmarkOptions options, ClusterFolder cluster, string attributeLists, bool onlyTakesAway) =>
+        new(options, cluster.Tokens[0], ["--phase", "repair", "--on-request", "--attributes", attributeLists, .. onlyTakesAway ? (string[])["--prepare-only"] : [],
+            .. cluster.Tokens.SelectMany(t => (string[])["--node", $"{t.Label}={t.Configuration}"])]);
+
+    /// <summary>Asks for a run that has no times.</summary>
+    public void Prepare()
+    {
+        _process.StandardInput.WriteLine();
+        _process.StandardInput.Flush();
+        _ = ReadLine();
+    }
+
     /// <summary>What the run has found: the line after its times.</summary>
     public string ReadFinding() => ReadLine();
 

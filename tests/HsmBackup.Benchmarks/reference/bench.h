@@ -16,7 +16,7 @@ struct options {
     const char *library, *phase, *label, *pin, *so_pin, *attributes;
     const char *target_label, *target_conf;
     unsigned long aes, ec, rsa, repeat;
-    bool on_request, deep;
+    bool on_request, deep, prepare_only;
     const char *nodes[MAX_NODES];
     size_t node_count;
 };
@@ -145,6 +145,9 @@ void compare_nodes(struct item *const *items, const size_t *counts, size_t nodes
 
 void populate(CK_SESSION_HANDLE session, const struct options *options);
 void restore_objects(CK_SLOT_ID slot, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE kek, const struct objects *objects);
+CK_OBJECT_HANDLE make_object(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE kek, const struct object *object, CK_BBOOL is_token);
+void prove(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE kek, CK_OBJECT_HANDLE key, const struct object *object);
 void run_drift(const struct options *options);
+void run_repair(const struct options *options);
 
 #endif

@@ -7,7 +7,7 @@
 
 static _Noreturn void usage(void)
 {
-    fputs("pkcs11bench --library FILE --phase populate|capture|restore|drift --label NAME --pin PIN\n"
+    fputs("pkcs11bench --library FILE --phase populate|capture|restore|drift|repair --label NAME --pin PIN\n"
           "  --so-pin PIN          makes the token where there is none of that name (populate, restore)\n"
           "  --aes N --ec N --rsa N   keys to populate with: AES-256, pairs of P-256, pairs of RSA-2048\n"
           "  --attributes FILE     lines of: read|unwrap|create|compare CLASS KEYTYPE ATTRIBUTE[/LENGTH]...\n"
@@ -16,7 +16,8 @@ static _Noreturn void usage(void)
           "  --on-request          instead of --repeat: a run for each line on standard input\n"
           "  --target-label NAME   the token to restore to; it is made anew for each run\n"
           "  --target-conf FILE    the SOFTHSM2_CONF under which the target token lives\n"
-          "  --node LABEL=FILE     a node of the cluster, with its SOFTHSM2_CONF; as often as there are nodes (drift)\n"
+          "  --node LABEL=FILE     a node of the cluster, with its SOFTHSM2_CONF; as often as there are nodes (drift, repair)\n"
+          "  --prepare-only        takes the keys away that are to be repaired, and leaves it at that (repair)\n"
           "  --deep                compares keys too, by wrapping each\n",
           stderr);
     exit(2);
@@ -34,7 +35,7 @@ static unsigned long number(const char *text)
 
 struct options parse_options(int argc, char **argv)
 {
-    enum { LIBRARY = 1, PHASE, LABEL, PIN, SO_PIN, ATTRIBUTES, AES, EC, RSA, REPEAT, TARGET_LABEL, TARGET_CONF, ON_REQUEST, NODE, DEEP };
+    enum { LIBRARY = 1, PHASE, LABEL, PIN, SO_PIN, ATTRIBUTES, AES, EC, RSA, REPEAT, TARGET_LABEL, TARGET_CONF, ON_REQUEST, NODE, DEEP, PREPARE_ONLY };
     static const struct option known[] = {
         {"library", required_argument, NULL, LIBRARY}, {"phase", required_argument, NULL, PHASE},
         {"label", required_argument, NULL, LABEL}, {"pin", required_argument, NULL, PIN},
@@ -42,7 +43,8 @@ struct options parse_options(int argc, char **argv)
         {"aes", required_argument, NULL, AES}, {"ec", required_argument, NULL, EC}, {"rsa", required_argument, NULL, RSA},
         {"repeat", required_argument, NULL, REPEAT}, {"target-label", required_argument, NULL, TARGET_LABEL},
         {"target-conf", required_argument, NULL, TARGET_CONF}, {"on-request", no_argument, NULL, ON_REQUEST},
-        {"node", required_argument, NULL, NODE}, {"deep", no_argument, NULL, DEEP}, {NULL, 0, NULL, 0},
+        {"node", required_argument, NULL, NODE}, {"deep", no_argument, NULL, DEEP},
+        {"prepare-only", no_argument, NULL, PREPARE_ONLY}, {NULL, 0, NULL, 0},
     };
     struct options options = {.aes = 1000, .ec = 500, .rsa = 100, .repeat = 1};
     for (int option; (option = getopt_long(argc, argv, "", known, NULL)) != -1;) {
@@ -61,6 +63,7 @@ struct options parse_options(int argc, char **argv)
         case TARGET_CONF: options.target_conf = optarg; break;
         case ON_REQUEST: options.on_request = true; break;
         case DEEP: options.deep = true; break;
+        case PREPARE_ONLY: options.prepare_only = true; break;
         case NODE:
             if (options.node_count == MAX_NODES) {
                 usage();
@@ -70,8 +73,8 @@ struct options parse_options(int argc, char **argv)
         default: usage();
         }
     }
-    bool is_drift = options.phase && strcmp(options.phase, "drift") == 0;
-    if (optind != argc || !options.library || !options.phase || !options.pin || (is_drift ? options.node_count < 2 : !options.label)) {
+    bool has_nodes = options.phase && (strcmp(options.phase, "drift") == 0 || strcmp(options.phase, "repair") == 0);
+    if (optind != argc || !options.library || !options.phase || !options.pin || (has_nodes ? options.node_count < 2 : !options.label)) {
         usage();
     }
     if (strcmp(options.phase, "restore") == 0 && (!options.target_label || !options.target_conf || !options.so_pin)) {

@@ -92,7 +92,7 @@ int main(int argc, char **argv)
     static const struct {
         const char *name;
         void (*run)(const struct options *);
-    } phases[] = {{"populate", run_populate}, {"capture", run_capture}, {"restore", run_restore}, {"drift", run_drift}};
+    } phases[] = {{"populate", run_populate}, {"capture", run_capture}, {"restore", run_restore}, {"drift", run_drift}, {"repair", run_repair}};
     struct options options = parse_options(argc, argv);
     for (size_t i = 0; i < sizeof phases / sizeof *phases; i++) {
         if (strcmp(options.phase, phases[i].name) == 0) {
@@ -102,5 +102,5 @@ int main(int argc, char **argv)
             return 0;
         }
     }
-    fail("--phase must be populate, capture, restore or drift", CKR_OK);
+    fail("--phase must be populate, capture, restore, drift or repair", CKR_OK);
 }

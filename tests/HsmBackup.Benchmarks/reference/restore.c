@@ -22,7 +22,7 @@ static CK_ULONG make_template(const struct object *object, enum use use, CK_BBOO
     return count;
 }
 
-static CK_OBJECT_HANDLE make_object(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE kek, const struct object *object, CK_BBOOL is_token)
+CK_OBJECT_HANDLE make_object(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE kek, const struct object *object, CK_BBOOL is_token)
 {
     CK_ATTRIBUTE template[MAX_ATTRIBUTES];
     CK_OBJECT_HANDLE handle;
@@ -38,7 +38,7 @@ static CK_OBJECT_HANDLE make_object(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE 
 }
 
 /* Wrapping with padding is deterministic: the same key under the same key-encryption key gives the same bytes. */
-static void prove(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE kek, CK_OBJECT_HANDLE key, const struct object *object)
+void prove(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE kek, CK_OBJECT_HANDLE key, const struct object *object)
 {
     CK_BYTE buffer[WRAP_BUFFER];
     CK_ULONG length = wrap_key(session, kek, key, buffer);
