@@ -69,7 +69,11 @@ internal sealed class KillScene : IDisposable
         }
     }
 
-    public CrashRun Restore(KillMoment? kill = null) => Host.Restore(Backup.Path, KeyPath, State, kill);
+    public CrashRun Restore(KillMoment? kill = null)
+    {
+        Folders.Age(Path.Combine(State, "safety"));
+        return Host.Restore(Backup.Path, KeyPath, State, kill);
+    }
 
     /// <summary>What must hold at whatever moment a restore was killed.</summary>
     public void AssertNothingIsLost(string when)
