@@ -15,14 +15,10 @@ internal sealed class Comparison
         .Select(c => $"{c.Key}: {c.Value} by the C program, {_engine[0].Calls[c.Key]} by the engine"));
 
     /// <summary>Lets the programs take turns.</summary>
-    public static Comparison Run(BenchmarkOptions options, Func<RunTimes> reference, Func<RunTimes> engine) =>
-        Run(options.WarmUp, options.Runs, reference, engine);
-
-    /// <summary>The same, so many times.</summary>
-    public static Comparison Run(int warmUp, int runs, Func<RunTimes> reference, Func<RunTimes> engine)
+    public static Comparison Run(BenchmarkOptions options, Func<RunTimes> reference, Func<RunTimes> engine)
     {
         var comparison = new Comparison();
-        for (int i = -warmUp; i < runs; i++)
+        for (int i = -options.WarmUp; i < options.Runs; i++)
         {
             RunTimes one = reference();
             RunTimes other = engine();

@@ -13,7 +13,8 @@ internal sealed class TokenFolder
     public TokenFolder(string folder, string label, string library)
     {
         Label = label;
-        string tokens = Path.Combine(folder, label);
+        Storage = Path.Combine(folder, label);
+        string tokens = Storage;
         Configuration = Path.Combine(folder, label + ".conf");
         Directory.CreateDirectory(tokens);
         File.WriteAllText(Configuration, $"directories.tokendir = {tokens}\nobjectstore.backend = file\nlog.level = ERROR\n");
@@ -22,6 +23,9 @@ internal sealed class TokenFolder
     }
 
     public string Label { get; }
+
+    /// <summary>Where SoftHSM keeps the token.</summary>
+    public string Storage { get; }
 
     public string Configuration { get; }
 
@@ -38,6 +42,13 @@ internal sealed class TokenFolder
         IReadOnlyList<TokenInfo> tokens = library.GetTokens();
         TokenInfo token = tokens.FirstOrDefault(t => t.IsInitialized) ?? tokens[0];
         library.InitializeToken(token.SlotId, Label, soPin.Bytes, pin.Bytes);
+    }
+
+    /// <summary>Puts a copy of the token in its place.</summary>
+    public void PutBack(string copy)
+    {
+        Directory.Delete(Storage, recursive: true);
+        Copy(copy, Storage);
     }
 
     /// <summary>Copies the files of a token.</summary>
