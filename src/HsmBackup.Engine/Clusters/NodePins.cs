@@ -66,7 +66,8 @@ internal sealed class NodePins : IDisposable
             foreach (string other in _pins.Keys.Where(name => name != node.Name))
             {
                 _refusals.TryAdd(other, new HsmBackupException(ErrorCode.PinRequired, $"The PIN that was given for all was refused by node '{node.Name}', and not sent to '{other}'.",
-                    "Give the right PIN.") { Target = other });
+                    "Give the right PIN.")
+                { Target = other });
             }
         }
     }
