@@ -16,18 +16,10 @@ BeforeAll {
     # Not in TestDrive, which takes away after a Describe what was made in it: here that would be objects of the tokens.
     $folder = Join-Path ([IO.Path]::GetTempPath()) "hsmbackup-tests-$([IO.Path]::GetRandomFileName())"
 
-    # A library loaded twice is one library with one configuration; a copy of it is another.
     $tokens = @{}
     $nodes = foreach ($name in 'zurich', 'bern') {
         $tokens[$name] = Initialize-TestToken -Folder "$folder/$name" -Label "$name-token"
-        Copy-Item -LiteralPath $tokens[$name].Library -Destination "$folder/$name/libsofthsm2.so"
-        @{
-            Name               = $name
-            Library            = "$folder/$name/libsofthsm2.so"
-            TokenLabel         = "$name-token"
-            LibraryEnvironment = @{ SOFTHSM2_CONF = $tokens[$name].Configuration }
-            Pin                = 'env:HSMBACKUP_TEST_PIN'
-        }
+        ConvertTo-TestNode -Token $tokens[$name] -Name $name
     }
     $cluster = New-HsmCluster payments -Node $nodes -Destination $env:HSMBACKUP_HOME/clusters
     Add-TestObject -Token $tokens.zurich

@@ -15,14 +15,7 @@ BeforeAll {
     $tokens = @{}
     $nodes = foreach ($name in 'zurich', 'bern', 'basel') {
         $tokens[$name] = Initialize-TestToken -Folder "$folder/$name" -Label "$name-token"
-        Copy-Item -LiteralPath $tokens[$name].Library -Destination "$folder/$name/libsofthsm2.so"
-        @{
-            Name               = $name
-            Library            = "$folder/$name/libsofthsm2.so"
-            TokenLabel         = "$name-token"
-            LibraryEnvironment = @{ SOFTHSM2_CONF = $tokens[$name].Configuration }
-            Pin                = 'env:HSMBACKUP_TEST_PIN'
-        }
+        ConvertTo-TestNode -Token $tokens[$name] -Name $name
     }
     $cluster = New-HsmCluster payments -Node $nodes -Destination $env:HSMBACKUP_HOME/clusters
     Add-TestObject -Token $tokens.zurich

@@ -33,12 +33,7 @@ internal sealed class AddedObjects(TokenConnection connection, KeyEncryptionKey 
             throw new HsmBackupException(ErrorCode.RestoreFailed, $"{step.Item.Object} was restored, and is not the key of the backup: {detail}.",
                 "The token does not restore this key faithfully. Keep the backup, and restore into a token of the kind it was made of.");
         }
-        ObjectRecord actual = _reader.ReadAttributes(handle);
-        if (writer.PutRight(handle, record, actual))
-        {
-            actual = _reader.ReadAttributes(handle);
-        }
-        differences.AddRange(ObjectComparison.Differences(record, actual));
+        differences.AddRange(writer.PutRight(handle, record, _reader));
         if (record.Verdict == Verdict.Inexact)
         {
             differences.Add($"Inexact in the backup: {record.Reason}");

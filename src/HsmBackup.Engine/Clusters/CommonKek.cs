@@ -17,10 +17,10 @@ internal sealed record CommonKek(ClusterKeyIdentity ClusterKey, WrappedKek Wrapp
     /// <summary>Makes one in the first node that can; null where none can.</summary>
     /// <param name="cluster">The cluster.</param>
     /// <param name="pins">Its nodes' PINs.</param>
-    /// <param name="bridge">Keeps the library of the node for the question after this one; null where there is none.</param>
+    /// <param name="bridge">Keeps the library of the node for the question after this one.</param>
     /// <param name="cancellationToken">Gives up.</param>
     /// <param name="failures">Is given what the nodes answered that could not.</param>
-    public static CommonKek? Make(ClusterDefinition cluster, NodePins pins, LibraryBridge? bridge, CancellationToken cancellationToken,
+    public static CommonKek? Make(ClusterDefinition cluster, NodePins pins, LibraryBridge bridge, CancellationToken cancellationToken,
         ICollection<NodeAnswer<CommonKek>>? failures = null)
     {
         if (cluster.ClusterKey is not { } info)
@@ -49,14 +49,14 @@ internal sealed record CommonKek(ClusterKeyIdentity ClusterKey, WrappedKek Wrapp
     }
 
     private static CommonKek MakeIn(
-        ClusterNode node, ClusterKeyIdentity clusterKey, Func<ClusterNode, Pin> openPin, LibraryBridge? bridge, NodePulse pulse)
+        ClusterNode node, ClusterKeyIdentity clusterKey, Func<ClusterNode, Pin> openPin, LibraryBridge bridge, NodePulse pulse)
     {
         using Pkcs11Library library = Pkcs11Library.Open(node.Address.Library);
         TokenInfo token = library.FindToken(node.Address.TokenLabel, node.Address.TokenSerial);
         pulse.Beat();
         using TokenConnection connection = NodeLook.Open(node, token, openPin, pulse);
         using KeyEncryptionKey kek = KeyEncryptionKey.Generate(connection, TokenClusterKey.Require(connection, clusterKey));
-        bridge?.Keep(node);
+        bridge.Keep(node);
         return new CommonKek(clusterKey, kek.Wrapped!, kek.Iv.ToArray());
     }
 }

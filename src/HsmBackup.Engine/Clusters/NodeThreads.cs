@@ -117,9 +117,10 @@ internal static class NodeThreads
         /// <summary>Wants no answer any more; one that is there already is disposed.</summary>
         public void Forget()
         {
-            if (!GiveUp() && _answer.Task.IsCompletedSuccessfully)
+            if (!GiveUp() && _answer.Task.IsCompletedSuccessfully && _answer.Task.Result is IDisposable answer)
             {
-                (_answer.Task.Result as IDisposable)?.Dispose();
+                // To let go of a node takes native calls, which may block as any other; nobody waits for them.
+                new Thread(answer.Dispose) { IsBackground = true, Name = $"node {_node.Name}, forgotten" }.Start();
             }
         }
 

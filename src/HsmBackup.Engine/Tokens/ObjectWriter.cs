@@ -104,9 +104,13 @@ internal sealed class ObjectWriter
     /// Sets what came out otherwise than the backup has it: what the token would not hear while the object was made (opencryptoki:
     /// CKA_EXTRACTABLE), heard and forgot (CKA_SENSITIVE), or was not told before the proof.
     /// </summary>
-    /// <returns>True where something was set, so that the object must be read again.</returns>
-    public bool PutRight(ulong handle, ObjectRecord expected, ObjectRecord actual)
+    /// <param name="handle">The object on the token.</param>
+    /// <param name="expected">The object as it is to be.</param>
+    /// <param name="reader">Reads it.</param>
+    /// <returns>What is different all the same.</returns>
+    public List<string> PutRight(ulong handle, ObjectRecord expected, ObjectReader reader)
     {
+        ObjectRecord actual = reader.ReadAttributes(handle);
         bool changed = false;
         foreach (ulong type in ObjectComparison.DifferentAttributes(expected, actual))
         {
@@ -115,7 +119,7 @@ internal sealed class ObjectWriter
                 changed |= _session.TrySetAttributes(handle, new AttributeMap().Set(attribute)) == Ckr.Ok;
             }
         }
-        return changed;
+        return ObjectComparison.Differences(expected, changed ? reader.ReadAttributes(handle) : actual);
     }
 
     /// <param name="record">The object.</param>

@@ -137,7 +137,7 @@ public sealed class SyncHsmClusterCommand : HsmCommand
         }
         if (result.Uncompared > 0)
         {
-            WriteWarning($"{result.Node}: {result.Uncompared} of its keys could not be compared, because they do not leave the token even wrapped.");
+            WriteWarning($"{result.Node}: {result.Uncompared} of its keys could not be compared with those of the others.");
         }
     }
 

@@ -78,6 +78,21 @@ function Initialize-TestToken {
     $token
 }
 
+<#
+.SYNOPSIS
+    What the definition of a cluster says of a token. A library loaded twice is one library with one configuration; so the node gets a copy.
+#>
+function ConvertTo-TestNode($Token, [string] $Name) {
+    Copy-Item -LiteralPath $Token.Library -Destination "$($Token.Folder)/libsofthsm2.so"
+    @{
+        Name               = $Name
+        Library            = "$($Token.Folder)/libsofthsm2.so"
+        TokenLabel         = $Token.Label
+        LibraryEnvironment = @{ SOFTHSM2_CONF = $Token.Configuration }
+        Pin                = 'env:HSMBACKUP_TEST_PIN'
+    }
+}
+
 function Invoke-SoftHsmInit($Token) {
     $null = Invoke-TestProgram -Token $Token -Program softhsm2-util -ArgumentList @(
         '--init-token', '--free', '--label', $Token.Label, '--pin', $pin, '--so-pin', $soPin)
@@ -202,5 +217,5 @@ function Get-PowerShellCommand {
     $program ? @($program.FullName) : @('dotnet', "$PSHOME/pwsh.dll")
 }
 
-Export-ModuleMember -Function ConvertTo-TestSecret, ConvertFrom-TestSecret, Initialize-TestToken, Clear-TestToken, Invoke-TestProgram,
+Export-ModuleMember -Function ConvertTo-TestSecret, ConvertFrom-TestSecret, Initialize-TestToken, ConvertTo-TestNode, Clear-TestToken, Invoke-TestProgram,
 Invoke-Pkcs11Tool, Get-TestObject, Add-TestObject, Add-TestSecretKey, Add-TestFixedKey, Get-TestUse, Get-TestPlaintext, Get-PowerShellCommand

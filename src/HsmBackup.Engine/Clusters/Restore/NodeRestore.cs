@@ -141,9 +141,6 @@ internal sealed class NodeRestore(ClusterNode node)
     /// <summary>True where there is something to let go of.</summary>
     public bool IsHeld => Volatile.Read(ref _prepared) is not null;
 
-    /// <summary>The end of what was not carried out.</summary>
-    public NodeRestoreOutcome NotDone() => new() { Node = Node.Name, Error = Error };
-
     private static HsmBackupException Cancelled(Exception cause) => new(ErrorCode.Cancelled, "The operation was cancelled.",
         "Run the command again; a restore that had begun goes on where it stopped.", cause);
 

@@ -134,13 +134,15 @@ internal sealed class OpenNode : IDisposable
         }
         finally
         {
+            var never = new List<OpenNode>();
             foreach (string name in waiting.Keys)
             {
                 if (waiting.TryRemove(name, out OpenNode? open))
                 {
-                    open.Dispose();
+                    never.Add(open);
                 }
             }
+            Close(never);
         }
     }
 

@@ -24,8 +24,8 @@ internal sealed class SyncExecution : IDisposable
     private readonly Dictionary<string, Origin> _open = new(StringComparer.Ordinal);
     private readonly HashSet<ulong> _known;
     private readonly ObjectReader _reader;
-    // Names of which something failed: nothing of that name goes any more.
-    private readonly HashSet<string> _missed = new(StringComparer.Ordinal);
+    // Names of which something did not come: nothing of such a name goes any more.
+    private readonly HashSet<(string, string?, string, string)> _missed = [];
 
     /// <param name="node">The node.</param>
     /// <param name="common">The key-encryption key of all nodes.</param>
@@ -59,6 +59,7 @@ internal sealed class SyncExecution : IDisposable
     /// <exception cref="HsmBackupException">TokenError: the token went away; what was done is in the protocol.</exception>
     public void Run(NodePulse pulse)
     {
+        _missed.UnionWith(_protocol.Steps.Where((s, i) => _protocol.IsMissed(i)).Select(NameOf));
         for (int i = 0; i < _protocol.Steps.Count; i++)
         {
             SyncStep step = _protocol.Steps[i];
@@ -66,7 +67,7 @@ internal sealed class SyncExecution : IDisposable
             {
                 continue;
             }
-            if (step is { Source: null, Target: { } going } && _missed.Contains(going.Identity))
+            if (step.Item.Action == SyncAction.Remove && HasName(step) && _missed.Contains(NameOf(step)))
             {
                 _protocol.End(i, CheckOutcome.NotRun, "what was to come in its place did not");
                 continue;
@@ -77,7 +78,7 @@ internal sealed class SyncExecution : IDisposable
             _protocol.End(i, outcome, detail);
             if (outcome == CheckOutcome.Failed)
             {
-                _missed.Add((step.Source ?? step.Target)!.Identity);
+                _missed.Add(NameOf(step));
                 // One object may be refused; a token that is gone refuses them all.
                 _node.Connection.CheckPresent();
             }
@@ -93,6 +94,11 @@ internal sealed class SyncExecution : IDisposable
             origin.Kek.Dispose();
         }
     }
+
+    private static bool HasName(SyncStep step) => step.Item.Object.Label.Length > 0 || step.Item.Object.Id.Length > 0;
+
+    private static (string, string?, string, string) NameOf(SyncStep step) =>
+        (step.Item.Object.Class, step.Item.Object.KeyType, step.Item.Object.Label, step.Item.Object.Id);
 
     private (CheckOutcome Outcome, string? Detail) Do(SyncStep step)
     {
@@ -142,12 +148,7 @@ internal sealed class SyncExecution : IDisposable
         {
             return Withdraw(handle, $"what the token made of it was not proven to be the same key: {detail}");
         }
-        ObjectRecord actual = _reader.ReadAttributes(handle);
-        if (origin.Writer.PutRight(handle, record, actual))
-        {
-            actual = _reader.ReadAttributes(handle);
-        }
-        List<string> differences = ObjectComparison.Differences(record, actual);
+        List<string> differences = origin.Writer.PutRight(handle, record, _reader);
         if (step.Target is { } old)
         {
             if (differences.Count > 0 && old.KeyDigest == source.KeyDigest && ObjectComparison.Differences(record, old.Record).Count <= differences.Count)

@@ -147,9 +147,11 @@ internal sealed class SyncPlanner(IReadOnlyList<SyncSource> nodes, int unread, s
     private IEnumerable<SyncStep> Fill(int node, List<InventoryObject> has, int right, List<InventoryObject> wanted)
     {
         string why = $"{nodes[right].Node} was named to be right";
+        bool comes = true;
         var gone = new Queue<InventoryObject>(Missing(has, wanted));
         foreach (InventoryObject source in Missing(wanted, has))
         {
+            comes &= IsWhole(source);
             if (!gone.TryDequeue(out InventoryObject? target))
             {
                 yield return Copy(node, source, right, why);
@@ -167,7 +169,9 @@ internal sealed class SyncPlanner(IReadOnlyList<SyncSource> nodes, int unread, s
         }
         while (gone.TryDequeue(out InventoryObject? target))
         {
-            yield return Remove(node, target, why + ", and does not have it");
+            // What is to come is there before anything goes.
+            yield return comes ? Remove(node, target, why + ", and does not have it")
+                : Step(node, SyncAction.NotPossible, target, $"what {nodes[right].Node} has in its place cannot come");
         }
     }
 

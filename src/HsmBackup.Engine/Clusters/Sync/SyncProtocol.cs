@@ -45,6 +45,15 @@ internal sealed class SyncProtocol(IReadOnlyList<SyncStep> steps)
         }
     }
 
+    /// <summary>Whether what a step was to bring does not come: it is not possible, or has failed.</summary>
+    public bool IsMissed(int index)
+    {
+        lock (_gate)
+        {
+            return Steps[index].Item.Action == SyncAction.NotPossible || _outcomes[index]?.Outcome == CheckOutcome.Failed;
+        }
+    }
+
     /// <summary>A step is being carried out.</summary>
     public void Begin(int index)
     {

@@ -52,7 +52,7 @@ public sealed record NodeSyncResult
     /// <summary>Every step that was planned for it.</summary>
     public IReadOnlyList<SyncOutcome> Steps { get; init; } = [];
 
-    /// <summary>How many keys of it could not be compared, because they do not leave the token even wrapped.</summary>
+    /// <summary>How many keys of it could not be compared: they do not leave the token even wrapped, or another maker's token wraps them otherwise.</summary>
     public int Uncompared { get; init; }
 
     /// <summary>The backup of the node from before anything went; null where nothing did.</summary>

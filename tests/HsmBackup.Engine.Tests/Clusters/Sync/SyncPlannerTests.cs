@@ -92,6 +92,10 @@ public sealed class SyncPlannerTests
     }
 
     [Fact]
+    public void Nothing_goes_where_what_is_right_cannot_come() =>
+        Assert.Equal(["1 NotPossible a", "1 NotPossible a"], Plan([["a!"], ["a=one", "a=two"]], resolve: "0"));
+
+    [Fact]
     public void What_cannot_be_saved_does_not_go()
     {
         Assert.Equal(["0 NotPossible a"], Plan([["a!"], [], []], removeExtra: true));
