@@ -131,6 +131,44 @@ public enum ErrorCode
     PinSourceRefused,
     /// <summary>The source of a PIN has none.</summary>
     PinUnavailable,
+    /// <summary>A store did not answer, or not as a store answers, after the retries that are safe.</summary>
+    StoreUnavailable,
+    /// <summary>The medium of an offline store is not there.</summary>
+    StoreUnmounted,
+    /// <summary>A store does not let this account do what was asked.</summary>
+    StoreRefused,
+    /// <summary>Who answers for a store is not who the definition says: its certificate is of another authority, expired or not the pinned one.</summary>
+    StoreUntrusted,
+    /// <summary>There is a file of that name in the store already; it was left as it is.</summary>
+    CopyExists,
+    /// <summary>A copy was not made in one of the stores; the other copies stand.</summary>
+    CopyFailed,
+    /// <summary>There are fewer copies than were demanded; those that were made stand.</summary>
+    CopiesMissing,
+    /// <summary>The backup is held, and is not removed before it is unlocked.</summary>
+    BackupHeld,
+    /// <summary>The backup must not be removed: it is the newest that is known to restore, or a copy that is still needed.</summary>
+    BackupNeeded,
+    /// <summary>There is no pending removal to undo.</summary>
+    RemovalNotPending,
+    /// <summary>The clock goes wrong, so nothing was removed on its word.</summary>
+    ClockUntrusted,
+    /// <summary>The audit log cannot be written, so the action was not begun.</summary>
+    AuditUnwritable,
+    /// <summary>The audit log was changed, or a part of it is missing.</summary>
+    AuditDamaged,
+    /// <summary>The one-time key was handed over already, and is not here any more.</summary>
+    KeyHandedOver,
+    /// <summary>No key of that backup waits to be handed over.</summary>
+    KeyNotWaiting,
+    /// <summary>The schedule cannot be carried out as it was given.</summary>
+    ScheduleInvalid,
+    /// <summary>The cluster has no schedule, or none is installed on this machine.</summary>
+    ScheduleNotFound,
+    /// <summary>A scheduler of the system refused what was to be installed.</summary>
+    ScheduleFailed,
+    /// <summary>A scheduled run did not do all that it should; its record says what.</summary>
+    RunFailed,
     /// <summary>An argument does not make sense; the message says which and why.</summary>
     InvalidArgument,
 }

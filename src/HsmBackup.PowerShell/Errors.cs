@@ -81,7 +81,7 @@ internal static class Errors
 
     // The whole list of what was missed or stands in the way, for scripts: the message names only the first few.
     private static object? TargetOf(HsmBackupException error) =>
-        error is { Code: ErrorCode.BackupIncomplete or ErrorCode.RestoreConflict or ErrorCode.NothingSelected or ErrorCode.NodesUnavailable, Result: not null } ? error.Result : error.Target;
+        error is { Code: ErrorCode.BackupIncomplete or ErrorCode.RestoreConflict or ErrorCode.NothingSelected or ErrorCode.StoreUnmounted or ErrorCode.ScheduleNotFound or ErrorCode.RemovalNotPending or ErrorCode.KeyNotWaiting or ErrorCode.NodesUnavailable, Result: not null } ? error.Result : error.Target;
 
     private static ErrorCategory CategoryOf(ErrorCode code) => code switch
     {
@@ -90,32 +90,34 @@ internal static class Errors
             or ErrorCode.NothingSelected
             => ErrorCategory.ObjectNotFound,
         ErrorCode.LibraryLoadFailed => ErrorCategory.OpenError,
-        ErrorCode.TokenNotInitialized or ErrorCode.NodesUnavailable => ErrorCategory.ResourceUnavailable,
+        ErrorCode.TokenNotInitialized or ErrorCode.NodesUnavailable or ErrorCode.StoreUnavailable => ErrorCategory.ResourceUnavailable,
         ErrorCode.NodeSilent => ErrorCategory.OperationTimeout,
         ErrorCode.TokenError => ErrorCategory.DeviceError,
         ErrorCode.TokenCannotWrap or ErrorCode.UnsupportedVersion => ErrorCategory.NotImplemented,
         ErrorCode.PinIncorrect or ErrorCode.PinRequired or ErrorCode.PinLocked or ErrorCode.KeyMismatch or ErrorCode.KeyFileSealed
-            or ErrorCode.PinUnavailable
+            or ErrorCode.PinUnavailable or ErrorCode.StoreRefused
             => ErrorCategory.AuthenticationError,
-        ErrorCode.DestinationUnwritable or ErrorCode.DiskFull or ErrorCode.SyncFailed => ErrorCategory.WriteError,
+        ErrorCode.DestinationUnwritable or ErrorCode.DiskFull or ErrorCode.SyncFailed or ErrorCode.CopyFailed or ErrorCode.CopiesMissing or ErrorCode.AuditUnwritable or ErrorCode.ScheduleFailed => ErrorCategory.WriteError,
         ErrorCode.KeyFileUnreadable or ErrorCode.BackupUnreadable => ErrorCategory.ReadError,
         ErrorCode.NotABackup or ErrorCode.HeaderInvalid or ErrorCode.IntegrityFailed or ErrorCode.KeyTextInvalid
             or ErrorCode.ShareTextInvalid or ErrorCode.SharesInconsistent or ErrorCode.DefinitionInvalid
             => ErrorCategory.InvalidData,
         ErrorCode.AuthenticationFailed or ErrorCode.SignatureInvalid or ErrorCode.PinSourceRefused or ErrorCode.DefinitionUntrusted
+            or ErrorCode.StoreUntrusted or ErrorCode.AuditDamaged
             => ErrorCategory.SecurityError,
-        ErrorCode.KeyFileExists or ErrorCode.DefinitionExists or ErrorCode.ClusterKeyExists or ErrorCode.RestoreConflict
+        ErrorCode.KeyFileExists or ErrorCode.DefinitionExists or ErrorCode.ClusterKeyExists or ErrorCode.RestoreConflict or ErrorCode.CopyExists
             => ErrorCategory.ResourceExists,
         ErrorCode.BackupIncomplete or ErrorCode.TestFailed => ErrorCategory.InvalidResult,
         ErrorCode.TestNotPossible or ErrorCode.TokenMismatch or ErrorCode.ClusterKeyMismatch or ErrorCode.WouldDestroyUnrecoverable
             or ErrorCode.DefinitionChanged
+            or ErrorCode.BackupHeld or ErrorCode.BackupNeeded or ErrorCode.ClockUntrusted or ErrorCode.KeyHandedOver
             => ErrorCategory.InvalidOperation,
-        ErrorCode.RestoreFailed or ErrorCode.RestoreInterrupted or ErrorCode.CeremonyFailed or ErrorCode.RepairFailed or ErrorCode.Cancelled
+        ErrorCode.RestoreFailed or ErrorCode.RestoreInterrupted or ErrorCode.CeremonyFailed or ErrorCode.RepairFailed or ErrorCode.Cancelled or ErrorCode.RunFailed
             => ErrorCategory.OperationStopped,
         ErrorCode.Busy => ErrorCategory.ResourceBusy,
         ErrorCode.TokenAmbiguous or ErrorCode.DefinitionAmbiguous or ErrorCode.KeyRequired or ErrorCode.KeyDestinationRequired or ErrorCode.KeyFileBesideBackup
             or ErrorCode.KeyRecipientInvalid or ErrorCode.ShareRefused or ErrorCode.SharesMissing or ErrorCode.ShareDestinationRequired
-            or ErrorCode.InvalidArgument
+            or ErrorCode.ScheduleInvalid or ErrorCode.InvalidArgument
             => ErrorCategory.InvalidArgument,
         _ => ErrorCategory.NotSpecified,
     };

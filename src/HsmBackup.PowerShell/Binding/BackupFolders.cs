@@ -1,5 +1,5 @@
 using HsmBackup.Engine.Clusters;
-using HsmBackup.Engine.Clusters.Definitions;
+using HsmBackup.Engine.Stores;
 
 namespace HsmBackup.PowerShell.Binding;
 

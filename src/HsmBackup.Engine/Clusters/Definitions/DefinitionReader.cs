@@ -2,6 +2,7 @@ using System.Text.Json;
 using HsmBackup.Engine.Backup;
 using HsmBackup.Engine.Clusters.Keys;
 using HsmBackup.Engine.Pkcs11;
+using HsmBackup.Engine.Stores;
 using HsmBackup.Engine.Tokens;
 using static HsmBackup.Engine.Clusters.Definitions.DefinitionTypes;
 

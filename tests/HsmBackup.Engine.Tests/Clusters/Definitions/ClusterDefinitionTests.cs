@@ -5,6 +5,7 @@ using HsmBackup.Engine.Clusters;
 using HsmBackup.Engine.Clusters.Definitions;
 using HsmBackup.Engine.Clusters.Keys;
 using HsmBackup.Engine.Pkcs11;
+using HsmBackup.Engine.Stores;
 using HsmBackup.Engine.Tests.Support;
 using HsmBackup.Engine.Tokens;
 using Xunit;

@@ -1,4 +1,4 @@
-namespace HsmBackup.Engine.Backup;
+namespace HsmBackup.Engine;
 
 /// <summary>Where this program keeps what it must remember between runs: journals and safety backups.</summary>
 internal static class StateFolder
