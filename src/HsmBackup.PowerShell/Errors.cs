@@ -1,6 +1,7 @@
 using System.Management.Automation;
 using HsmBackup.Engine;
 using HsmBackup.Engine.Backup;
+using HsmBackup.Engine.Catalogue;
 using HsmBackup.Engine.Pkcs11;
 
 namespace HsmBackup.PowerShell;

@@ -19,8 +19,9 @@ public sealed partial class ArchitectureTests
         ["Format"] = ["Protection"],
         ["Tokens"] = ["Pkcs11", "Protection"],
         ["Stores"] = ["Format", "Protection"],
-        ["Backup"] = ["Stores", "Tokens", "Pkcs11", "Format", "Protection"],
-        ["Clusters"] = ["Backup", "Stores", "Tokens", "Pkcs11", "Format", "Protection"],
+        ["Catalogue"] = ["Stores", "Format", "Protection"],
+        ["Backup"] = ["Catalogue", "Stores", "Tokens", "Pkcs11", "Format", "Protection"],
+        ["Clusters"] = ["Backup", "Catalogue", "Stores", "Tokens", "Pkcs11", "Format", "Protection"],
     };
 
     private static readonly string Source = Path.Combine(FindRoot(), "src", "HsmBackup.Engine");
@@ -110,7 +111,7 @@ public sealed partial class ArchitectureTests
     }
 
     // After "HsmBackup.Engine." or "Engine.", or as the first part of a qualified name; not as a member of something.
-    [GeneratedRegex(@"(?:(?:\bHsmBackup\.)?\bEngine\.|(?<![\w.]))(?<folder>Pkcs11|Tokens|Format|Protection|Stores|Backup|Clusters)(?:;|\.[A-Z])")]
+    [GeneratedRegex(@"(?:(?:\bHsmBackup\.)?\bEngine\.|(?<![\w.]))(?<folder>Pkcs11|Tokens|Format|Protection|Stores|Catalogue|Backup|Clusters)(?:;|\.[A-Z])")]
     private static partial Regex Use();
 
     [GeneratedRegex(@"//.*$")]

@@ -24,7 +24,7 @@ BeforeAll {
 Describe 'Get-HsmBackup' {
     It 'lists the backups of a folder, oldest first' {
         $found = Get-HsmBackup -LiteralPath $folder
-        $found | Should -BeOfType ([HsmBackup.Engine.Backup.BackupInfo])
+        $found | Should -BeOfType ([HsmBackup.Engine.Catalogue.BackupInfo])
         $found.BackupId | Should -Be $made.BackupId
         $found.Path | Should -Be $made.Path
         $found[0].ClusterName, $found[0].State, $found[0].Objects, $found[0].Captured, $found[0].Mode |

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Security.Cryptography;
 using System.Text;
+using HsmBackup.Engine.Catalogue;
 using HsmBackup.Engine.Format;
 using HsmBackup.Engine.Pkcs11;
 using HsmBackup.Engine.Protection;

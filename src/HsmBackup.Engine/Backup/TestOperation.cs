@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using HsmBackup.Engine.Catalogue;
 using HsmBackup.Engine.Format;
 using HsmBackup.Engine.Protection;
 using HsmBackup.Engine.Tokens;

@@ -1,3 +1,5 @@
+using HsmBackup.Engine.Catalogue;
+
 namespace HsmBackup.Engine.Backup;
 
 /// <summary>How a check ended. Only Passed is passed.</summary>
@@ -26,25 +28,6 @@ public sealed record BackupCheck(string Name, CheckOutcome Outcome, string? Expe
 {
     /// <inheritdoc/>
     public override string ToString() => $"{Outcome,-7} {Name}" + (Detail is null ? "" : $": {Detail}");
-}
-
-/// <summary>How deep a test goes. Each level includes those before it.</summary>
-public enum TestLevel
-{
-    /// <summary>The public header can be read.</summary>
-    Header,
-
-    /// <summary>The file is undamaged. Needs no key; finds accidents, not attackers.</summary>
-    Integrity,
-
-    /// <summary>The file is authentic and complete, and all of it can be opened. Needs the one-time key.</summary>
-    Content,
-
-    /// <summary>Every object of the live token is proven equal to the backup.</summary>
-    Live,
-
-    /// <summary>The backup was restored to a scratch token, and every key used there.</summary>
-    Restore,
 }
 
 /// <summary>The outcome of a test.</summary>

@@ -1,5 +1,5 @@
 using System.Collections;
-using HsmBackup.Engine.Backup;
+using HsmBackup.Engine.Catalogue;
 
 namespace HsmBackup.PowerShell.Binding;
 

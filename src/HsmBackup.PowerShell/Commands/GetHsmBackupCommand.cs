@@ -1,6 +1,6 @@
 using System.Management.Automation;
 using HsmBackup.Engine;
-using HsmBackup.Engine.Backup;
+using HsmBackup.Engine.Catalogue;
 using HsmBackup.Engine.Format;
 using HsmBackup.PowerShell.Binding;
 

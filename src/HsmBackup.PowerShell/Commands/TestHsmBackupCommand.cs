@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Management.Automation;
 using System.Security;
 using HsmBackup.Engine.Backup;
+using HsmBackup.Engine.Catalogue;
 using HsmBackup.Engine.Protection;
 using HsmBackup.Engine.Tokens;
 using HsmBackup.PowerShell.Binding;

@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using HsmBackup.Engine.Backup;
+using HsmBackup.Engine.Catalogue;
 using HsmBackup.Engine.Format;
 using HsmBackup.Engine.Pkcs11;
 using HsmBackup.Engine.Protection;

@@ -1,4 +1,5 @@
 using HsmBackup.Engine.Backup;
+using HsmBackup.Engine.Catalogue;
 using HsmBackup.Engine.Pkcs11.Native;
 using HsmBackup.Engine.Tests.Support;
 using Xunit;

@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using HsmBackup.Engine.Backup;
+using HsmBackup.Engine.Catalogue;
 using HsmBackup.Engine.Format;
 using HsmBackup.Engine.Tests.Format;
 using HsmBackup.Engine.Tests.Support;

@@ -1,5 +1,6 @@
 using System.Text;
 using HsmBackup.Engine.Backup;
+using HsmBackup.Engine.Catalogue;
 using HsmBackup.Engine.Clusters;
 using HsmBackup.Engine.Tests.Support;
 using Xunit;

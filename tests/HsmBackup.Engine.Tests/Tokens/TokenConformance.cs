@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using HsmBackup.Engine.Backup;
+using HsmBackup.Engine.Catalogue;
 using HsmBackup.Engine.Tests.Support;
 using HsmBackup.Engine.Tokens;
 using Xunit;

@@ -1,4 +1,4 @@
-using HsmBackup.Engine.Backup;
+using HsmBackup.Engine.Catalogue;
 
 namespace HsmBackup.Engine.Clusters.Definitions;
 

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using HsmBackup.Engine.Backup;
+using HsmBackup.Engine.Catalogue;
 using HsmBackup.Engine.Clusters.Keys;
 using HsmBackup.Engine.Pkcs11;
 using HsmBackup.Engine.Stores;

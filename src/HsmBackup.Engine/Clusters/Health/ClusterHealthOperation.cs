@@ -1,4 +1,4 @@
-using HsmBackup.Engine.Backup;
+using HsmBackup.Engine.Catalogue;
 using HsmBackup.Engine.Protection;
 
 namespace HsmBackup.Engine.Clusters.Health;

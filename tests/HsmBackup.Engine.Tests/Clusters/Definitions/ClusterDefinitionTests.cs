@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.Json.Nodes;
 using HsmBackup.Engine.Backup;
+using HsmBackup.Engine.Catalogue;
 using HsmBackup.Engine.Clusters;
 using HsmBackup.Engine.Clusters.Definitions;
 using HsmBackup.Engine.Clusters.Keys;

@@ -1,7 +1,7 @@
 using HsmBackup.Engine.Format;
 using HsmBackup.Engine.Protection;
 
-namespace HsmBackup.Engine.Backup;
+namespace HsmBackup.Engine.Catalogue;
 
 /// <summary>A backup that was passed over.</summary>
 /// <param name="Path">Its file.</param>

@@ -1,9 +1,10 @@
 using System.Diagnostics;
 using HsmBackup.Engine.Backup;
+using HsmBackup.Engine.Catalogue;
 using HsmBackup.Engine.Tests.Support;
 using Xunit;
 
-namespace HsmBackup.Engine.Tests.Backup;
+namespace HsmBackup.Engine.Tests.Catalogue;
 
 public sealed class BackupCatalogueTests
 {

@@ -1,10 +1,11 @@
 using HsmBackup.Engine.Backup;
+using HsmBackup.Engine.Catalogue;
 using HsmBackup.Engine.Pkcs11;
 using HsmBackup.Engine.Protection;
 using HsmBackup.Engine.Tests.Support;
 using Xunit;
 
-namespace HsmBackup.Engine.Tests.Backup;
+namespace HsmBackup.Engine.Tests.Catalogue;
 
 /// <summary>Which backup is restored where none is named.</summary>
 public sealed class LatestBackupTests : IDisposable
