@@ -50,6 +50,27 @@ internal static class StateFolder
         }
     }
 
+    /// <summary>The same, for what others hold for a moment only.</summary>
+    /// <param name="path">The file of the lock.</param>
+    /// <param name="what">What it guards.</param>
+    /// <param name="patience">How long to wait for it.</param>
+    /// <exception cref="HsmBackupException">Busy: another process holds it for longer. DestinationUnwritable, DiskFull.</exception>
+    public static IDisposable Lock(string path, string what, TimeSpan patience)
+    {
+        long began = Environment.TickCount64;
+        while (true)
+        {
+            try
+            {
+                return Lock(path, what);
+            }
+            catch (HsmBackupException e) when (e.Code == ErrorCode.Busy && Environment.TickCount64 - began < patience.TotalMilliseconds)
+            {
+                Thread.Sleep(10);
+            }
+        }
+    }
+
     /// <summary>A new file that only its owner can read, in place of any of that name.</summary>
     public static FileStream CreateFile(string path)
     {

@@ -5,6 +5,7 @@ using HsmBackup.Engine.Catalogue;
 using HsmBackup.Engine.Format;
 using HsmBackup.Engine.Pkcs11;
 using HsmBackup.Engine.Protection;
+using HsmBackup.Engine.Stores;
 using HsmBackup.Engine.Tokens;
 
 namespace HsmBackup.Engine.Backup;
@@ -23,7 +24,9 @@ public static class BackupOperation
         var watch = Stopwatch.StartNew();
         using var folders = new NewFolders();
         CheckMode(request);
-        CheckKeyDestination(request, folders);
+        CheckDestination(request);
+        IKeyHandover? handover = HandoverOf(request, folders);
+        handover?.Check(request.Destination is { } only ? [only] : [.. request.Stores.Where(s => s.Kind != StoreKind.WebDav).Select(s => s.Location)]);
         string activity = $"Backing up {request.Token}";
         progress?.Report(new OperationProgress(activity, "Opening the token", 0, 0));
 
@@ -31,7 +34,7 @@ public static class BackupOperation
         var key = OneTimeKey.Generate();
         try
         {
-            BackupResult result = Run(request, connection, folders, key, activity, progress, watch, cancellationToken);
+            BackupResult result = Run(request, connection, folders, handover, key, activity, progress, watch, cancellationToken);
             folders.Keep();
             if (result.Key is null)
             {
@@ -46,35 +49,51 @@ public static class BackupOperation
         }
     }
 
-    private static BackupResult Run(BackupRequest request, TokenConnection connection, NewFolders folders, OneTimeKey key, string activity,
-        IProgress<OperationProgress>? progress, Stopwatch watch, CancellationToken cancellationToken)
+    private static BackupResult Run(BackupRequest request, TokenConnection connection, NewFolders folders, IKeyHandover? handover, OneTimeKey key,
+        string activity, IProgress<OperationProgress>? progress, Stopwatch watch, CancellationToken cancellationToken)
     {
         string clusterId = request.Cluster?.Id ?? ClusterIdOf(connection.Token);
         string clusterName = request.Cluster?.Name ?? ClusterNameOf(connection.Token);
         BackupId id = BackupId.New(clusterName, request.Clock);
-        folders.Make(request.Destination, forOwner: false);
-        using BackupPublication publication = BackupPublication.Begin(request.Destination, id);
-        PreviousBackup? previous = FindPrevious(request.Destination, clusterId);
+        using StagingFolder? staging = request.Destination is null ? StagingFolder.Create(request.StateFolder) : null;
+        string folder = staging?.Path ?? request.Destination!;
+        folders.Make(folder, forOwner: false);
+        using BackupPublication publication = BackupPublication.Begin(folder, id);
+        PreviousBackup? previous = staging is null
+            ? PreviousBackups.InFolder(folder, clusterId)
+            : PreviousBackups.InStores(request.Stores, clusterId, cancellationToken);
         CaptureKeys keys = OpenKeys(request, connection);
         (VerdictList verdicts, _, BackupFileSummary summary) = Capture(connection, keys, key, id, publication, previous, request.AllowPartial,
             (done, total) => progress?.Report(new OperationProgress(activity, "Capturing objects", done, total)), cancellationToken);
 
         progress?.Report(new OperationProgress(activity, "Publishing", verdicts.Count, verdicts.Count));
         // The key first: a backup whose key went nowhere is worthless, a key whose backup never came is merely useless.
-        WriteKey(request, key, id);
+        handover?.Accept(id, key);
+        IReadOnlyList<CopyResult> copies = [];
         try
         {
-            publication.Publish();
+            if (staging is null)
+            {
+                publication.Publish();
+            }
+            else
+            {
+                copies = publication.PublishTo(request.Stores,
+                    (done, store) => progress?.Report(new OperationProgress(activity, $"Copying to store '{store.Name}'", done, request.Stores.Count)), cancellationToken);
+            }
         }
-        catch when (request.KeyPath is not null)
+        catch when (handover is not null)
         {
-            File.Delete(request.KeyPath);
+            handover.Withdraw(id);
             throw;
         }
         return new BackupResult
         {
             Id = id,
-            Path = publication.FinalPath,
+            Path = copies.FirstOrDefault(c => c.IsThere && Path.IsPathFullyQualified(c.Location))?.Location
+                ?? copies.FirstOrDefault(c => c.IsThere)?.Location ?? publication.FinalPath,
+            Copies = copies,
+            HasCopies = staging is null || copies.Count(c => c.IsThere) >= request.MinimumCopies,
             Mode = request.Mode,
             ClusterId = clusterId,
             ClusterName = clusterName,
@@ -84,9 +103,11 @@ public static class BackupOperation
             TokenLabel = connection.Token.Label,
             Verdicts = verdicts,
             KeyPath = request.KeyPath,
-            Key = request.KeyRecipients.Count > 0 ? null : key,
+            Key = request.KeyRecipients.Count > 0 || request.Handover is not null ? null : key,
             Capabilities = connection.Capabilities,
             Digest = summary.Digest,
+            Binding = summary.Binding,
+            Length = summary.Length,
             Elapsed = watch.Elapsed,
         };
     }
@@ -166,41 +187,26 @@ public static class BackupOperation
         return string.IsNullOrWhiteSpace(name) ? $"token {token.SerialNumber}".Trim() : name;
     }
 
-    private static void CheckKeyDestination(BackupRequest request, NewFolders folders)
+    private static void CheckDestination(BackupRequest request)
+    {
+        if (request.Destination is null == (request.Stores.Count == 0))
+        {
+            throw new HsmBackupException(ErrorCode.InvalidArgument, "A backup goes either to a folder or to stores.", "Say one of them.");
+        }
+        if (request.Destination is null)
+        {
+            BackupDistribution.Check(request.Stores, request.MinimumCopies);
+        }
+    }
+
+    private static IKeyHandover? HandoverOf(BackupRequest request, NewFolders folders)
     {
         if (request.KeyRecipients.Count > 0 && request.KeyPath is null)
         {
             throw new HsmBackupException(ErrorCode.KeyDestinationRequired, "A key that is sealed for recipients needs a file to stand in.",
                 "Name the file with -KeyPath.");
         }
-        if (request.KeyRecipients.Count > 0)
-        {
-            KeyFile.CheckRecipients(request.KeyRecipients);
-        }
-        if (request.KeyPath is not null)
-        {
-            if (Path.GetDirectoryName(Path.GetFullPath(request.KeyPath)) is { } folder)
-            {
-                folders.Make(folder, forOwner: true);
-            }
-            KeyFile.CheckDestination(request.KeyPath, request.Destination);
-        }
-    }
-
-    private static void WriteKey(BackupRequest request, OneTimeKey key, BackupId id)
-    {
-        if (request.KeyPath is null)
-        {
-            return;
-        }
-        if (request.KeyRecipients.Count > 0)
-        {
-            KeyFile.WriteSealed(request.KeyPath, request.Destination, key, id.ToString(), request.KeyRecipients);
-        }
-        else
-        {
-            KeyFile.Write(request.KeyPath, request.Destination, key, id.ToString());
-        }
+        return request.Handover ?? (request.KeyPath is null ? null : new KeyFileHandover(request.KeyPath, request.KeyRecipients, folders));
     }
 
     private static void CheckComplete(TokenInfo token, VerdictList verdicts, BackupCluster? cluster)
@@ -231,25 +237,4 @@ public static class BackupOperation
     }
 
     private static bool IsAcknowledged(ObjectSummary missed, BackupCluster? cluster) => cluster?.Acknowledged.Any(a => a.Covers(missed)) ?? false;
-
-    /// <summary>The newest earlier backup that can be read; a file that goes away meanwhile is no reason not to make this one.</summary>
-    private static PreviousBackup? FindPrevious(string folder, string clusterId)
-    {
-        foreach (BackupInfo earlier in BackupCatalogue.List(folder, out _).Where(b => b.ClusterId == clusterId)
-            .OrderByDescending(b => b.BackupId, StringComparer.Ordinal))
-        {
-            try
-            {
-                if (BackupId.TryParse(earlier.BackupId, out BackupId? id))
-                {
-                    return new PreviousBackup(id, earlier.ReadDigest());
-                }
-            }
-            catch (Exception e) when (FileErrors.Covers(e))
-            {
-                continue;
-            }
-        }
-        return null;
-    }
 }

@@ -1,5 +1,6 @@
 using HsmBackup.Engine.Format;
 using HsmBackup.Engine.Protection;
+using HsmBackup.Engine.Stores;
 
 namespace HsmBackup.Engine.Backup;
 
@@ -14,11 +15,13 @@ internal sealed class BackupPublication : IDisposable
 
     private const string TemporarySuffix = ".partial";
 
+    private readonly BackupId _id;
     private readonly string _temporary;
     private readonly FileStream _file;
 
     private BackupPublication(string folder, BackupId id)
     {
+        _id = id;
         FinalPath = Path.Combine(folder, id.FileName);
         _temporary = Path.Combine(folder, "." + id.FileName + TemporarySuffix);
         var options = new FileStreamOptions
@@ -120,6 +123,18 @@ internal sealed class BackupPublication : IDisposable
         {
             throw FileErrors.From(e, FinalPath);
         }
+    }
+
+    /// <summary>Adds the file to stores under its name, instead of giving it that name here.</summary>
+    /// <exception cref="HsmBackupException">CopiesMissing: none of the stores took it; Cancelled, in the same case.</exception>
+    public IReadOnlyList<CopyResult> PublishTo(IReadOnlyList<IBackupStore> stores, Action<int, IBackupStore> progress, CancellationToken cancellationToken)
+    {
+        IReadOnlyList<CopyResult> copies = BackupDistribution.Run(_id, _file, stores, progress, cancellationToken);
+        if (copies.Any(c => c.IsThere))
+        {
+            return copies;
+        }
+        throw copies.FirstOrDefault(c => c.Error!.Code == ErrorCode.Cancelled)?.Error ?? BackupDistribution.Missing(_id, copies, 1);
     }
 
     public void Dispose()

@@ -1,3 +1,4 @@
+using HsmBackup.Engine.Catalogue;
 using HsmBackup.Engine.Format;
 using HsmBackup.Engine.Pkcs11;
 using HsmBackup.Engine.Protection;
@@ -10,8 +11,20 @@ public sealed class BackupResult
     /// <summary>The backup's id.</summary>
     public required BackupId Id { get; init; }
 
-    /// <summary>The file.</summary>
+    /// <summary>The file: the full path of the first copy on this machine, else the address of the first copy.</summary>
     public required string Path { get; init; }
+
+    /// <summary>What became of the copy in each of the stores; empty for a backup in a folder.</summary>
+    public IReadOnlyList<CopyResult> Copies { get; init; } = [];
+
+    /// <summary>Whether there are as many copies as were demanded. Those that there are stand in any case, and so does the key.</summary>
+    public bool HasCopies { get; init; } = true;
+
+    /// <summary>SHA-256 of magic line and header, in lower-case hex.</summary>
+    public required string Binding { get; init; }
+
+    /// <summary>Length of the file in bytes.</summary>
+    public required long Length { get; init; }
 
     /// <summary>When, in UTC.</summary>
     public DateTimeOffset Created => Id.Created;
@@ -52,7 +65,7 @@ public sealed class BackupResult
     /// <summary>The key file; null where there is none.</summary>
     public string? KeyPath { get; init; }
 
-    /// <summary>The one-time key, owned by the caller; null where it was sealed for recipients.</summary>
+    /// <summary>The one-time key, owned by the caller; null where it was sealed for recipients or handed over otherwise.</summary>
     public OneTimeKey? Key { get; init; }
 
     /// <summary>What the token was seen to do.</summary>
@@ -63,4 +76,19 @@ public sealed class BackupResult
 
     /// <summary>How long it took.</summary>
     public required TimeSpan Elapsed { get; init; }
+
+    /// <summary>The test that the backup has passed already: its file was read back with its key, object by object, and each copy compared with it.</summary>
+    public IReadOnlyList<TestRecord> ToTestRecords() => [.. (Copies.Count == 0 ? [Path] : Copies.Where(c => c.IsThere).Select(c => c.Location)).Select(location => new TestRecord
+    {
+        BackupId = Id.ToString(),
+        ClusterId = ClusterId,
+        Location = location,
+        Level = TestLevel.Content,
+        Passed = true,
+        Tested = Created,
+        By = TestRecord.Tester,
+        Digest = Digest,
+        Binding = Binding,
+        Length = Length,
+    })];
 }

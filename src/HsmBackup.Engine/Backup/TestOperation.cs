@@ -56,16 +56,16 @@ public static class TestOperation
         CheckRequest(request);
         var watch = Stopwatch.StartNew();
         var checks = new TestChecks(request.AllowPartial);
-        BackupHeader? header = null;
+        BackupPreamble? preamble = null;
         checks.Run("Header", () =>
         {
-            header = BackupFile.ReadHeader(request.Path).Header;
-            return $"format version {BackupFormat.Version}, {header.Id}";
+            preamble = BackupFile.ReadHeader(request.Path);
+            return $"format version {BackupFormat.Version}, {preamble.Header.Id}";
         });
+        BackupFileSummary? summary = null;
         if (request.Level >= TestLevel.Integrity)
         {
             progress?.Report(new OperationProgress($"Testing {request.Path}", "Reading the file", 0, 0));
-            BackupFileSummary? summary = null;
             checks.Run("Integrity", () =>
             {
                 summary = BackupFile.CheckIntegrity(request.Path, cancellationToken);
@@ -79,10 +79,14 @@ public static class TestOperation
         }
         return new TestResult
         {
-            BackupId = header?.Id.ToString(),
+            BackupId = preamble?.Header.Id.ToString(),
+            ClusterId = preamble?.Header.ClusterId,
+            Binding = preamble?.Binding,
+            Digest = summary?.Digest,
+            Length = summary?.Length ?? 0,
             Path = request.Path,
             Level = request.Level,
-            Complete = header?.Complete,
+            Complete = preamble?.Header.Complete,
             Checks = checks.All,
             Tested = request.Clock.GetUtcNow(),
             Elapsed = watch.Elapsed,

@@ -39,6 +39,18 @@ public sealed class TestResult
     /// <summary>The file.</summary>
     public required string Path { get; init; }
 
+    /// <summary>Its cluster; null where not even the header could be read.</summary>
+    public string? ClusterId { get; init; }
+
+    /// <summary>The digest that the file ends with; null where the file is not whole, or that was not looked at.</summary>
+    public string? Digest { get; init; }
+
+    /// <summary>SHA-256 of magic line and header; null where they could not be read.</summary>
+    public string? Binding { get; init; }
+
+    /// <summary>Length of the file in bytes; 0 where it could not be read.</summary>
+    public long Length { get; init; }
+
     /// <summary>The level that was asked for.</summary>
     public required TestLevel Level { get; init; }
 
@@ -76,4 +88,24 @@ public sealed class TestResult
             return $"Failed at level {Level}: {first?.Name ?? "nothing was checked"}{(first?.Detail is null ? "" : ": " + first.Detail)}{partial}";
         }
     }
+
+    /// <summary>
+    /// What is to be remembered of the test; null where it says nothing of the backup: its header could not be read, or the key was
+    /// another one.
+    /// </summary>
+    /// <param name="location">The file that was tested, if it is a copy from elsewhere that lay in <see cref="Path"/>.</param>
+    public TestRecord? ToTestRecord(string? location = null) => BackupId is null || ClusterId is null || Error is ErrorCode.KeyMismatch ? null : new TestRecord
+    {
+        BackupId = BackupId,
+        ClusterId = ClusterId,
+        Location = location ?? System.IO.Path.GetFullPath(Path),
+        Level = Level,
+        Passed = Passed,
+        Tested = Tested,
+        By = TestRecord.Tester,
+        Digest = Digest,
+        Binding = Binding,
+        Length = Length,
+        Error = Passed ? null : Summary,
+    };
 }

@@ -47,26 +47,5 @@ public static class BackupCatalogue
 
     /// <summary>Reads the header of one backup.</summary>
     /// <exception cref="HsmBackupException">BackupNotFound, BackupUnreadable, NotABackup, UnsupportedVersion, HeaderInvalid.</exception>
-    public static BackupInfo Read(string path)
-    {
-        BackupHeader header = BackupFile.ReadHeader(path).Header;
-        return new BackupInfo
-        {
-            BackupId = header.Id.ToString(),
-            Path = System.IO.Path.GetFullPath(path),
-            Created = header.Created,
-            ClusterName = header.ClusterName,
-            ClusterId = header.ClusterId,
-            Mode = header.Mode,
-            Objects = header.Objects,
-            Captured = header.Verdicts.Captured,
-            Complete = header.Complete,
-            Verdicts = header.Verdicts,
-            RetentionClass = header.RetentionClass,
-            Length = new FileInfo(path).Length,
-            KeyCheck = header.KeyCheck,
-            PreviousBackupId = header.Previous?.Id.ToString(),
-            Signer = header.Signer,
-        };
-    }
+    public static BackupInfo Read(string path) => BackupInfo.Of(BackupFile.ReadHeader(path), Path.GetFullPath(path), new FileInfo(path).Length);
 }

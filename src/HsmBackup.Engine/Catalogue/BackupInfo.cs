@@ -8,7 +8,7 @@ public sealed record BackupInfo
     /// <summary>The backup's id.</summary>
     public required string BackupId { get; init; }
 
-    /// <summary>The file.</summary>
+    /// <summary>The file: the full path of a copy on this machine, else the address of one.</summary>
     public required string Path { get; init; }
 
     /// <summary>When it was made, in UTC.</summary>
@@ -52,6 +52,52 @@ public sealed record BackupInfo
 
     /// <summary>Who signed it; null where nobody did.</summary>
     public string? Signer { get; init; }
+
+    /// <summary>Its copies, where it was looked for in stores; empty where it was read as a file.</summary>
+    public IReadOnlyList<BackupCopy> Copies { get; init; } = [];
+
+    /// <summary>The newest test of it that is remembered on this machine; null where none is.</summary>
+    public TestRecord? LastTest { get; init; }
+
+    /// <summary>The newest test of level Content or deeper that it passed, unless it failed one since; null where there is none.</summary>
+    public TestRecord? Proof { get; init; }
+
+    /// <summary>Whether that test is too old to count.</summary>
+    public bool ProofExpired { get; init; }
+
+    /// <summary>Whether the backup is complete, was proven lately, and has a copy that is what was proven.</summary>
+    public bool Restorable => Complete && Proof is not null && !ProofExpired && Copies.Any(c => c.State == CopyState.Present);
+
+    /// <summary>SHA-256 of magic line and header, in lower-case hex.</summary>
+    public required string Binding { get; init; }
+
+    /// <summary>What a header says.</summary>
+    /// <param name="preamble">The header.</param>
+    /// <param name="location">The full path of the file, or its address.</param>
+    /// <param name="length">Its length in bytes.</param>
+    internal static BackupInfo Of(BackupPreamble preamble, string location, long length)
+    {
+        BackupHeader header = preamble.Header;
+        return new BackupInfo
+        {
+            BackupId = header.Id.ToString(),
+            Path = location,
+            Created = header.Created,
+            ClusterName = header.ClusterName,
+            ClusterId = header.ClusterId,
+            Mode = header.Mode,
+            Objects = header.Objects,
+            Captured = header.Verdicts.Captured,
+            Complete = header.Complete,
+            Verdicts = header.Verdicts,
+            RetentionClass = header.RetentionClass,
+            Length = length,
+            KeyCheck = header.KeyCheck,
+            PreviousBackupId = header.Previous?.Id.ToString(),
+            Signer = header.Signer,
+            Binding = preamble.Binding,
+        };
+    }
 
     /// <summary>The digest that the file ends with.</summary>
     internal string ReadDigest()

@@ -21,6 +21,19 @@ public static class BackupFile
         return BackupPreamble.Read(stream, null);
     }
 
+    /// <summary>Reads magic line and header from the first bytes of a file.</summary>
+    /// <param name="start">The bytes.</param>
+    /// <param name="isWhole">Whether that is all of the file, or as much as both lines can take.</param>
+    /// <param name="source">What errors call the file.</param>
+    /// <returns>Null where the header may go on behind these bytes.</returns>
+    /// <exception cref="HsmBackupException">NotABackup, UnsupportedVersion, HeaderInvalid.</exception>
+    internal static BackupPreamble? TryReadHeader(byte[] start, bool isWhole, string source)
+    {
+        bool mayGoOn = !isWhole && start.AsSpan().StartsWith(BackupFormat.MagicLine)
+            && start.AsSpan(BackupFormat.MagicLine.Length).IndexOf((byte)'\n') < 0;
+        return mayGoOn ? null : BackupPreamble.Read(new MemoryStream(start, writable: false), source);
+    }
+
     /// <summary>
     /// Checks the structure of a file and the digest that it ends with. That finds every accidental damage; what somebody
     /// has changed on purpose is found by

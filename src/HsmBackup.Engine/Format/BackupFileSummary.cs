@@ -6,6 +6,9 @@ public sealed record BackupFileSummary
     /// <summary>The file's header.</summary>
     public required BackupHeader Header { get; init; }
 
+    /// <summary>SHA-256 of magic line and header, in lower-case hex.</summary>
+    public required string Binding { get; init; }
+
     /// <summary>Length of the file in bytes.</summary>
     public required long Length { get; init; }
 

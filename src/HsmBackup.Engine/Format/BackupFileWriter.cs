@@ -49,6 +49,7 @@ public static class BackupFileWriter
         return new BackupFileSummary
         {
             Header = header,
+            Binding = preamble.Binding,
             Length = file.Length,
             Segments = segments,
             Digest = Convert.ToHexStringLower(digest),

@@ -159,6 +159,7 @@ internal sealed class FileWalker : IDisposable
         Summary = new BackupFileSummary
         {
             Header = _preamble.Header,
+            Binding = _preamble.Binding,
             Length = _contentEnd + BackupFormat.DigestLength,
             Segments = Count,
             Digest = Convert.ToHexStringLower(actual),

@@ -32,6 +32,10 @@ public interface IBackupStore : IDisposable
     /// <param name="name">The file's name, without a folder.</param>
     string? LocalPath(string name);
 
+    /// <summary>The full path of a file, or its address.</summary>
+    /// <param name="name">The file's name.</param>
+    string LocationOf(string name) => LocalPath(name) ?? $"{Location.TrimEnd('/')}/{Uri.EscapeDataString(name)}";
+
     /// <summary>The first bytes of a file; all of it where it is shorter.</summary>
     /// <param name="name">The file's name.</param>
     /// <param name="count">How many.</param>

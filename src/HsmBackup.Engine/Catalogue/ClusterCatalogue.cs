@@ -1,0 +1,159 @@
+using System.Collections.Concurrent;
+using HsmBackup.Engine.Format;
+using HsmBackup.Engine.Stores;
+
+namespace HsmBackup.Engine.Catalogue;
+
+/// <summary>Where backups are looked for, and which.</summary>
+public sealed record CatalogueRequest
+{
+    /// <summary>How long a passed test counts where nothing else is said.</summary>
+    public static readonly TimeSpan DefaultProofAge = TimeSpan.FromDays(90);
+
+    /// <summary>The stores, the most trusted first.</summary>
+    public required IReadOnlyList<IBackupStore> Stores { get; init; }
+
+    /// <summary>The cluster; null for all.</summary>
+    public string? ClusterId { get; init; }
+
+    /// <summary>How long a passed test counts.</summary>
+    public TimeSpan MaximumProofAge { get; init; } = DefaultProofAge;
+
+    /// <summary>The state folder, where tests are remembered; null for that of this account.</summary>
+    public string? StateFolder { get; init; }
+
+    /// <summary>The clock.</summary>
+    public TimeProvider Clock { get; init; } = TimeProvider.System;
+}
+
+/// <summary>A file that has the name of a backup and cannot be read as one.</summary>
+/// <param name="Store">Name of its store.</param>
+/// <param name="Location">Its full path or address.</param>
+/// <param name="Error">Why.</param>
+public sealed record UnreadableBackup(string Store, string Location, HsmBackupException Error);
+
+/// <summary>A store that could not be looked into.</summary>
+/// <param name="Store">Its name.</param>
+/// <param name="Error">Why.</param>
+public sealed record MissingStore(string Store, HsmBackupException Error);
+
+/// <summary>The backups in several stores, by their headers alone. What is in headers are claims; what tests showed is remembered on this machine.</summary>
+public sealed class ClusterCatalogue
+{
+    // One read is enough for the header of every backup that this program writes.
+    private const int UsualHeader = 4096;
+    private const int RemoteReaders = 8;
+    private const int MaxPreamble = BackupFormat.MaxHeaderLength + 64;
+
+    private ClusterCatalogue(IReadOnlyList<BackupInfo> backups, IReadOnlyList<UnreadableBackup> unreadable, IReadOnlyList<MissingStore> missing)
+    {
+        Backups = backups;
+        Unreadable = unreadable;
+        MissingStores = missing;
+    }
+
+    /// <summary>The backups, oldest first, each once with all its copies.</summary>
+    public IReadOnlyList<BackupInfo> Backups { get; }
+
+    /// <summary>Files with the name of a backup that are none, or that cannot be read.</summary>
+    public IReadOnlyList<UnreadableBackup> Unreadable { get; }
+
+    /// <summary>Stores that could not be looked into.</summary>
+    public IReadOnlyList<MissingStore> MissingStores { get; }
+
+    /// <summary>Looks into the stores.</summary>
+    /// <exception cref="HsmBackupException">Cancelled; BackupUnreadable: of the records of tests. What is wrong with a store is in the result.</exception>
+    public static ClusterCatalogue Read(CatalogueRequest request, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(request);
+        var found = new List<FoundCopy>();
+        var unreadable = new List<UnreadableBackup>();
+        var missing = new List<MissingStore>();
+        foreach (IBackupStore store in request.Stores)
+        {
+            try
+            {
+                ReadStore(store, found, unreadable, cancellationToken);
+            }
+            catch (HsmBackupException e) when (e.Code != ErrorCode.Cancelled)
+            {
+                missing.Add(new MissingStore(store.Name, e));
+            }
+        }
+        var tests = new ConcurrentDictionary<string, TestRecords>(StringComparer.Ordinal);
+        // A file that cannot be read is a copy of the backup that it is named after, where there is another copy to tell whose that is.
+        ILookup<string, FoundCopy> illegible = found.Where(f => f.Preamble is null).ToLookup(f => f.BackupId, StringComparer.Ordinal);
+        List<BackupInfo> backups = [.. found.Where(f => f.Preamble is not null && (request.ClusterId is null || f.Preamble.Header.ClusterId == request.ClusterId))
+            .GroupBy(f => (f.BackupId, f.Preamble!.Header.ClusterId))
+            .Select(g => CopiesOfBackup.Join([.. g], [.. illegible[g.Key.BackupId]],
+                tests.GetOrAdd(g.Key.ClusterId, id => TestRecords.Read(request.StateFolder, id)), request))
+            .OrderBy(b => b.BackupId, StringComparer.Ordinal)];
+        return new ClusterCatalogue(backups, unreadable, missing);
+    }
+
+    private static void ReadStore(IBackupStore store, List<FoundCopy> found, List<UnreadableBackup> unreadable, CancellationToken cancellationToken)
+    {
+        IReadOnlyList<StoreItem> items = store.List(cancellationToken);
+        HashSet<string> documents = [.. items.Select(i => i.Name).Where(n => !StoreFile.IsBackup(n))];
+        List<StoreItem> files = [.. items.Where(i => StoreFile.IsBackup(i.Name))];
+        var copies = new FoundCopy[files.Count];
+        var errors = new HsmBackupException?[files.Count];
+        bool isLocal = files.Count > 0 && store.LocalPath(files[0].Name) is not null;
+        try
+        {
+            Parallel.For(0, files.Count, new ParallelOptions
+            {
+                CancellationToken = cancellationToken,
+                MaxDegreeOfParallelism = isLocal ? Environment.ProcessorCount : RemoteReaders,
+            }, i =>
+            {
+                StoreItem item = files[i];
+                string id = StoreFile.IdOf(item.Name);
+                BackupPreamble? preamble = null;
+                try
+                {
+                    preamble = ReadHeader(store, item, cancellationToken);
+                }
+                catch (HsmBackupException e) when (e.Code is not (ErrorCode.StoreUnavailable or ErrorCode.StoreUnmounted or ErrorCode.Cancelled))
+                {
+                    errors[i] = e;
+                }
+                copies[i] = new FoundCopy(store, item, id, preamble, documents.Contains(StoreFile.OfHold(id)), documents.Contains(StoreFile.OfRemoval(id)));
+            });
+        }
+        catch (AggregateException e) when (e.InnerExceptions.OfType<HsmBackupException>().FirstOrDefault() is { } first)
+        {
+            // The store went away: half of what it holds would pass for all of it.
+            throw first;
+        }
+        catch (OperationCanceledException e)
+        {
+            throw new HsmBackupException(ErrorCode.Cancelled, "The search for backups was stopped.", "Run the command again.", e);
+        }
+        for (int i = 0; i < files.Count; i++)
+        {
+            if (errors[i] is { Code: ErrorCode.BackupNotFound })
+            {
+                // It was removed since the list was made.
+                continue;
+            }
+            found.Add(copies[i]);
+            if (errors[i] is { } error)
+            {
+                unreadable.Add(new UnreadableBackup(store.Name, copies[i].Location, error));
+            }
+        }
+    }
+
+    private static BackupPreamble ReadHeader(IBackupStore store, StoreItem item, CancellationToken cancellationToken)
+    {
+        string location = store.LocationOf(item.Name);
+        byte[] start = store.ReadStart(item.Name, UsualHeader, cancellationToken);
+        BackupPreamble preamble = BackupFile.TryReadHeader(start, start.Length < UsualHeader, location)
+            ?? BackupFile.TryReadHeader(store.ReadStart(item.Name, MaxPreamble, cancellationToken), isWhole: true, location)!;
+        return preamble.Header.Id.FileName == item.Name ? preamble : throw new HsmBackupException(ErrorCode.HeaderInvalid,
+            $"'{location}' is named after another backup: its header says that it is {preamble.Header.Id}.",
+            "If it is a good backup that somebody renamed, give it its name back; it is not used under this one.")
+        { Target = location };
+    }
+}
