@@ -93,7 +93,6 @@ public static class BackupOperation
             Path = copies.FirstOrDefault(c => c.IsThere && Path.IsPathFullyQualified(c.Location))?.Location
                 ?? copies.FirstOrDefault(c => c.IsThere)?.Location ?? publication.FinalPath,
             Copies = copies,
-            HasCopies = staging is null || copies.Count(c => c.IsThere) >= request.MinimumCopies,
             Mode = request.Mode,
             ClusterId = clusterId,
             ClusterName = clusterName,

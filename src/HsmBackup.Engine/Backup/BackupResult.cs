@@ -17,9 +17,6 @@ public sealed class BackupResult
     /// <summary>What became of the copy in each of the stores; empty for a backup in a folder.</summary>
     public IReadOnlyList<CopyResult> Copies { get; init; } = [];
 
-    /// <summary>Whether there are as many copies as were demanded. Those that there are stand in any case, and so does the key.</summary>
-    public bool HasCopies { get; init; } = true;
-
     /// <summary>SHA-256 of magic line and header, in lower-case hex.</summary>
     public required string Binding { get; init; }
 
@@ -76,6 +73,17 @@ public sealed class BackupResult
 
     /// <summary>How long it took.</summary>
     public required TimeSpan Elapsed { get; init; }
+
+    /// <summary>Demands copies. Those that there are stand in any case, and so does the key.</summary>
+    /// <param name="minimum">How many there must be at least; a backup in a folder is one.</param>
+    /// <exception cref="HsmBackupException">CopiesMissing.</exception>
+    public void CheckCopies(int minimum)
+    {
+        if (Copies.Count > 0 && Copies.Count(c => c.IsThere) < minimum)
+        {
+            throw BackupDistribution.Missing(Id, Copies, minimum);
+        }
+    }
 
     /// <summary>The test that the backup has passed already: its file was read back with its key, object by object, and each copy compared with it.</summary>
     public IReadOnlyList<TestRecord> ToTestRecords() => [.. (Copies.Count == 0 ? [Path] : Copies.Where(c => c.IsThere).Select(c => c.Location)).Select(location => new TestRecord

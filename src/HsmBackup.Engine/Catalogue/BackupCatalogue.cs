@@ -31,6 +31,19 @@ public static class BackupCatalogue
         return found;
     }
 
+    /// <summary>Adds what is remembered of the tests of backups that were read as files.</summary>
+    /// <param name="backups">The backups.</param>
+    /// <param name="stateFolder">The state folder; null for that of this account.</param>
+    /// <exception cref="HsmBackupException">BackupUnreadable: of the records of tests.</exception>
+    public static IEnumerable<BackupInfo> WithTests(IReadOnlyList<BackupInfo> backups, string? stateFolder)
+    {
+        ArgumentNullException.ThrowIfNull(backups);
+        var request = new CatalogueRequest { Stores = [], StateFolder = stateFolder };
+        var tests = backups.Select(b => b.ClusterId).Distinct(StringComparer.Ordinal)
+            .ToDictionary(id => id, id => TestRecords.Read(stateFolder, id), StringComparer.Ordinal);
+        return backups.Select(b => CopiesOfBackup.OfFile(b, tests[b.ClusterId], request));
+    }
+
     private static List<string> FilesOf(string folder)
     {
         try

@@ -31,6 +31,9 @@ public sealed record BackupCopy
     /// <summary>The rule of retention that the copy falls under: that of its store.</summary>
     public required RetentionClass RetentionClass { get; init; }
 
+    /// <summary>Name of its file in the store.</summary>
+    public required string FileName { get; init; }
+
     /// <summary>The full path of its file, or its address.</summary>
     public required string Location { get; init; }
 

@@ -73,6 +73,7 @@ public sealed class ClusterCatalogue
         {
             try
             {
+                CheckFolder(store);
                 ReadStore(store, found, unreadable, cancellationToken);
             }
             catch (HsmBackupException e) when (e.Code != ErrorCode.Cancelled)
@@ -89,6 +90,18 @@ public sealed class ClusterCatalogue
                 tests.GetOrAdd(g.Key.ClusterId, id => TestRecords.Read(request.StateFolder, id)), request))
             .OrderBy(b => b.BackupId, StringComparer.Ordinal)];
         return new ClusterCatalogue(backups, unreadable, missing);
+    }
+
+    // To write to it would make it. To look for backups in it is another matter: they may be on a volume that is not there.
+    private static void CheckFolder(IBackupStore store)
+    {
+        if (store.Kind == StoreKind.Directory && !Directory.Exists(store.Location))
+        {
+            throw new HsmBackupException(ErrorCode.StoreUnmounted,
+                $"The folder '{store.Location}' of store '{store.Name}' is not there: nothing was written to it yet, or its volume is not mounted.",
+                "Mount the volume if there should be backups. The first backup makes the folder.")
+            { Target = store.Location };
+        }
     }
 
     private static void ReadStore(IBackupStore store, List<FoundCopy> found, List<UnreadableBackup> unreadable, CancellationToken cancellationToken)

@@ -28,19 +28,46 @@ internal static class CopiesOfBackup
     {
         List<TestRecord> records = [.. tests.Of(legible[0].BackupId)];
         TestRecord? proof = ProofAmong(records);
-        FoundCopy? reference = proof is not null ? legible.FirstOrDefault(c => IsWhatWasTested(c, proof)) : legible[0];
         bool differ = proof is null && legible.Any(c => c.Preamble!.Binding != legible[0].Preamble!.Binding || c.Item.Length != legible[0].Item.Length);
-        List<BackupCopy> copies = [.. legible.Select(c => Copy(c, StateOf(c, proof, differ, records))), .. illegible.Select(c => Copy(c, CopyState.Unreadable))];
-        FoundCopy shown = reference ?? legible[0];
+        FoundCopy shown = legible.FirstOrDefault(c => proof is not null && IsWhatWasTested(c.Preamble!.Binding, c.Item.Length, proof)) ?? legible[0];
+        List<BackupCopy> copies =
+        [
+            .. legible.Select(c => Copy(c, differ ? CopyState.Different : StateOf(c.Preamble!.Binding, c.Item.Length, c.Location, c.Item.Modified, proof, records))),
+            .. illegible.Select(c => Copy(c, CopyState.Unreadable)),
+        ];
         BackupCopy? nearest = copies.Find(c => c is { State: CopyState.Present, IsLocal: true }) ?? copies.Find(c => c.State == CopyState.Present);
-        return BackupInfo.Of(shown.Preamble!, nearest?.Location ?? shown.Location, shown.Item.Length) with
-        {
-            Copies = copies,
-            LastTest = records.MaxBy(r => r.Tested),
-            Proof = proof,
-            ProofExpired = proof is not null && IsExpired(proof, request),
-        };
+        return WithTests(BackupInfo.Of(shown.Preamble!, nearest?.Location ?? shown.Location, shown.Item.Length) with { Copies = copies }, records, proof, request);
     }
+
+    /// <summary>A file by itself, with what is remembered of its backup; it is the one copy that is looked at.</summary>
+    public static BackupInfo OfFile(BackupInfo backup, TestRecords tests, CatalogueRequest request)
+    {
+        List<TestRecord> records = [.. tests.Of(backup.BackupId)];
+        TestRecord? proof = ProofAmong(records);
+        DateTimeOffset modified = File.GetLastWriteTimeUtc(backup.Path);
+        var copy = new BackupCopy
+        {
+            Store = Path.GetDirectoryName(backup.Path)!,
+            Kind = StoreKind.Directory,
+            RetentionClass = backup.RetentionClass,
+            FileName = Path.GetFileName(backup.Path),
+            Location = backup.Path,
+            IsLocal = true,
+            Length = backup.Length,
+            Modified = modified,
+            State = StateOf(backup.Binding, backup.Length, backup.Path, modified, proof, records),
+            Held = File.Exists(Path.Combine(Path.GetDirectoryName(backup.Path)!, StoreFile.OfHold(backup.BackupId))),
+            Pending = File.Exists(Path.Combine(Path.GetDirectoryName(backup.Path)!, StoreFile.OfRemoval(backup.BackupId))),
+        };
+        return WithTests(backup with { Copies = [copy] }, records, proof, request);
+    }
+
+    private static BackupInfo WithTests(BackupInfo backup, List<TestRecord> records, TestRecord? proof, CatalogueRequest request) => backup with
+    {
+        LastTest = records.MaxBy(r => r.Tested),
+        Proof = proof,
+        ProofExpired = proof is not null && IsExpired(proof, request),
+    };
 
     /// <summary>The newest test that proves the backup, unless the same content failed a test as deep since.</summary>
     private static TestRecord? ProofAmong(List<TestRecord> records)
@@ -57,15 +84,16 @@ internal static class CopiesOfBackup
         return age > request.MaximumProofAge || age < -request.MaximumProofAge;
     }
 
-    private static bool IsWhatWasTested(FoundCopy copy, TestRecord proof) => copy.Preamble!.Binding == proof.Binding && copy.Item.Length == proof.Length;
+    private static bool IsWhatWasTested(string binding, long length, TestRecord proof) => binding == proof.Binding && length == proof.Length;
 
-    private static CopyState StateOf(FoundCopy copy, TestRecord? proof, bool differ, List<TestRecord> records)
+    private static CopyState StateOf(string binding, long length, string location, DateTimeOffset modified, TestRecord? proof, List<TestRecord> records)
     {
-        if (proof is not null ? !IsWhatWasTested(copy, proof) : differ)
+        if (proof is not null && !IsWhatWasTested(binding, length, proof))
         {
             return CopyState.Different;
         }
-        TestRecord? last = records.Where(r => r.Location == copy.Location && r.Level >= TestLevel.Integrity && r.Tested >= copy.Item.Modified).MaxBy(r => r.Tested);
+        // The time of a file is in the ticks of its volume; what was tested as it was written is no younger than it.
+        TestRecord? last = records.Where(r => r.Location == location && r.Level >= TestLevel.Integrity && r.Tested >= modified).MaxBy(r => r.Tested);
         return last switch
         {
             { Digest: null, Passed: false } => CopyState.Damaged,
@@ -80,6 +108,7 @@ internal static class CopiesOfBackup
         Store = copy.Store.Name,
         Kind = copy.Store.Kind,
         RetentionClass = copy.Store.RetentionClass,
+        FileName = copy.Item.Name,
         Location = copy.Location,
         IsLocal = copy.Store.LocalPath(copy.Item.Name) is not null,
         Length = copy.Item.Length,

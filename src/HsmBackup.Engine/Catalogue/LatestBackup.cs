@@ -1,5 +1,6 @@
 using HsmBackup.Engine.Format;
 using HsmBackup.Engine.Protection;
+using HsmBackup.Engine.Stores;
 
 namespace HsmBackup.Engine.Catalogue;
 
@@ -12,13 +13,15 @@ public sealed record SkippedBackup(string Path, string Reason);
 /// The newest backup of a cluster that can be restored, as far as that is known without its key. An older one is never taken silently: what
 /// is newer and was passed over is named, and a key that belongs to an older backup is no reason to take that.
 /// </summary>
-public sealed class LatestBackup
+public sealed class LatestBackup : IDisposable
 {
+    private readonly LocalBackup _file;
     private readonly IReadOnlyList<BackupInfo> _known;
 
-    private LatestBackup(BackupInfo chosen, IReadOnlyList<SkippedBackup> skipped, IReadOnlyList<BackupInfo> known)
+    private LatestBackup(BackupInfo chosen, LocalBackup file, IReadOnlyList<SkippedBackup> skipped, IReadOnlyList<BackupInfo> known)
     {
         Chosen = chosen;
+        _file = file;
         Skipped = skipped;
         _known = known;
     }
@@ -26,27 +29,31 @@ public sealed class LatestBackup
     /// <summary>The backup.</summary>
     public BackupInfo Chosen { get; }
 
-    /// <summary>Newer ones that cannot be restored, and files that may be newer ones.</summary>
+    /// <summary>The full path of its file on this machine, for as long as this is not disposed.</summary>
+    public string Path => _file.Path;
+
+    /// <summary>Where it lives: the same, or the address of the copy.</summary>
+    public string Location => _file.Location;
+
+    /// <summary>Newer ones that cannot be restored, files that may be newer ones, and stores that could not be looked into.</summary>
     public IReadOnlyList<SkippedBackup> Skipped { get; }
 
     /// <summary>Looks for it.</summary>
-    /// <param name="folders">Folders with backups; one that is not there has none.</param>
-    /// <param name="clusterId">The cluster; null where its definition is lost, and the folders hold backups of one cluster only.</param>
+    /// <param name="stores">Where; the nearest first.</param>
+    /// <param name="clusterId">The cluster; null where its definition is lost, and the stores hold backups of one cluster only.</param>
     /// <param name="allowPartial">Take a Partial backup too.</param>
+    /// <param name="stateFolder">The state folder; null for that of this account.</param>
     /// <param name="cancellationToken">Stops the reading of files.</param>
     /// <exception cref="HsmBackupException">BackupNotFound: there is none; InvalidArgument: of which cluster is not clear; BackupUnreadable.</exception>
-    public static LatestBackup Find(IReadOnlyList<string> folders, string? clusterId, bool allowPartial, CancellationToken cancellationToken)
+    public static LatestBackup Find(IReadOnlyList<IBackupStore> stores, string? clusterId, bool allowPartial, string? stateFolder,
+        CancellationToken cancellationToken)
     {
-        var skipped = new List<SkippedBackup>();
-        var illegible = new List<SkippedBackup>();
-        var known = new List<BackupInfo>();
-        foreach (string folder in folders)
-        {
-            known.AddRange(BackupCatalogue.List(folder, out IReadOnlyList<HsmBackupException> unreadable));
-            // Without a header nobody knows whose it is and how old; its name may say that it is new.
-            illegible.AddRange(unreadable.Select(e => new SkippedBackup(e.Target?.ToString() ?? folder, e.Message)));
-        }
-        List<BackupInfo> own = [.. known.Where(b => clusterId is null || b.ClusterId == clusterId)];
+        ArgumentNullException.ThrowIfNull(stores);
+        var catalogue = ClusterCatalogue.Read(new CatalogueRequest { Stores = stores, ClusterId = clusterId, StateFolder = stateFolder }, cancellationToken);
+        IReadOnlyList<BackupInfo> own = catalogue.Backups;
+        var skipped = new List<SkippedBackup>(catalogue.MissingStores.Select(m => new SkippedBackup(m.Store, m.Error.Message)));
+        // Without a header nobody knows whose it is and how old; its name may say that it is new.
+        List<SkippedBackup> illegible = [.. catalogue.Unreadable.Select(u => new SkippedBackup(u.Location, u.Error.Message))];
         if (clusterId is null && own.DistinctBy(b => b.ClusterId).Count() > 1)
         {
             throw new HsmBackupException(ErrorCode.InvalidArgument,
@@ -55,18 +62,24 @@ public sealed class LatestBackup
         }
         foreach (BackupInfo backup in own.OrderByDescending(b => b.BackupId, StringComparer.Ordinal))
         {
-            if (WhyNot(backup, allowPartial, cancellationToken) is { } reason)
+            if (!backup.Complete && !allowPartial)
             {
-                skipped.Add(new SkippedBackup(backup.Path, reason));
+                skipped.Add(new SkippedBackup(backup.Path, $"it is Partial: {backup.Captured} of {backup.Objects} objects are in it whole."));
                 continue;
             }
-            return new LatestBackup(backup, [.. skipped, .. illegible.Where(s => MayBeNewer(s, backup))], own);
+            if (OpenWhole(backup, stores, stateFolder, skipped, cancellationToken) is { } file)
+            {
+                return new LatestBackup(backup, file, [.. skipped, .. illegible.Where(s => MayBeNewer(s, backup))], own);
+            }
         }
         throw new HsmBackupException(ErrorCode.BackupNotFound,
-            $"No backup {(clusterId is null ? "" : $"of cluster {clusterId} ")}that can be restored is in {string.Join(", ", folders.Select(f => $"'{f}'"))}."
+            $"No backup {(clusterId is null ? "" : $"of cluster {clusterId} ")}that can be restored is in {string.Join(", ", stores.Select(s => $"'{s.Name}'"))}."
             + string.Concat(skipped.Concat(illegible).Select(s => $" '{s.Path}': {s.Reason}")),
             "Name other folders with -BackupPath, or the backup itself with -Path.");
     }
+
+    /// <inheritdoc/>
+    public void Dispose() => _file.Dispose();
 
     /// <summary>Makes sure that a one-time key is the key of this backup.</summary>
     /// <param name="key">The key.</param>
@@ -92,24 +105,33 @@ public sealed class LatestBackup
         return keys.Matches(backup.KeyCheck);
     }
 
-    private static string? WhyNot(BackupInfo backup, bool allowPartial, CancellationToken cancellationToken)
+    /// <summary>The first of the copies that is whole, those of this machine before the others.</summary>
+    private static LocalBackup? OpenWhole(BackupInfo backup, IReadOnlyList<IBackupStore> stores, string? stateFolder, List<SkippedBackup> skipped,
+        CancellationToken cancellationToken)
     {
-        if (!backup.Complete && !allowPartial)
+        foreach (BackupCopy copy in backup.Copies.Where(c => c.State != CopyState.Unreadable).OrderByDescending(c => c.State == CopyState.Present).ThenByDescending(c => c.IsLocal))
         {
-            return $"it is Partial: {backup.Captured} of {backup.Objects} objects are in it whole.";
+            LocalBackup? file = null;
+            try
+            {
+                file = LocalBackup.Fetch(copy, stores, stateFolder, cancellationToken);
+                string digest = BackupFile.CheckIntegrity(file.Path, cancellationToken).Digest;
+                if (backup.Proof is null || digest == backup.Proof.Digest)
+                {
+                    return file;
+                }
+                skipped.Add(new SkippedBackup(copy.Location, $"its content is not that of the backup that passed a test of level {backup.Proof.Level}."));
+            }
+            catch (HsmBackupException e) when (e.Code != ErrorCode.Cancelled)
+            {
+                skipped.Add(new SkippedBackup(copy.Location, e.Message));
+            }
+            file?.Dispose();
         }
-        try
-        {
-            BackupFile.CheckIntegrity(backup.Path, cancellationToken);
-            return null;
-        }
-        catch (HsmBackupException e)
-        {
-            return e.Message;
-        }
+        return null;
     }
 
     // Ids begin with the time, and are the names of the files.
     private static bool MayBeNewer(SkippedBackup skipped, BackupInfo chosen) =>
-        string.CompareOrdinal(Path.GetFileName(skipped.Path), chosen.BackupId) > 0;
+        string.CompareOrdinal(System.IO.Path.GetFileName(skipped.Path), chosen.BackupId) > 0;
 }

@@ -19,3 +19,12 @@ public sealed class NodeNameCompleter : ValueCompleter
                 node.Name, $"{node.Address} of {Path.GetFileName(node.Address.Library.Path)}{(node.Zone is null ? "" : $", {node.Zone}")}"))
             : [];
 }
+
+/// <summary>Completes <c>-Store</c> with the stores of the cluster on the same line. None of them is looked into.</summary>
+public sealed class StoreNameCompleter : ValueCompleter
+{
+    private protected override IEnumerable<CompletionValue> Find(IDictionary boundParameters) =>
+        boundParameters["Cluster"] is string { Length: > 0 } cluster
+            ? new ClusterReference(cluster).Find(SessionPaths()).Stores.Select(store => new CompletionValue(store.Name, $"{store.Kind}: {store.Location}"))
+            : [];
+}

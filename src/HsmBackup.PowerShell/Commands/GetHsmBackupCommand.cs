@@ -1,6 +1,7 @@
 using System.Management.Automation;
 using HsmBackup.Engine;
 using HsmBackup.Engine.Catalogue;
+using HsmBackup.Engine.Clusters;
 using HsmBackup.Engine.Format;
 using HsmBackup.PowerShell.Binding;
 
@@ -13,6 +14,7 @@ public sealed class GetHsmBackupCommand : HsmCommand
 {
     private const string PathSet = "Path";
     private const string LiteralPathSet = "LiteralPath";
+    private const string ClusterSet = "Cluster";
 
     // A Turkish "I" must not decide which backup is meant.
     private const WildcardOptions Anyhow = WildcardOptions.IgnoreCase | WildcardOptions.CultureInvariant;
@@ -33,6 +35,20 @@ public sealed class GetHsmBackupCommand : HsmCommand
     [ValidateNotNullOrEmpty]
     public string[]? LiteralPath { get; set; }
 
+    /// <summary>The cluster whose stores are looked into.</summary>
+    [Parameter(Mandatory = true, ParameterSetName = ClusterSet,
+        HelpMessage = "Name or path of a cluster definition, or the definition itself: its backups in all its stores, each once.")]
+    [Cluster]
+    [ArgumentCompleter(typeof(ClusterNameCompleter))]
+    public ClusterReference? Cluster { get; set; }
+
+    /// <summary>Names of the stores that are looked into.</summary>
+    [Parameter(ParameterSetName = ClusterSet, HelpMessage = "Names of the cluster's stores that are looked into; wildcards are permitted. All by default.")]
+    [ValidateNotNullOrEmpty]
+    [SupportsWildcards]
+    [ArgumentCompleter(typeof(StoreNameCompleter))]
+    public string[]? Store { get; set; }
+
     /// <summary>Ids of the backups wanted.</summary>
     [Parameter(HelpMessage = "Ids of the backups wanted; wildcards are permitted.")]
     [ValidateNotNullOrEmpty]
@@ -47,11 +63,20 @@ public sealed class GetHsmBackupCommand : HsmCommand
     public string[]? ClusterName { get; set; }
 
     /// <summary>Only the newest backup of each cluster.</summary>
-    [Parameter(HelpMessage = "Only the newest backup of each cluster.")]
+    [Parameter(HelpMessage = "Only the newest backup of each cluster; with the other conditions, the newest that meets them.")]
     public SwitchParameter Latest { get; set; }
+
+    /// <summary>Only backups that are known to restore.</summary>
+    [Parameter(HelpMessage = "Only complete backups that passed a test of level Content or deeper on this machine, not too long ago.")]
+    public SwitchParameter Restorable { get; set; }
 
     private protected override void ProcessInput()
     {
+        if (Cluster is not null)
+        {
+            ListStores(Cluster.Find(Paths));
+            return;
+        }
         foreach (string path in LiteralPath ?? [])
         {
             TryItem(path, () => List(Paths.Literal(path)));
@@ -68,6 +93,15 @@ public sealed class GetHsmBackupCommand : HsmCommand
         foreach (IGrouping<string, BackupInfo> cluster in _found.GroupBy(backup => backup.ClusterName, StringComparer.Ordinal))
         {
             WriteObject(cluster.MaxBy(backup => backup.BackupId, StringComparer.Ordinal));
+        }
+    }
+
+    private void ListStores(ClusterDefinition cluster)
+    {
+        using var stores = StoreSet.Of(cluster, Store, Pins.Asker);
+        foreach (BackupInfo backup in stores.Read(cluster.Id, this, StopToken).Backups)
+        {
+            Write(backup);
         }
     }
 
@@ -91,13 +125,9 @@ public sealed class GetHsmBackupCommand : HsmCommand
 
     private void List(string place)
     {
-        if (!Directory.Exists(place))
-        {
-            Write(BackupCatalogue.Read(place));
-            return;
-        }
-        IReadOnlyList<BackupInfo> backups = BackupCatalogue.List(place, out IReadOnlyList<HsmBackupException> unreadable);
-        foreach (BackupInfo backup in backups)
+        IReadOnlyList<HsmBackupException> unreadable = [];
+        IReadOnlyList<BackupInfo> backups = Directory.Exists(place) ? BackupCatalogue.List(place, out unreadable) : [BackupCatalogue.Read(place)];
+        foreach (BackupInfo backup in BackupCatalogue.WithTests(backups, stateFolder: null))
         {
             Write(backup);
         }
@@ -109,7 +139,7 @@ public sealed class GetHsmBackupCommand : HsmCommand
 
     private void Write(BackupInfo backup)
     {
-        if (!Matches(BackupId, backup.BackupId) || !Matches(ClusterName, backup.ClusterName))
+        if (!Matches(BackupId, backup.BackupId) || !Matches(ClusterName, backup.ClusterName) || (Restorable && !backup.Restorable))
         {
             return;
         }

@@ -22,7 +22,7 @@ public sealed class GetHsmClusterHealthCommand : TokenCommand
     public SwitchParameter NoLogin { get; set; }
 
     /// <summary>Folders with backups.</summary>
-    [Parameter(HelpMessage = "Folders in which the newest backup is looked for; by default the folders that are stores of the cluster.")]
+    [Parameter(HelpMessage = "Folders in which the newest backup is looked for; by default the stores of the cluster.")]
     [ValidateNotNullOrEmpty]
     public string[]? BackupPath { get; set; }
 
@@ -74,13 +74,9 @@ public sealed class GetHsmClusterHealthCommand : TokenCommand
     private TokenPin PinOf(ClusterNode node) => Pins.Require(node, Pin,
         "Give it with -Pin, name a source in the definition, or look without logging in (-NoLogin).");
 
-    private List<BackupInfo> FindBackups(ClusterDefinition cluster)
+    private IReadOnlyList<BackupInfo> FindBackups(ClusterDefinition cluster)
     {
-        var found = new List<BackupInfo>();
-        foreach (string folder in BackupFolders.Of(BackupPath, cluster, Paths, WriteWarning))
-        {
-            TryItem(folder, () => found.AddRange(BackupCatalogue.List(folder, out _)));
-        }
-        return found;
+        using var stores = StoreSet.Of(BackupPath?.Select(Paths.Literal), cluster, Pins.Asker);
+        return stores.Read(clusterId: null, this, StopToken).Backups;
     }
 }

@@ -3,6 +3,7 @@ using System.Management.Automation;
 using System.Security.Cryptography.X509Certificates;
 using HsmBackup.Engine;
 using HsmBackup.Engine.Backup;
+using HsmBackup.Engine.Catalogue;
 using HsmBackup.Engine.Format;
 using HsmBackup.Engine.Protection;
 using HsmBackup.PowerShell.Binding;
@@ -17,9 +18,21 @@ namespace HsmBackup.PowerShell.Commands;
 public sealed class NewHsmBackupCommand : TokenCommand
 {
     /// <summary>The folder that the backup goes to.</summary>
-    [Parameter(Mandatory = true, Position = 0, HelpMessage = "Folder for the backup. It is created where it does not exist.")]
+    [Parameter(Position = 0, HelpMessage = "Folder for the backup, made where it does not exist; by default the stores of the cluster.")]
     [ValidateNotNullOrEmpty]
     public string? Destination { get; set; }
+
+    /// <summary>Names of the stores that the backup goes to.</summary>
+    [Parameter(HelpMessage = "Names of the cluster's stores that the backup goes to; wildcards are permitted. All of them by default.")]
+    [ValidateNotNullOrEmpty]
+    [SupportsWildcards]
+    [ArgumentCompleter(typeof(StoreNameCompleter))]
+    public string[]? Store { get; set; }
+
+    /// <summary>How many copies there must be.</summary>
+    [Parameter(HelpMessage = "How many stores must get their copy at least; with fewer the command fails, and the copies made stand.")]
+    [ValidateRange(1, 100)]
+    public int MinimumCopies { get; set; } = 1;
 
     /// <summary>The file that the one-time key is written to.</summary>
     [Parameter(HelpMessage = "New file for the one-time key, outside the folder of the backup.")]
@@ -50,9 +63,10 @@ public sealed class NewHsmBackupCommand : TokenCommand
     {
         CheckKeyDestination();
         TokenTarget target = RequireTarget();
-        string destination = Paths.Literal(Destination!);
+        string? destination = Paths.LiteralOrNull(Destination);
         string? keyPath = Paths.LiteralOrNull(KeyPath);
-        if (!ShouldProcess(destination, $"Back up {target}"))
+        using StoreSet? stores = OpenStores(target);
+        if (!ShouldProcess(destination ?? string.Join(", ", stores!.All.Select(s => s.Name)), $"Back up {target}"))
         {
             return;
         }
@@ -64,6 +78,8 @@ public sealed class NewHsmBackupCommand : TokenCommand
             Cluster = target.Cluster,
             Mode = ModeFor(target),
             Destination = destination,
+            Stores = stores?.All ?? [],
+            MinimumCopies = MinimumCopies,
             KeyPath = keyPath,
             KeyRecipients = KeyRecipient ?? [],
             AllowPartial = AllowPartial,
@@ -78,12 +94,45 @@ public sealed class NewHsmBackupCommand : TokenCommand
         else if (KeyInOutputOnly && Stopping)
         {
             // Nobody takes the output any more, and with it goes the only key.
-            File.Delete(result.Path);
+            Discard(result, stores);
             throw new PipelineStoppedException();
         }
         // The object first: it may carry the only key, and a warning may be made to stop the command.
         WriteObject(new CreatedBackup(result, key?.ToSecureString()));
         Tell(result);
+        TryItem(result.Id.ToString(), () => TestRecords.Add(stateFolder: null, result.ToTestRecords()));
+        foreach (CopyResult failed in result.Copies.Where(c => !c.IsThere))
+        {
+            WriteError(Errors.From(new HsmBackupException(ErrorCode.CopyFailed,
+                $"Backup {result.Id} has no copy in store '{failed.Store}': {failed.Error!.Message}",
+                $"{failed.Error.RecommendedAction} Then bring the copy there: Copy-HsmBackup -Cluster {result.ClusterName} -BackupId {result.Id}.", failed.Error)
+            { Target = failed.Location }, failed.Store));
+        }
+        result.CheckCopies(MinimumCopies);
+    }
+
+    private StoreSet? OpenStores(TokenTarget target)
+    {
+        if (Destination is not null)
+        {
+            return Store is null && !MyInvocation.BoundParameters.ContainsKey(nameof(MinimumCopies)) ? null : throw Errors.InvalidArgument(
+                "-Destination names a folder; -Store and -MinimumCopies are for the stores of a cluster.", "Leave -Destination out, or the others.", Destination);
+        }
+        return target.Definition is { } cluster ? StoreSet.Of(cluster, Store, Pins.Asker) : throw Errors.InvalidArgument(
+            "It is not said where the backup goes.", "Name a folder with -Destination; of a cluster (-Cluster) the definition names its stores.", target.ToString());
+    }
+
+    private void Discard(BackupResult result, StoreSet? stores)
+    {
+        if (stores is null)
+        {
+            File.Delete(result.Path);
+            return;
+        }
+        foreach (CopyResult copy in result.Copies.Where(c => c.IsThere))
+        {
+            TryItem(copy.Location, () => stores.All.First(s => s.Name == copy.Store).Remove(result.Id.FileName, CancellationToken.None));
+        }
     }
 
     /// <summary>A cluster with a key of its own binds its backups to it, unless it is told not to.</summary>

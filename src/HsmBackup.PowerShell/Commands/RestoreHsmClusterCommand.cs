@@ -26,7 +26,7 @@ public sealed partial class RestoreHsmClusterCommand : RestoreCommand
 
     /// <summary>Folders in which the latest backup is looked for.</summary>
     [Parameter(ParameterSetName = PathSet,
-        HelpMessage = "Folders in which the latest backup is looked for; by default the folders that are stores of the cluster.")]
+        HelpMessage = "Folders in which the latest backup is looked for; by default the stores of the cluster.")]
     [ValidateNotNullOrEmpty]
     public string[]? BackupPath { get; set; }
 
@@ -95,8 +95,9 @@ public sealed partial class RestoreHsmClusterCommand : RestoreCommand
         }
         CheckParameters();
         ClusterDefinition? known = DefinitionPath is null ? RequireTargets()[0].Definition : null;
-        LatestBackup? latest = Path is null && LiteralPath is null ? FindLatest(known) : null;
-        string file = latest?.Chosen.Path ?? (LiteralPath is null ? OneMatch(Path!) : Paths.Literal(LiteralPath));
+        using LatestBackup? latest = Path is null && LiteralPath is null ? FindLatest(known) : null;
+        using LocalBackup? named = latest is null ? OpenBackup(Path, LiteralPath) : null;
+        string file = latest?.Path ?? named!.Path;
         using OneTimeKey key = Keys.Require(latest?.Chosen.BackupId ?? file, KeyPath, Key, "-KeyPath or -Key");
         latest?.CheckKey(key);
         if (DefinitionPath is not null)
@@ -142,19 +143,19 @@ public sealed partial class RestoreHsmClusterCommand : RestoreCommand
 
     private LatestBackup FindLatest(ClusterDefinition? cluster)
     {
-        IReadOnlyList<string> folders = BackupFolders.Of(BackupPath, cluster, Paths, WriteWarning);
-        if (folders.Count == 0)
+        using var stores = StoreSet.Of(BackupPath?.Select(Paths.Literal), cluster, Pins.Asker);
+        if (stores.All.Count == 0)
         {
             throw Errors.InvalidArgument("It is not known where the backups are"
-                + (cluster is null ? "." : $": none of the stores of cluster '{cluster.Name}' is a folder that is there."),
+                + (cluster is null ? "." : $": the definition of cluster '{cluster.Name}' names no stores."),
                 "Name the backup by -Path, or the folders by -BackupPath.", cluster?.Name);
         }
-        var latest = LatestBackup.Find(folders, cluster?.Id, AllowPartial, StopToken);
+        var latest = LatestBackup.Find(stores.All, cluster?.Id, AllowPartial, Paths.LiteralOrNull(StatePath), StopToken);
         foreach (SkippedBackup skipped in latest.Skipped)
         {
             WriteWarning($"'{skipped.Path}' is passed over, and may be newer than what is restored: {skipped.Reason}");
         }
-        WriteVerbose($"The latest backup that can be restored is {latest.Chosen.BackupId}, in '{latest.Chosen.Path}'.");
+        WriteVerbose($"The latest backup that can be restored is {latest.Chosen.BackupId}, in '{latest.Location}'.");
         return latest;
     }
 

@@ -2,6 +2,7 @@ using System.Management.Automation;
 using System.Security;
 using HsmBackup.Engine;
 using HsmBackup.Engine.Backup;
+using HsmBackup.Engine.Catalogue;
 using HsmBackup.Engine.Protection;
 using HsmBackup.PowerShell.Binding;
 using TokenPin = HsmBackup.Engine.Protection.Pin;
@@ -87,7 +88,8 @@ public sealed class RestoreHsmKeyCommand : RestoreCommand
     /// <summary>What comes down the pipeline is one restore, not one for each object.</summary>
     private protected override void ProcessInput()
     {
-        string file = LiteralPath is null ? OneMatch(Path!) : Paths.Literal(LiteralPath);
+        string named = LiteralPath ?? Path!;
+        string file = StoreSet.IsAddress(named) ? named : LiteralPath is null ? OneMatch(Path!) : Paths.Literal(LiteralPath);
         if (_file is not null && _file != file)
         {
             throw Errors.InvalidArgument("Objects are restored out of one backup at a time.", "Name the one backup to restore from.", file);
@@ -107,10 +109,12 @@ public sealed class RestoreHsmKeyCommand : RestoreCommand
         }
     }
 
-    private void Run(string file)
+    private void Run(string named)
     {
         KeySelection selection = Selection;
         IReadOnlyList<TokenTarget> targets = RequireTargets();
+        using LocalBackup backup = OpenBackup(path: null, named);
+        string file = backup.Path;
         using OneTimeKey key = Keys.Require(file, KeyPath, _key, "-KeyPath or -Key");
         if (selection.IsEmpty && IsWhatIf)
         {

@@ -100,7 +100,7 @@ public sealed class TestHsmBackupCommand : TokenCommand
     {
         IReadOnlyList<string> matches = [path];
         // A path that does not exist is a test that fails.
-        if (WildcardPattern.ContainsWildcardCharacters(path) && !TryItem(path, () => matches = AllMatches(path)))
+        if (!StoreSet.IsAddress(path) && WildcardPattern.ContainsWildcardCharacters(path) && !TryItem(path, () => matches = AllMatches(path)))
         {
             TellQuietly(false);
             return;
@@ -117,15 +117,17 @@ public sealed class TestHsmBackupCommand : TokenCommand
 
     private void TestItem(string path)
     {
-        if (!TryItem(path, () => Test(Paths.Literal(path))))
+        if (!TryItem(path, () => Test(path)))
         {
             TellQuietly(false);
         }
     }
 
-    private void Test(string file)
+    private void Test(string path)
     {
         TokenTarget? target = FindTarget();
+        using LocalBackup backup = OpenBackup(path: null, path);
+        string file = backup.Path;
         using OneTimeKey? key = Level < TestLevel.Content ? null : Keys.Open(file, KeyPath, Key);
         // The definition alone tells of the origin: no PIN is needed, nor asked for, where no token is opened.
         using TokenPin? pin = Level == TestLevel.Live ? OpenPin(target) : null;
@@ -143,8 +145,9 @@ public sealed class TestHsmBackupCommand : TokenCommand
             AllowPartial = AllowPartial,
         };
         TestResult result = WithProgress((progress, stop) => TestOperation.Run(request, progress, stop));
+        Remember(result, backup.Location);
         WriteVerbose(string.Create(CultureInfo.InvariantCulture,
-            $"{file}: {result.Summary} ({result.Elapsed.TotalSeconds:F2} s)"));
+            $"{backup.Location}: {result.Summary} ({result.Elapsed.TotalSeconds:F2} s)"));
         if (Quiet)
         {
             TellQuietly(result.Passed);
@@ -154,6 +157,15 @@ public sealed class TestHsmBackupCommand : TokenCommand
         if (!result.Passed)
         {
             WriteError(Errors.TestFailed(result));
+        }
+    }
+
+    // A test that was made is a test that was made, whether it can be remembered or not.
+    private void Remember(TestResult result, string location)
+    {
+        if (result.ToTestRecord(location) is { } record)
+        {
+            TryItem(location, () => TestRecords.Add(stateFolder: null, record));
         }
     }
 

@@ -2,6 +2,7 @@ using System.Collections;
 using System.Management.Automation;
 using System.Security;
 using HsmBackup.Engine;
+using HsmBackup.Engine.Catalogue;
 using HsmBackup.Engine.Clusters;
 using HsmBackup.Engine.Pkcs11;
 using HsmBackup.Engine.Tokens;
@@ -172,6 +173,22 @@ public abstract class TokenCommand : HsmCommand
         }
         using SecureString? typed = Pins.Ask($"PIN of {target}");
         return typed is null ? null : TokenPin.FromSecureString(typed);
+    }
+
+    /// <summary>The one backup that is named: by a path, where a pattern must match one file only, or by its address in a store of the cluster.</summary>
+    /// <exception cref="HsmBackupException">BackupNotFound; InvalidArgument: it matches several, or is in no store; and what a store can fail with.</exception>
+    private protected LocalBackup OpenBackup(string? path, string? literalPath)
+    {
+        string named = literalPath ?? path!;
+        return StoreSet.IsAddress(named) ? Fetch(named) : LocalBackup.Of(literalPath is null ? OneMatch(path!) : Paths.Literal(literalPath));
+    }
+
+    /// <summary>A backup by its address.</summary>
+    private protected LocalBackup Fetch(string address)
+    {
+        ClusterDefinition cluster = Cluster?.Find(Paths) ?? throw Errors.InvalidArgument(
+            $"'{address}' is an address, and it is not said which cluster has a store there.", "Give -Cluster as well.", address);
+        return StoreSet.Fetch(address, cluster, Pins.Asker, StopToken);
     }
 
     private void CheckQuirks()

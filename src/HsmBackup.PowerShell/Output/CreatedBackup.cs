@@ -11,6 +11,7 @@ public sealed class CreatedBackup
     {
         BackupId = result.Id.ToString();
         Path = result.Path;
+        Copies = result.Copies;
         Created = result.Created;
         Mode = result.Mode;
         Signer = result.Signer;
@@ -35,8 +36,11 @@ public sealed class CreatedBackup
     /// <summary>"Complete", or "Partial" where objects of the token are not in the backup.</summary>
     public string State => Complete ? "Complete" : "Partial";
 
-    /// <summary>The file, as a full path.</summary>
+    /// <summary>The file: a full path, or the address of a copy where none is on this machine.</summary>
     public string Path { get; }
+
+    /// <summary>What became of the copy in each store; empty for a backup in a folder.</summary>
+    public IReadOnlyList<CopyResult> Copies { get; }
 
     /// <summary>When it was made, in UTC.</summary>
     public DateTimeOffset Created { get; }

@@ -2,6 +2,7 @@ using HsmBackup.Engine.Backup;
 using HsmBackup.Engine.Catalogue;
 using HsmBackup.Engine.Pkcs11;
 using HsmBackup.Engine.Protection;
+using HsmBackup.Engine.Stores;
 using HsmBackup.Engine.Tests.Support;
 using Xunit;
 
@@ -25,7 +26,16 @@ public sealed class LatestBackupTests : IDisposable
         Make("first");
         BackupResult newest = Make("second");
         Make("second", minutes: -30);
-        Assert.Equal((newest.Id.ToString(), 0), Outcome(Find("first", "second", "not-there")));
+        Assert.Equal((newest.Id.ToString(), 0), Outcome(Find("first", "second")));
+    }
+
+    [Fact]
+    public void A_folder_that_is_not_there_is_named_because_it_may_hold_a_newer_one()
+    {
+        BackupResult only = Make("first");
+        LatestBackup found = Find("first", "not-there");
+        Assert.Equal(only.Id.ToString(), found.Chosen.BackupId);
+        Assert.EndsWith("not-there", Assert.Single(found.Skipped).Path, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -66,7 +76,7 @@ public sealed class LatestBackupTests : IDisposable
         BackupResult partial = Make("first");
 
         Assert.Equal((good.Id.ToString(), 1), Outcome(Find("first")));
-        Assert.Equal((partial.Id.ToString(), 0), Outcome(LatestBackup.Find([Folder("first")], null, allowPartial: true, CancellationToken.None)));
+        Assert.Equal((partial.Id.ToString(), 0), Outcome(FindIn([Folder("first")], null, allowPartial: true)));
     }
 
     [Fact]
@@ -103,9 +113,13 @@ public sealed class LatestBackupTests : IDisposable
 
     private string Folder(string name) => Path.Combine(_fixture.Folder, name);
 
-    private LatestBackup Find(params string[] folders) => LatestBackup.Find([.. folders.Select(Folder)], null, allowPartial: false, CancellationToken.None);
+    private LatestBackup Find(params string[] folders) => FindIn(folders.Select(Folder), null);
 
-    private LatestBackup FindOf(string id, string folder) => LatestBackup.Find([Folder(folder)], id, allowPartial: false, CancellationToken.None);
+    private LatestBackup FindOf(string id, string folder) => FindIn([Folder(folder)], id);
+
+    // Folders: there is no copy to take away again.
+    private LatestBackup FindIn(IEnumerable<string> folders, string? id, bool allowPartial = false) =>
+        LatestBackup.Find([.. folders.Select(f => new DirectoryStore(f))], id, allowPartial, _fixture.State, CancellationToken.None);
 
     /// <summary>Each is a minute younger than the one before.</summary>
     private BackupResult Make(string folder, int minutes = 0, string cluster = "cluster-0123456789abcdef") => BackupOperation.Run(new BackupRequest
