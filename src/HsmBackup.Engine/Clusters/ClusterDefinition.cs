@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using HsmBackup.Engine.Backup;
 using HsmBackup.Engine.Clusters.Definitions;
 using HsmBackup.Engine.Clusters.Keys;
+using HsmBackup.Engine.Retention;
 
 namespace HsmBackup.Engine.Clusters;
 
@@ -50,8 +51,18 @@ public sealed record ClusterDefinition
     /// <summary>When backups are made; null where nothing is scheduled.</summary>
     public ClusterSchedule? Schedule { get; init; }
 
-    /// <summary>Which backups are kept; null where that is not decided.</summary>
+    /// <summary>Which backups are kept; null where the usual rules are to hold.</summary>
     public ClusterRetention? Retention { get; init; }
+
+    /// <summary>Which backups are kept, with the usual values for what the definition leaves out.</summary>
+    public RetentionPolicy RetentionPolicy => new()
+    {
+        Online = Retention?.Online ?? RetentionPolicy.Default.Online,
+        Offline = Retention?.Offline ?? RetentionPolicy.Default.Offline,
+        MinimumCopies = Retention?.MinimumCopies ?? RetentionPolicy.Default.MinimumCopies,
+        RemovalDelay = Retention?.RemovalDelay ?? RetentionPolicy.Default.RemovalDelay,
+        MaximumVerificationAge = Policy?.MaximumVerificationAge ?? RetentionPolicy.Default.MaximumVerificationAge,
+    };
 
     /// <summary>How recovery is rehearsed; null where that is not decided.</summary>
     public ClusterDrill? Drill { get; init; }

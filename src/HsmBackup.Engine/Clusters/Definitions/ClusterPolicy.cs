@@ -10,6 +10,9 @@ public sealed record ClusterPolicy
 
     /// <summary>How long ago the last passed drill may be.</summary>
     public TimeSpan? MaximumDrillAge { get; init; }
+
+    /// <summary>How long a passed test speaks for a backup; null for the usual 90 days.</summary>
+    public TimeSpan? MaximumVerificationAge { get; init; }
 }
 
 /// <summary>What a recovery must achieve.</summary>

@@ -21,28 +21,3 @@ public sealed record ClusterSchedule
     /// <summary>Absolute paths of certificates that the one-time key is sealed for.</summary>
     public IReadOnlyList<string> KeyRecipients { get; init; } = [];
 }
-
-/// <summary>Which backups are kept. A backup is kept for as long as any of the rules wants it.</summary>
-public sealed record ClusterRetention
-{
-    /// <summary>The newest so many.</summary>
-    public int? KeepLast { get; init; }
-
-    /// <summary>The newest of each of so many days.</summary>
-    public int? KeepDaily { get; init; }
-
-    /// <summary>The newest of each of so many weeks.</summary>
-    public int? KeepWeekly { get; init; }
-
-    /// <summary>The newest of each of so many months.</summary>
-    public int? KeepMonthly { get; init; }
-
-    /// <summary>The newest of each of so many years.</summary>
-    public int? KeepYearly { get; init; }
-
-    /// <summary>Everything that is younger.</summary>
-    public TimeSpan? KeepWithin { get; init; }
-
-    /// <summary>How long a removal can be undone.</summary>
-    public TimeSpan? RemovalDelay { get; init; }
-}

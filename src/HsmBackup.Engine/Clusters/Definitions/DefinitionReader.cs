@@ -3,6 +3,7 @@ using HsmBackup.Engine.Backup;
 using HsmBackup.Engine.Catalogue;
 using HsmBackup.Engine.Clusters.Keys;
 using HsmBackup.Engine.Pkcs11;
+using HsmBackup.Engine.Retention;
 using HsmBackup.Engine.Stores;
 using HsmBackup.Engine.Tokens;
 using static HsmBackup.Engine.Clusters.Definitions.DefinitionTypes;
@@ -15,6 +16,7 @@ namespace HsmBackup.Engine.Clusters.Definitions;
 /// </summary>
 internal static class DefinitionReader
 {
+    private static readonly DefinitionType<int> Count = Number(1, 10_000);
     private static readonly DefinitionType<StoreKind> Kind = OneOf(DefinitionWriter.StoreKinds);
     private static readonly DefinitionType<Quirks> Quirk = OneOf([.. Enum.GetValues<Quirks>().Where(q => q != Quirks.None).Select(q => (q.ToString(), q))]);
 
@@ -53,7 +55,7 @@ internal static class DefinitionReader
             Escalation = ReadEscalation(json, contact),
             Stores = stores,
             Schedule = json.Optional("schedule", value => DefinitionObject.Read(value, "a schedule in braces", s => ReadSchedule(s, nodes, stores))),
-            Retention = json.Optional("retention", value => DefinitionObject.Read(value, "a retention rule in braces", ReadRetention)),
+            Retention = json.Optional("retention", value => DefinitionObject.Read(value, "what is kept, in braces", ReadRetention)),
             Drill = json.Optional("drill", value => DefinitionObject.Read(value, "a drill in braces", d => ReadDrill(d, contact))),
             Targets = json.Optional("targets", value => DefinitionObject.Read(value, "the targets in braces", t => new RecoveryTargets
             {
@@ -64,6 +66,7 @@ internal static class DefinitionReader
             {
                 MaximumBackupAge = p.OptionalValue("maximumBackupAge", Duration),
                 MaximumDrillAge = p.OptionalValue("maximumDrillAge", Duration),
+                MaximumVerificationAge = p.OptionalValue("maximumVerificationAge", Duration),
             })),
         };
     }
@@ -251,20 +254,24 @@ internal static class DefinitionReader
         KeyRecipients = json.List("keyRecipients", AbsolutePath),
     };
 
-    private static ClusterRetention ReadRetention(DefinitionObject json)
+    private static ClusterRetention ReadRetention(DefinitionObject json) => new()
     {
-        DefinitionType<int> count = Number(1, 10_000);
-        return new ClusterRetention
-        {
-            KeepLast = json.OptionalValue("keepLast", count),
-            KeepDaily = json.OptionalValue("keepDaily", count),
-            KeepWeekly = json.OptionalValue("keepWeekly", count),
-            KeepMonthly = json.OptionalValue("keepMonthly", count),
-            KeepYearly = json.OptionalValue("keepYearly", count),
-            KeepWithin = json.OptionalValue("keepWithin", Duration),
-            RemovalDelay = json.OptionalValue("removalDelay", Duration),
-        };
-    }
+        Online = json.Optional("online", value => DefinitionObject.Read(value, "rules in braces", ReadRules)),
+        Offline = json.Optional("offline", value => DefinitionObject.Read(value, "rules in braces", ReadRules)),
+        MinimumCopies = json.OptionalValue("minimumCopies", Count),
+        RemovalDelay = json.OptionalValue("removalDelay", Duration),
+    };
+
+    private static RetentionRules ReadRules(DefinitionObject json) => new()
+    {
+        KeepLast = json.OptionalValue("keepLast", Count),
+        KeepDaily = json.OptionalValue("keepDaily", Count),
+        KeepWeekly = json.OptionalValue("keepWeekly", Count),
+        KeepMonthly = json.OptionalValue("keepMonthly", Count),
+        KeepYearly = json.OptionalValue("keepYearly", Count),
+        KeepWithin = json.OptionalValue("keepWithin", Duration),
+        MaximumAge = json.OptionalValue("maximumAge", Duration),
+    };
 
     private static ClusterDrill ReadDrill(DefinitionObject json, DefinitionType<string> contact) => new()
     {

@@ -5,6 +5,7 @@ using System.Text.Json;
 using HsmBackup.Engine.Backup;
 using HsmBackup.Engine.Clusters.Keys;
 using HsmBackup.Engine.Pkcs11;
+using HsmBackup.Engine.Retention;
 using HsmBackup.Engine.Stores;
 using HsmBackup.Engine.Tokens;
 
@@ -165,13 +166,21 @@ internal static class DefinitionWriter
 
     private static void WriteRetention(Utf8JsonWriter json, ClusterRetention retention)
     {
-        WriteNumber(json, "keepLast", retention.KeepLast);
-        WriteNumber(json, "keepDaily", retention.KeepDaily);
-        WriteNumber(json, "keepWeekly", retention.KeepWeekly);
-        WriteNumber(json, "keepMonthly", retention.KeepMonthly);
-        WriteNumber(json, "keepYearly", retention.KeepYearly);
-        WriteDuration(json, "keepWithin", retention.KeepWithin);
+        WriteObject(json, "online", retention.Online, WriteRules);
+        WriteObject(json, "offline", retention.Offline, WriteRules);
+        WriteNumber(json, "minimumCopies", retention.MinimumCopies);
         WriteDuration(json, "removalDelay", retention.RemovalDelay);
+    }
+
+    private static void WriteRules(Utf8JsonWriter json, RetentionRules rules)
+    {
+        WriteNumber(json, "keepLast", rules.KeepLast);
+        WriteNumber(json, "keepDaily", rules.KeepDaily);
+        WriteNumber(json, "keepWeekly", rules.KeepWeekly);
+        WriteNumber(json, "keepMonthly", rules.KeepMonthly);
+        WriteNumber(json, "keepYearly", rules.KeepYearly);
+        WriteDuration(json, "keepWithin", rules.KeepWithin);
+        WriteDuration(json, "maximumAge", rules.MaximumAge);
     }
 
     private static void WriteDrill(Utf8JsonWriter json, ClusterDrill drill)
@@ -191,6 +200,7 @@ internal static class DefinitionWriter
     {
         WriteDuration(json, "maximumBackupAge", policy.MaximumBackupAge);
         WriteDuration(json, "maximumDrillAge", policy.MaximumDrillAge);
+        WriteDuration(json, "maximumVerificationAge", policy.MaximumVerificationAge);
     }
 
     private static void WriteText(Utf8JsonWriter json, string name, string? text)

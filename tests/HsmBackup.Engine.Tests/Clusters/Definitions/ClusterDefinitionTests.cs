@@ -6,6 +6,7 @@ using HsmBackup.Engine.Clusters;
 using HsmBackup.Engine.Clusters.Definitions;
 using HsmBackup.Engine.Clusters.Keys;
 using HsmBackup.Engine.Pkcs11;
+using HsmBackup.Engine.Retention;
 using HsmBackup.Engine.Stores;
 using HsmBackup.Engine.Tests.Support;
 using HsmBackup.Engine.Tokens;
@@ -52,18 +53,36 @@ public sealed class ClusterDefinitionTests
         Assert.Equal(["/etc/hsmbackup/officer.pem"], definition.Schedule.KeyRecipients);
         Assert.Equal(new ClusterRetention
         {
-            KeepLast = 5,
-            KeepDaily = 7,
-            KeepWeekly = 5,
-            KeepMonthly = 12,
-            KeepYearly = 7,
-            KeepWithin = TimeSpan.FromDays(7),
+            Online = new RetentionRules { KeepLast = 5, KeepWithin = TimeSpan.FromDays(10), MaximumAge = TimeSpan.FromDays(60) },
+            Offline = new RetentionRules { KeepDaily = 7, KeepWeekly = 5, KeepMonthly = 12, KeepYearly = 7 },
+            MinimumCopies = 2,
             RemovalDelay = TimeSpan.FromDays(30),
         }, definition.Retention);
         Assert.Equal((TimeSpan.FromDays(90), TestLevel.Restore), (definition.Drill!.Interval, definition.Drill.Level));
         Assert.Equal(["A. Muster"], definition.Drill.Participants);
         Assert.Equal(new RecoveryTargets { Rto = TimeSpan.FromHours(4), Rpo = TimeSpan.FromDays(4) }, definition.Targets);
-        Assert.Equal(new ClusterPolicy { MaximumBackupAge = TimeSpan.FromDays(4), MaximumDrillAge = TimeSpan.FromDays(100) }, definition.Policy);
+        Assert.Equal(new ClusterPolicy
+        {
+            MaximumBackupAge = TimeSpan.FromDays(4),
+            MaximumDrillAge = TimeSpan.FromDays(100),
+            MaximumVerificationAge = TimeSpan.FromDays(90),
+        }, definition.Policy);
+    }
+
+    [Fact]
+    public void What_a_definition_leaves_out_of_retention_has_its_usual_value()
+    {
+        RetentionPolicy usual = TestDefinition.Read(TestDefinition.Smallest).RetentionPolicy;
+        Assert.Equal(new RetentionPolicy
+        {
+            Online = new RetentionRules { KeepWithin = TimeSpan.FromDays(10) },
+            Offline = new RetentionRules { KeepWithin = TimeSpan.FromDays(180) },
+            MinimumCopies = 1,
+            RemovalDelay = TimeSpan.FromDays(7),
+            MaximumVerificationAge = TimeSpan.FromDays(90),
+        }, usual);
+        RetentionPolicy partly = TestDefinition.Read(TestDefinition.With(full => full["retention"] = JsonNode.Parse("""{"online":{},"minimumCopies":3}"""))).RetentionPolicy;
+        Assert.Equal(usual with { Online = new RetentionRules(), MinimumCopies = 3 }, partly);
     }
 
     [Fact]

@@ -1,0 +1,99 @@
+using HsmBackup.Engine.Format;
+
+namespace HsmBackup.Engine.Retention;
+
+/// <summary>What a plan is made of: the backups of one cluster, in all stores that could be read.</summary>
+public sealed partial record RetentionInput
+{
+    /// <summary>The backups, each id once, in any order.</summary>
+    public required IReadOnlyList<RetentionBackup> Backups { get; init; }
+
+    /// <summary>Files that have the name of a backup and could not be read.</summary>
+    public IReadOnlyList<UnreadableFile> Unreadable { get; init; } = [];
+}
+
+/// <summary>A file that has the name of a backup and could not be read: nobody knows whose it is.</summary>
+/// <param name="Store">The name of its store.</param>
+/// <param name="Name">Its own name.</param>
+public sealed record UnreadableFile(string Store, string Name);
+
+/// <summary>A backup, by what its header claims and what is known of it here.</summary>
+public sealed record RetentionBackup
+{
+    /// <summary>Its id.</summary>
+    public required string BackupId { get; init; }
+
+    /// <summary>When it was made, as it says itself.</summary>
+    public required DateTimeOffset Created { get; init; }
+
+    /// <summary>When the backup was made that it names as the one before it; null where it names none.</summary>
+    public DateTimeOffset? PreviousCreated { get; init; }
+
+    /// <summary>Whether every object of the token is in it whole.</summary>
+    public required bool Complete { get; init; }
+
+    /// <summary>When it last passed a test at level Content or better; null for a backup that never did.</summary>
+    public DateTimeOffset? Proven { get; init; }
+
+    /// <summary>Its copies, one a store, in any order.</summary>
+    public required IReadOnlyList<RetentionCopy> Copies { get; init; }
+}
+
+/// <summary>What a look at a copy showed.</summary>
+public enum CopyHealth
+{
+    /// <summary>It is there, and nothing speaks against it.</summary>
+    Readable,
+
+    /// <summary>It is there and cannot be read.</summary>
+    Unreadable,
+
+    /// <summary>It is not the file that was tested, or not the one that other stores have under the same id.</summary>
+    Different,
+}
+
+/// <summary>A copy of a backup in a store.</summary>
+/// <param name="Store">The name of the store.</param>
+/// <param name="Class">Whose rules it falls under.</param>
+public sealed record RetentionCopy(string Store, RetentionClass Class)
+{
+    /// <summary>What a look at it showed.</summary>
+    public CopyHealth Health { get; init; }
+
+    /// <summary>A hold beside it; null where there is none. It holds all copies.</summary>
+    public RetentionHold? Hold { get; init; }
+
+    /// <summary>Its pending removal; null where none is pending.</summary>
+    public RemovalMark? Mark { get; init; }
+}
+
+/// <summary>A hold on a backup.</summary>
+/// <param name="Until">When it ends by itself; null for never.</param>
+public sealed record RetentionHold(DateTimeOffset? Until);
+
+/// <summary>Who wants a copy removed.</summary>
+public enum RemovalOrigin
+{
+    /// <summary>The rules did not want it. The mark is taken away when they want it again.</summary>
+    Policy,
+
+    /// <summary>A person named it. What the rules want does not matter then, apart from the protections.</summary>
+    Request,
+}
+
+/// <summary>The mark of a pending removal. It is a claim of whoever can write to the store.</summary>
+/// <param name="Since">When it was set.</param>
+/// <param name="Due">When it said that the copy could go; a policy with a longer delay goes before it, one with a shorter delay does not.</param>
+/// <param name="Origin">Who wants it.</param>
+public sealed record RemovalMark(DateTimeOffset Since, DateTimeOffset Due, RemovalOrigin Origin)
+{
+    /// <summary>Whether the copy has waited long enough: by differences, because sums of such claims may overflow.</summary>
+    internal bool IsDue(TimeSpan delay, DateTimeOffset now) => now - Since >= delay && now >= Due;
+
+    /// <summary>When the copy may go under a policy.</summary>
+    internal DateTimeOffset DueUnder(TimeSpan delay)
+    {
+        DateTimeOffset earliest = DateTimeOffset.MaxValue - Since > delay ? Since + delay : DateTimeOffset.MaxValue;
+        return Due > earliest ? Due : earliest;
+    }
+}
