@@ -23,6 +23,7 @@ public sealed partial class ArchitectureTests
         ["Backup"] = ["Catalogue", "Stores", "Tokens", "Pkcs11", "Format", "Protection"],
         ["Retention"] = ["Catalogue", "Stores", "Format", "Protection"],
         ["Clusters"] = ["Retention", "Backup", "Catalogue", "Stores", "Tokens", "Pkcs11", "Format", "Protection"],
+        ["Handover"] = ["Clusters", "Backup", "Tokens", "Pkcs11", "Format", "Protection"],
     };
 
     private static readonly string Source = Path.Combine(FindRoot(), "src", "HsmBackup.Engine");
@@ -112,7 +113,7 @@ public sealed partial class ArchitectureTests
     }
 
     // After "HsmBackup.Engine." or "Engine.", or as the first part of a qualified name; not as a member of something.
-    [GeneratedRegex(@"(?:(?:\bHsmBackup\.)?\bEngine\.|(?<![\w.]))(?<folder>Pkcs11|Tokens|Format|Protection|Stores|Catalogue|Backup|Retention|Clusters)(?:;|\.[A-Z])")]
+    [GeneratedRegex(@"(?:(?:\bHsmBackup\.)?\bEngine\.|(?<![\w.]))(?<folder>Protection|Pkcs11|Format|Tokens|Stores|Catalogue|Backup|Retention|Clusters|Handover)(?:;|\.[A-Z])")]
     private static partial Regex Use();
 
     [GeneratedRegex(@"//.*$")]

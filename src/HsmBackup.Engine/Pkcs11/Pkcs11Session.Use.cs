@@ -33,6 +33,18 @@ public sealed unsafe partial class Pkcs11Session
     public ulong TryDecrypt(Mechanism mechanism, ulong key, ReadOnlySpan<byte> data, out byte[] result, ReadOnlySpan<byte> pin) =>
         Transform(FunctionIndex.C_DecryptInit, FunctionIndex.C_Decrypt, mechanism, key, data, out result, pin);
 
+    /// <summary>Decrypts a secret, of which no copy stays behind.</summary>
+    /// <param name="mechanism">How.</param>
+    /// <param name="key">With what.</param>
+    /// <param name="data">What.</param>
+    /// <param name="destination">Takes the result; memory that the garbage collector does not move, which the caller wipes.</param>
+    /// <param name="length">How long the result is.</param>
+    /// <param name="pin">The PIN of a key with CKA_ALWAYS_AUTHENTICATE; empty for all others.</param>
+    /// <returns>The CKR value.</returns>
+    public ulong TryDecrypt(
+        Mechanism mechanism, ulong key, ReadOnlySpan<byte> data, Span<byte> destination, out int length, ReadOnlySpan<byte> pin = default) =>
+        Transform(FunctionIndex.C_DecryptInit, FunctionIndex.C_Decrypt, mechanism, key, data, destination, out length, pin);
+
     /// <summary>Verifies a signature or MAC in one part (C_VerifyInit, C_Verify).</summary>
     /// <returns>The CKR value.</returns>
     public ulong TryVerify(Mechanism mechanism, ulong key, ReadOnlySpan<byte> data, ReadOnlySpan<byte> signature)
@@ -86,7 +98,16 @@ public sealed unsafe partial class Pkcs11Session
     private ulong Transform(FunctionIndex init, FunctionIndex function, Mechanism mechanism, ulong key, ReadOnlySpan<byte> data,
         out byte[] result, ReadOnlySpan<byte> pin = default)
     {
-        result = [];
+        var buffer = new byte[Math.Max(UseBuffer, data.Length + 1024)];
+        ulong rv = Transform(init, function, mechanism, key, data, buffer, out int length, pin);
+        result = buffer[..length];
+        return rv;
+    }
+
+    private ulong Transform(FunctionIndex init, FunctionIndex function, Mechanism mechanism, ulong key, ReadOnlySpan<byte> data,
+        Span<byte> destination, out int length, ReadOnlySpan<byte> pin)
+    {
+        length = 0;
         ulong rv = Begin(init, mechanism, key);
         if (rv == Ckr.Ok && pin.Length > 0)
         {
@@ -98,18 +119,14 @@ public sealed unsafe partial class Pkcs11Session
         {
             return rv;
         }
-        var buffer = new byte[Math.Max(UseBuffer, data.Length + 1024)];
-        var length = new CULong((nuint)buffer.Length);
+        var written = new CULong((nuint)destination.Length);
         fixed (byte* d = data)
-        fixed (byte* b = buffer)
+        fixed (byte* b = destination)
         {
             rv = ((delegate* unmanaged[Cdecl]<CULong, byte*, CULong, byte*, CULong*, CULong>)_functions.Call(function))(
-                Native, d, new CULong((nuint)data.Length), b, &length).Value;
+                Native, d, new CULong((nuint)data.Length), b, &written).Value;
         }
-        if (rv == Ckr.Ok)
-        {
-            result = buffer.AsSpan(0, checked((int)length.Value)).ToArray();
-        }
+        length = rv == Ckr.Ok ? checked((int)written.Value) : 0;
         return rv;
     }
 

@@ -16,15 +16,46 @@ internal static class KeyFileReader
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(path);
         using SecretBuffer buffer = new(MaxLength + 1);
-        int length = Fill(path, buffer.Span);
-        if (length > MaxLength)
+        Span<byte> content = Content(path, buffer);
+        if (content is not [DerSequence, ..])
         {
-            throw Invalid(path, "it is too large for a key file.", null);
+            return KeyFileText.Parse(content, path);
         }
-        Span<byte> content = buffer.Span[..length];
-        return length > 0 && content[0] == DerSequence
-            ? ReadSealed(path, content.ToArray(), certificates)
-            : KeyFileText.Parse(content, path);
+        using CertificatesAtHand atHand = new(certificates);
+        using SecretBuffer text = OpenSealed(path, content.ToArray(), atHand.Keys);
+        return KeyFileText.Parse(text.Span, path);
+    }
+
+    /// <summary>Reads a sealed file, which must be that of a backup.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="keys">Private keys to open it with.</param>
+    /// <param name="backupId">The backup.</param>
+    /// <exception cref="HsmBackupException">As for <see cref="KeyFile.Read"/>; KeyMismatch: it holds the key of another backup.</exception>
+    public static OneTimeKey ReadSealed(string path, IEnumerable<IRecipientKey> keys, string backupId)
+    {
+        using SecretBuffer buffer = new(MaxLength + 1);
+        using SecretBuffer text = OpenSealed(path, Content(path, buffer).ToArray(), keys);
+        if (!KeyFileText.IsOf(text.Span, backupId))
+        {
+            throw new HsmBackupException(ErrorCode.KeyMismatch, $"The file '{path}' holds the key of another backup than {backupId}.",
+                "Find out who put it there. The key of each backup was sealed into a file with the id of that backup.")
+            { Target = path };
+        }
+        return KeyFileText.Parse(text.Span, path);
+    }
+
+    /// <summary>Whom a sealed file is for, by issuer and serial number; nothing is opened.</summary>
+    /// <exception cref="HsmBackupException">KeyFileNotFound, KeyFileUnreadable, KeyTextInvalid.</exception>
+    public static IReadOnlyList<string> RecipientsOf(string path)
+    {
+        using SecretBuffer buffer = new(MaxLength + 1);
+        return [.. Parse(path, Content(path, buffer).ToArray()).Recipients.Select(r => r.Id.Name)];
+    }
+
+    private static Span<byte> Content(string path, SecretBuffer buffer)
+    {
+        int length = Fill(path, buffer.Span);
+        return length <= MaxLength ? buffer.Span[..length] : throw Invalid(path, "it is too large for a key file.", null);
     }
 
     // Reads to the end instead of asking for the length, so that a pipe will do.
@@ -55,55 +86,44 @@ internal static class KeyFileReader
         }
     }
 
-    private static OneTimeKey ReadSealed(string path, byte[] der, X509Certificate2Collection? certificates)
+    private static SecretBuffer OpenSealed(string path, byte[] der, IEnumerable<IRecipientKey> keys)
     {
-        EnvelopeReader envelope;
+        EnvelopeReader envelope = Parse(path, der);
+        using SecretBuffer contentKey = OpenContentKey(path, envelope, keys);
+        return envelope.OpenContent(contentKey) ?? throw Invalid(path, "its sealed content is damaged.", null);
+    }
+
+    private static EnvelopeReader Parse(string path, byte[] der)
+    {
         try
         {
-            envelope = EnvelopeReader.Parse(der);
+            return EnvelopeReader.Parse(der);
         }
         catch (AsnContentException e)
         {
             throw Invalid(path, "it is neither a text nor a sealed key file, or it is damaged.", e);
         }
-        using SecretBuffer contentKey = OpenContentKey(path, envelope, certificates);
-        using SecretBuffer text = envelope.OpenContent(contentKey)
-            ?? throw Invalid(path, "its sealed content is damaged.", null);
-        return KeyFileText.Parse(text.Span, path);
     }
 
-    private static SecretBuffer OpenContentKey(string path, EnvelopeReader envelope, X509Certificate2Collection? certificates)
+    private static SecretBuffer OpenContentKey(string path, EnvelopeReader envelope, IEnumerable<IRecipientKey> keys)
     {
         CryptographicException? refusal = null;
-        foreach ((EnvelopeRecipient recipient, X509Certificate2 certificate) in Matches(envelope, certificates))
+        foreach (IRecipientKey key in keys)
         {
-            try
+            foreach (EnvelopeRecipient recipient in envelope.Recipients.Where(r => key.Owns(r.Id)))
             {
-                return recipient.OpenContentKey(certificate);
-            }
-            catch (CryptographicException e)
-            {
-                // Another certificate may still open it; the reason is told if none does.
-                refusal = e;
-            }
-        }
-        throw Sealed(path, envelope, refusal);
-    }
-
-    private static IEnumerable<(EnvelopeRecipient Recipient, X509Certificate2 Certificate)> Matches(
-        EnvelopeReader envelope, X509Certificate2Collection? certificates)
-    {
-        using CertificatesAtHand atHand = new(certificates);
-        foreach (X509Certificate2 certificate in atHand.WithPrivateKey)
-        {
-            foreach (EnvelopeRecipient recipient in envelope.Recipients)
-            {
-                if (recipient.Id.Names(certificate))
+                try
                 {
-                    yield return (recipient, certificate);
+                    return recipient.OpenContentKey(key);
+                }
+                catch (CryptographicException e)
+                {
+                    // Another key may still open it; the reason is told if none does.
+                    refusal = e;
                 }
             }
         }
+        throw Sealed(path, envelope, refusal);
     }
 
     private static HsmBackupException Invalid(string path, string reason, Exception? cause) => new(

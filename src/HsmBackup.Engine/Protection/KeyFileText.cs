@@ -18,7 +18,7 @@ internal static class KeyFileText
             // A line break in the id would put a line of somebody's choosing into the file.
             throw new ArgumentException("A backup id has no control characters.", nameof(backupId));
         }
-        byte[] comment = Encoding.UTF8.GetBytes($"{Comment} HsmBackup one-time key of backup {backupId}\n");
+        byte[] comment = FirstLine(backupId);
         SecretBuffer text = new(comment.Length + OneTimeKey.TextLength + 1);
         comment.CopyTo(text.Span);
         Span<char> characters = stackalloc char[OneTimeKey.TextLength];
@@ -33,6 +33,14 @@ internal static class KeyFileText
         }
         text.Span[^1] = (byte)'\n';
         return text;
+    }
+
+    /// <summary>Whether the text says that it is the key of a backup.</summary>
+    public static bool IsOf(ReadOnlySpan<byte> utf8, string backupId)
+    {
+        // Other programs may end lines in their own way.
+        ReadOnlySpan<byte> line = FirstLine(backupId).AsSpan().TrimEnd((byte)'\n');
+        return utf8.StartsWith(line) && utf8[line.Length..] is [(byte)'\r' or (byte)'\n', ..];
     }
 
     /// <summary>Reads the key out of the text; comment lines are passed over, the rest is the key.</summary>
@@ -54,6 +62,8 @@ internal static class KeyFileText
             CryptographicOperations.ZeroMemory(MemoryMarshal.AsBytes(characters.AsSpan()));
         }
     }
+
+    private static byte[] FirstLine(string backupId) => Encoding.UTF8.GetBytes($"{Comment} HsmBackup one-time key of backup {backupId}\n");
 
     // Moves the lines that are not comments together at the beginning; gives their length.
     private static int DropComments(Span<char> text)

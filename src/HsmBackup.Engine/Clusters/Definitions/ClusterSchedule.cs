@@ -20,4 +20,10 @@ public sealed record ClusterSchedule
 
     /// <summary>Absolute paths of certificates that the one-time key is sealed for.</summary>
     public IReadOnlyList<string> KeyRecipients { get; init; } = [];
+
+    /// <summary>Absolute path of the folder where sealed keys wait; null for the one in the state folder.</summary>
+    public string? KeyFolder { get; init; }
+
+    /// <summary>Name of the SecretManagement vault that keys are put into; null for none.</summary>
+    public string? KeyVault { get; init; }
 }

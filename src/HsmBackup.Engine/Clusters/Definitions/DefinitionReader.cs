@@ -252,6 +252,8 @@ internal static class DefinitionReader
         Node = json.Optional("node", NameOf("nodes", [.. nodes.Select(n => n.Name)])),
         Stores = json.List("stores", NameOf("stores", [.. stores.Select(s => s.Name)])),
         KeyRecipients = json.List("keyRecipients", AbsolutePath),
+        KeyFolder = json.Optional("keyFolder", AbsolutePath),
+        KeyVault = json.Optional("keyVault", Text),
     };
 
     private static ClusterRetention ReadRetention(DefinitionObject json) => new()

@@ -162,6 +162,8 @@ internal static class DefinitionWriter
         WriteText(json, "node", schedule.Node);
         WriteStrings(json, "stores", schedule.Stores);
         WriteStrings(json, "keyRecipients", schedule.KeyRecipients);
+        WriteText(json, "keyFolder", schedule.KeyFolder);
+        WriteText(json, "keyVault", schedule.KeyVault);
     }
 
     private static void WriteRetention(Utf8JsonWriter json, ClusterRetention retention)

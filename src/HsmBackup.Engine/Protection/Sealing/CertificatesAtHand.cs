@@ -12,8 +12,8 @@ internal sealed class CertificatesAtHand : IDisposable
 
     public CertificatesAtHand(X509Certificate2Collection? given) => _given = given;
 
-    public IEnumerable<X509Certificate2> WithPrivateKey =>
-        (_given ?? []).Concat(_fromStore).Where(certificate => certificate.HasPrivateKey);
+    public IEnumerable<IRecipientKey> Keys => (_given ?? []).Concat(_fromStore)
+        .Where(certificate => certificate.HasPrivateKey).Select(certificate => new CertificateKey(certificate));
 
     public void Dispose()
     {

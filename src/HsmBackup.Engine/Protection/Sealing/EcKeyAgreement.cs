@@ -28,6 +28,18 @@ internal static class EcKeyAgreement
         }
     }
 
+    /// <summary>The same from the shared secret, which a token works out.</summary>
+    /// <param name="secret">The x coordinate of the shared point, as long as the field of the curve.</param>
+    public static SecretBuffer DeriveKek(SecretBuffer secret)
+    {
+        using IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        hash.AppendData(secret.Span);
+        hash.AppendData(CounterAndSharedInfo());
+        SecretBuffer kek = new(KekBits / 8);
+        hash.GetHashAndReset(kek.Span);
+        return kek;
+    }
+
     /// <summary>A public key as SEC 1 writes it: 4, X, Y.</summary>
     public static byte[] ExportPoint(ECDiffieHellmanPublicKey key)
     {

@@ -1,5 +1,4 @@
 using System.Security.Cryptography;
-using System.Security.Cryptography.X509Certificates;
 
 namespace HsmBackup.Engine.Protection.Sealing;
 
@@ -17,10 +16,7 @@ internal abstract class EnvelopeRecipient(CertificateId id)
     /// <exception cref="CryptographicException">
     /// The private key refused or is of another kind, or the content key is damaged.
     /// </exception>
-    public abstract SecretBuffer OpenContentKey(X509Certificate2 certificate);
-
-    /// <summary>The private key cannot do what this recipient needs.</summary>
-    protected static CryptographicException WrongKind() => new("Its private key is of another kind.");
+    public abstract SecretBuffer OpenContentKey(IRecipientKey key);
 
     /// <summary>What the private key gave is no content key.</summary>
     protected static CryptographicException Damaged() => new("The sealed content key is damaged.");
@@ -31,12 +27,15 @@ internal abstract class EnvelopeRecipient(CertificateId id)
 /// <param name="encryptedKey">The content key by RSA-OAEP with SHA-256.</param>
 internal sealed class RsaEnvelopeRecipient(CertificateId id, byte[] encryptedKey) : EnvelopeRecipient(id)
 {
-    public override SecretBuffer OpenContentKey(X509Certificate2 certificate)
+    public override SecretBuffer OpenContentKey(IRecipientKey key)
     {
-        using RSA rsa = certificate.GetRSAPrivateKey() ?? throw WrongKind();
-        using SecretBuffer opened = new((rsa.KeySize + 7) / 8);
-        int length = rsa.Decrypt(encryptedKey, opened.Span, RSAEncryptionPadding.OaepSHA256);
-        return length == ContentKeyLength ? SecretBuffer.CopyOf(opened.Span[..length]) : throw Damaged();
+        SecretBuffer contentKey = key.Decrypt(encryptedKey);
+        if (contentKey.Length == ContentKeyLength)
+        {
+            return contentKey;
+        }
+        contentKey.Dispose();
+        throw Damaged();
     }
 }
 
@@ -46,11 +45,9 @@ internal sealed class RsaEnvelopeRecipient(CertificateId id, byte[] encryptedKey
 /// <param name="originator">The sender's ephemeral public key: an uncompressed point on the recipient's curve.</param>
 internal sealed class EcEnvelopeRecipient(CertificateId id, byte[] wrappedKey, byte[] originator) : EnvelopeRecipient(id)
 {
-    public override SecretBuffer OpenContentKey(X509Certificate2 certificate)
+    public override SecretBuffer OpenContentKey(IRecipientKey key)
     {
-        using ECDiffieHellman own = certificate.GetECDiffieHellmanPrivateKey() ?? throw WrongKind();
-        using ECDiffieHellman sender = EcKeyAgreement.ImportPoint(own.PublicKey.ExportParameters().Curve, originator);
-        using SecretBuffer kek = EcKeyAgreement.DeriveKek(own, sender.PublicKey);
+        using SecretBuffer kek = key.Agree(originator);
         SecretBuffer contentKey = new(ContentKeyLength);
         if (wrappedKey.Length == KeyWrap.WrappedLength3394(ContentKeyLength)
             && KeyWrap.TryUnwrap3394(kek.Span, wrappedKey, contentKey.Span, out _))
