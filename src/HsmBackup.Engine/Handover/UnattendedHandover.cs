@@ -2,7 +2,6 @@ using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using HsmBackup.Engine.Backup;
 using HsmBackup.Engine.Clusters;
-using HsmBackup.Engine.Clusters.Definitions;
 using HsmBackup.Engine.Format;
 using HsmBackup.Engine.Protection;
 
