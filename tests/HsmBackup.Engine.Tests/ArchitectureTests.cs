@@ -19,11 +19,12 @@ public sealed partial class ArchitectureTests
         ["Format"] = ["Protection"],
         ["Tokens"] = ["Pkcs11", "Protection"],
         ["Stores"] = ["Format", "Protection"],
+        ["Auditing"] = ["Format", "Protection"],
         ["Catalogue"] = ["Stores", "Format", "Protection"],
-        ["Backup"] = ["Catalogue", "Stores", "Tokens", "Pkcs11", "Format", "Protection"],
-        ["Retention"] = ["Catalogue", "Stores", "Format", "Protection"],
-        ["Clusters"] = ["Retention", "Backup", "Catalogue", "Stores", "Tokens", "Pkcs11", "Format", "Protection"],
-        ["Handover"] = ["Clusters", "Backup", "Tokens", "Pkcs11", "Format", "Protection"],
+        ["Backup"] = ["Auditing", "Catalogue", "Stores", "Tokens", "Pkcs11", "Format", "Protection"],
+        ["Retention"] = ["Auditing", "Catalogue", "Stores", "Format", "Protection"],
+        ["Clusters"] = ["Retention", "Backup", "Auditing", "Catalogue", "Stores", "Tokens", "Pkcs11", "Format", "Protection"],
+        ["Handover"] = ["Clusters", "Backup", "Auditing", "Tokens", "Pkcs11", "Format", "Protection"],
     };
 
     private static readonly string Source = Path.Combine(FindRoot(), "src", "HsmBackup.Engine");
@@ -113,7 +114,7 @@ public sealed partial class ArchitectureTests
     }
 
     // After "HsmBackup.Engine." or "Engine.", or as the first part of a qualified name; not as a member of something.
-    [GeneratedRegex(@"(?:(?:\bHsmBackup\.)?\bEngine\.|(?<![\w.]))(?<folder>Protection|Pkcs11|Format|Tokens|Stores|Catalogue|Backup|Retention|Clusters|Handover)(?:;|\.[A-Z])")]
+    [GeneratedRegex(@"(?:(?:\bHsmBackup\.)?\bEngine\.|(?<![\w.]))(?<folder>Protection|Pkcs11|Format|Tokens|Stores|Auditing|Catalogue|Backup|Retention|Clusters|Handover)(?:;|\.[A-Z])")]
     private static partial Regex Use();
 
     [GeneratedRegex(@"//.*$")]

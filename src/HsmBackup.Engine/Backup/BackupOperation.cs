@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Security.Cryptography;
 using System.Text;
+using HsmBackup.Engine.Auditing;
 using HsmBackup.Engine.Catalogue;
 using HsmBackup.Engine.Format;
 using HsmBackup.Engine.Pkcs11;
@@ -63,7 +64,8 @@ public static class BackupOperation
             ? PreviousBackups.InFolder(folder, clusterId)
             : PreviousBackups.InStores(request.Stores, clusterId, cancellationToken);
         CaptureKeys keys = OpenKeys(request, connection);
-        (VerdictList verdicts, _, BackupFileSummary summary) = Capture(connection, keys, key, id, publication, previous, request.AllowPartial,
+        AuditHead? audit = VouchFor(request.Audit, keys.Identity, clusterId, clusterName, cancellationToken);
+        (VerdictList verdicts, _, BackupFileSummary summary) = Capture(connection, keys, key, id, publication, previous, audit, request.AllowPartial,
             (done, total) => progress?.Report(new OperationProgress(activity, "Capturing objects", done, total)), cancellationToken);
 
         progress?.Report(new OperationProgress(activity, "Publishing", verdicts.Count, verdicts.Count));
@@ -113,7 +115,7 @@ public static class BackupOperation
 
     /// <summary>Captures an open token and writes the file under its temporary name; also for the safety backup of a restore.</summary>
     internal static CapturedToken Capture(TokenConnection connection, CaptureKeys clusterKeys, OneTimeKey key, BackupId id,
-        BackupPublication publication, PreviousBackup? previous, bool allowPartial, Action<int, int>? progress, CancellationToken cancellationToken)
+        BackupPublication publication, PreviousBackup? previous, AuditHead? audit, bool allowPartial, Action<int, int>? progress, CancellationToken cancellationToken)
     {
         BackupCluster? cluster = clusterKeys.Cluster;
         using BackupKeys keys = BackupKeys.Derive(key, id.ToString());
@@ -137,6 +139,7 @@ public static class BackupOperation
             Verdicts = verdicts.ToCounts(),
             RetentionClass = RetentionClass.Online,
             Previous = previous,
+            Audit = audit,
             Signer = clusterKeys.Identity?.Subject,
         };
         byte[] manifest = (BackupManifest.Of(connection, kek, clusterKeys.Known) with { Cluster = cluster }).ToJson();
@@ -161,6 +164,14 @@ public static class BackupOperation
         IdentityKey? identity = request.Cluster?.IdentityCertificate is { } certificate ? IdentityKey.Require(connection, certificate) : null;
         return new CaptureKeys(request.Cluster, clusterKey?.Identity, request.Mode == BackupMode.ClusterBound ? clusterKey : null, identity);
     }
+
+    /// <summary>
+    /// Signs the audit log where there is a key to do so, and tells how far it is then: whoever has this backup can later say whether the
+    /// log still is what it was.
+    /// </summary>
+    private static AuditHead? VouchFor(AuditLog? log, IdentityKey? identity, string clusterId, string clusterName, CancellationToken cancellationToken) =>
+        (identity is null ? null : log?.Checkpoint(clusterId, clusterName, identity.Certificate, identity.Sign, cancellationToken)?.Head)
+        ?? log?.ReadHead(cancellationToken);
 
     private static void CheckMode(BackupRequest request)
     {

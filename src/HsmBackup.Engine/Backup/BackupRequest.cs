@@ -1,4 +1,5 @@
 using System.Security.Cryptography.X509Certificates;
+using HsmBackup.Engine.Auditing;
 using HsmBackup.Engine.Format;
 using HsmBackup.Engine.Protection;
 using HsmBackup.Engine.Stores;
@@ -44,6 +45,9 @@ public sealed record BackupRequest
 
     /// <summary>Which keys open the keys of the backup. ClusterBound needs a cluster with a cluster key.</summary>
     public BackupMode Mode { get; init; } = BackupMode.OneTimeKey;
+
+    /// <summary>The audit log, which the backup's header then vouches for; null for none.</summary>
+    public AuditLog? Audit { get; init; }
 
     /// <summary>The clock.</summary>
     public TimeProvider Clock { get; init; } = TimeProvider.System;

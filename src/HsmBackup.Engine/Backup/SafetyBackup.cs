@@ -17,7 +17,7 @@ internal static class SafetyBackup
         string folder = Path.Combine(stateFolder, "safety");
         var id = Format.BackupId.New(request.Cluster?.Name ?? BackupOperation.ClusterNameOf(connection.Token), request.Clock);
         using BackupPublication publication = BackupPublication.Begin(folder, id);
-        CapturedToken saved = BackupOperation.Capture(connection, KeysFor(request, backup, connection, kek), request.Key, id, publication, previous: null, allowPartial: true,
+        CapturedToken saved = BackupOperation.Capture(connection, KeysFor(request, backup, connection, kek), request.Key, id, publication, previous: null, audit: null, allowPartial: true,
             (done, total) => progress?.Report(new OperationProgress(activity, "Saving what the token holds", done, total)), cancellationToken);
         RestoreChecks.CheckSaved(plan, saved, request.RemoveUnrecoverable);
         publication.Publish();

@@ -50,6 +50,9 @@ public sealed record BackupInfo
     /// <summary>The cluster's backup before this one; null for the first.</summary>
     public string? PreviousBackupId { get; init; }
 
+    /// <summary>How far the audit log was when it was made; null where none was kept.</summary>
+    public AuditHead? Audit { get; init; }
+
     /// <summary>Who signed it; null where nobody did.</summary>
     public string? Signer { get; init; }
 
@@ -94,6 +97,7 @@ public sealed record BackupInfo
             Length = length,
             KeyCheck = header.KeyCheck,
             PreviousBackupId = header.Previous?.Id.ToString(),
+            Audit = header.Audit,
             Signer = header.Signer,
             Binding = preamble.Binding,
         };

@@ -46,6 +46,9 @@ public sealed record BackupHeader
     /// <summary>The cluster's backup before this one, where there is one.</summary>
     public PreviousBackup? Previous { get; init; }
 
+    /// <summary>How far the audit log was when the backup was made; null where none was kept.</summary>
+    public AuditHead? Audit { get; init; }
+
     /// <summary>Who signed the seal, 1 to 256 characters; null for a backup without a signature.</summary>
     public string? Signer { get; init; }
 
@@ -61,6 +64,9 @@ public sealed record BackupHeader
         if (Mode == BackupMode.ClusterBound && ClusterKeyCheck is null)
             return "a cluster-bound backup has to give clusterKeyCheck";
         if (Previous is not null && !IsHex(Previous.Digest, 64, 64)) return "previous.digest is not 64 lower-case hex digits";
+        if (Audit is not null && !IsHex(Audit.Log, AuditHead.LogIdLength, AuditHead.LogIdLength)) return "audit.log is not 32 lower-case hex digits";
+        if (Audit is not null && !IsHex(Audit.Head, AuditHead.HashLength, AuditHead.HashLength)) return "audit.head is not 64 lower-case hex digits";
+        if (Audit is { Entries: < 1 }) return "audit.entries is less than 1";
         if (Verdicts is { Captured: < 0 } or { NotExtractable: < 0 } or { NotWrappable: < 0 } or { Inexact: < 0 }
             or { Unreadable: < 0 } or { Total: > int.MaxValue })
             return "a verdict count is negative or too large";

@@ -54,6 +54,14 @@ internal static class HeaderJson
             json.WriteString("digest", previous.Digest);
             json.WriteEndObject();
         }
+        if (header.Audit is { } audit)
+        {
+            json.WriteStartObject("audit");
+            json.WriteString("log", audit.Log);
+            json.WriteNumber("entries", audit.Entries);
+            json.WriteString("head", audit.Head);
+            json.WriteEndObject();
+        }
         if (header.Signer is not null) json.WriteString("signer", header.Signer);
         json.WriteEndObject();
         json.Flush();
@@ -106,6 +114,7 @@ internal static class HeaderJson
                 _ => throw new FormatException("retentionClass is neither 'online' nor 'offline'"),
             },
             Previous = json.OptionalObject("previous") is { } previous ? ReadPrevious(previous) : null,
+            Audit = json.OptionalObject("audit") is { } audit ? ReadAudit(audit) : null,
             Signer = json.OptionalString("signer"),
         };
         if (header.FindFault() is { } fault) throw new FormatException(fault);
@@ -125,6 +134,13 @@ internal static class HeaderJson
         PreviousBackup previous = new(ParseId(json.String("backupId"), "previous.backupId"), json.String("digest"));
         json.AssertNothingElse();
         return previous;
+    }
+
+    private static AuditHead ReadAudit(StrictJson json)
+    {
+        AuditHead head = new(json.String("log"), json.LongInteger("entries"), json.String("head"));
+        json.AssertNothingElse();
+        return head;
     }
 
     private static BackupId ParseId(string text, string field) =>

@@ -75,7 +75,7 @@ internal sealed class SyncSafety : IDisposable
         using OneTimeKey key = _key.Clone();
         using BackupPublication publication = BackupPublication.Begin(_folder, id);
         CapturedToken saved = BackupOperation.Capture(node.Connection, new CaptureKeys(known, node.ClusterKey.Identity, node.ClusterKey, identity),
-            key, id, publication, previous: null, allowPartial: true, (_, _) => pulse.Beat(), pulse.Token);
+            key, id, publication, previous: null, audit: null, allowPartial: true, (_, _) => pulse.Beat(), pulse.Token);
         for (int i = 0; i < protocol.Steps.Count; i++)
         {
             SyncStep step = protocol.Steps[i];
