@@ -1,6 +1,9 @@
 using System.Management.Automation;
+using System.Reflection;
 using HsmBackup.Engine;
+using HsmBackup.Engine.Auditing;
 using HsmBackup.Engine.Backup;
+using HsmBackup.Engine.Clusters;
 using HsmBackup.PowerShell.Binding;
 
 namespace HsmBackup.PowerShell.Commands;
@@ -13,7 +16,10 @@ public abstract class HsmCommand : PSCmdlet, IDisposable
 
     // PowerShell 7.6 has Cmdlet.PipelineStopToken; the reference assembly that this is compiled against does not.
     private readonly CancellationTokenSource _stop = new();
+    private readonly List<AuditEntry> _repairs = [];
     private PinReader? _pins;
+    private AuditLog? _audit;
+    private AuditedAction? _action;
 
     /// <summary>Is cancelled when the user stops the pipeline.</summary>
     private protected CancellationToken StopToken => _stop.Token;
@@ -31,6 +37,15 @@ public abstract class HsmCommand : PSCmdlet, IDisposable
     private protected bool IsWhatIf => MyInvocation.BoundParameters.TryGetValue(nameof(ShouldProcessReason.WhatIf), out object? bound)
         ? bound is SwitchParameter { IsPresent: true }
         : LanguagePrimitives.IsTrue(SessionState.PSVariable.GetValue("WhatIfPreference"));
+
+    /// <summary>The state folder that the command line names; null for the one that is found by itself.</summary>
+    private protected virtual string? NamedState => null;
+
+    /// <summary>The audit log of the state folder.</summary>
+    private protected AuditLog Audit => _audit ??= new AuditLog(Paths.LiteralOrNull(NamedState)) { Repaired = _repairs.Add };
+
+    // The preference of the session says nothing to a command that knows no -WhatIf: it does what it does, and that is on record.
+    private bool IsRehearsal => IsWhatIf && GetType().GetCustomAttribute<CmdletAttribute>()!.SupportsShouldProcess;
 
     /// <summary>Ends the engine's work; called by PowerShell on another thread.</summary>
     protected sealed override void StopProcessing()
@@ -76,6 +91,44 @@ public abstract class HsmCommand : PSCmdlet, IDisposable
         {
             ThrowTerminatingError(record);
         }
+    }
+
+    /// <summary>
+    /// Does work that changes or reveals something: that it begins is in the audit log before it does, and how it ended, after. Errors
+    /// that it writes make it one that failed. Nothing is written where the command only shows what it would do.
+    /// </summary>
+    /// <param name="target">What it is done to, for people; never a secret.</param>
+    /// <param name="cluster">The cluster; null for a lone token.</param>
+    /// <param name="work">The work, which can add details to the entry that ends it.</param>
+    /// <exception cref="HsmBackupException">AuditUnwritable: the work was not begun, or its end is not on record.</exception>
+    private protected void Audited(string target, ClusterDefinition? cluster, Action<AuditedAction> work)
+    {
+        AuditRecord record = new(MyInvocation.MyCommand.Name, AuditResult.Started) { Target = target, ClusterId = cluster?.Id, ClusterName = cluster?.Name };
+        AuditedAction? outer = _action;
+        AuditedAction action = _action = AuditedAction.Begin(IsRehearsal ? null : Audit, record, StopToken);
+        try
+        {
+            TellRepairs();
+            work(action);
+        }
+        catch (Exception error)
+        {
+            EndFailed(action, error);
+            throw;
+        }
+        finally
+        {
+            _action = outer;
+        }
+        action.End();
+        TellRepairs();
+    }
+
+    /// <summary>Reports an error; the action that is on record has failed with it.</summary>
+    private protected new void WriteError(ErrorRecord record)
+    {
+        _action?.Fail(record.FullyQualifiedErrorId);
+        base.WriteError(record);
     }
 
     /// <summary>Does one of several pieces of work: its failure is reported, and the others go on.</summary>
@@ -126,6 +179,30 @@ public abstract class HsmCommand : PSCmdlet, IDisposable
             _pins?.Dispose();
             _stop.Dispose();
         }
+    }
+
+    // The error itself goes on to the user; that its record failed is a second one.
+    private void EndFailed(AuditedAction action, Exception error)
+    {
+        bool stopped = error is PipelineStoppedException || MeansStopped(error);
+        try
+        {
+            action.End(stopped ? AuditResult.Stopped : AuditResult.Failed, stopped ? null : Errors.TryFrom(error, null)?.FullyQualifiedErrorId ?? error.GetType().Name);
+        }
+        catch (HsmBackupException unwritten) when (!Stopping)
+        {
+            base.WriteError(Errors.From(unwritten));
+        }
+    }
+
+    private void TellRepairs()
+    {
+        foreach (AuditEntry repaired in _repairs)
+        {
+            WriteWarning($"The audit log was not as it was left (entry {repaired.Sequence} says how: {string.Join(", ", repaired.Details.Select(d => $"{d.Key} {d.Value}"))}). "
+                + "See to it with Test-HsmAuditLog.");
+        }
+        _repairs.Clear();
     }
 
     // A wrong PIN is not sent again for the next item: tokens lock after a few. It ends the command.

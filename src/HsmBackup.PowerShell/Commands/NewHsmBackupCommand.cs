@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Management.Automation;
 using System.Security.Cryptography.X509Certificates;
 using HsmBackup.Engine;
+using HsmBackup.Engine.Auditing;
 using HsmBackup.Engine.Backup;
 using HsmBackup.Engine.Catalogue;
 using HsmBackup.Engine.Format;
@@ -70,6 +71,11 @@ public sealed class NewHsmBackupCommand : TokenCommand
         {
             return;
         }
+        Audited(target.ToString(), target.Definition, record => BackUp(record, target, destination, keyPath));
+    }
+
+    private void BackUp(AuditedAction record, TokenTarget target, string destination, string? keyPath)
+    {
         using TokenPin? pin = OpenPin(target);
         BackupRequest request = new()
         {
@@ -83,8 +89,14 @@ public sealed class NewHsmBackupCommand : TokenCommand
             KeyPath = keyPath,
             KeyRecipients = KeyRecipient ?? [],
             AllowPartial = AllowPartial,
+            Audit = Audit,
         };
         BackupResult result = WithProgress((progress, stop) => BackupOperation.Run(request, progress, stop));
+        record.About(result.ClusterId, result.ClusterName);
+        record.Note("backup", result.Id.ToString());
+        record.Note("digest", result.Digest);
+        record.Note("path", result.Path);
+        record.Note("state", result.Complete ? "Complete" : "Partial");
         using OneTimeKey? key = result.Key;
         if (key is not null && ShowsKey)
         {
