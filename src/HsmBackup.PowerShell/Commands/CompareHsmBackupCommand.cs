@@ -1,6 +1,7 @@
 using System.Collections;
 using System.Management.Automation;
 using System.Security;
+using HsmBackup.Engine.Auditing;
 using HsmBackup.Engine.Backup;
 using HsmBackup.Engine.Pkcs11;
 using HsmBackup.Engine.Protection;
@@ -116,6 +117,11 @@ public sealed class CompareHsmBackupCommand : TokenCommand
         string reference = Paths.Literal(ReferencePath!);
         string? difference = Paths.LiteralOrNull(DifferencePath);
         TokenTarget? target = difference is null ? RequireTarget() : null;
+        Audited($"{reference} and {difference ?? target!.ToString()}", target?.Definition, record => Compare(reference, difference, target, record));
+    }
+
+    private void Compare(string reference, string? difference, TokenTarget? target, AuditedAction record)
+    {
         using OneTimeKey referenceKey = Keys.Require(
             reference, ReferenceKeyPath, ReferenceKey, "-ReferenceKeyPath or -ReferenceKey");
         using OneTimeKey? differenceKey = difference is null
@@ -133,6 +139,7 @@ public sealed class CompareHsmBackupCommand : TokenCommand
             Cluster = target?.Cluster,
         };
         CompareResult result = WithProgress((progress, stop) => CompareOperation.Run(request, progress, stop));
+        record.Note("backup", result.ReferenceId);
         WriteVerbose($"{result.ReferenceId} and {result.DifferenceName} {(result.Equal ? "are the same" : "differ")}.");
         if (Quiet)
         {

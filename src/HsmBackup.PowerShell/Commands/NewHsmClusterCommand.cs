@@ -78,8 +78,11 @@ public sealed class NewHsmClusterCommand : HsmCommand
         string path = Path.Combine(folder, Name + ClusterDefinition.FileExtension);
         if (ShouldProcess(path, $"Write the definition of cluster '{Name}'"))
         {
-            Directory.CreateDirectory(folder);
-            WriteObject(definition.Save(path, Force));
+            Audited(path, definition, _ =>
+            {
+                Directory.CreateDirectory(folder);
+                WriteObject(definition.Save(path, Force));
+            });
         }
     }
 

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Management.Automation;
 using System.Security;
 using HsmBackup.Engine;
+using HsmBackup.Engine.Auditing;
 using HsmBackup.Engine.Clusters;
 using HsmBackup.Engine.Clusters.Keys;
 using HsmBackup.Engine.Protection.Shares;
@@ -91,6 +92,12 @@ public sealed class NewHsmClusterKeyCommand : ClusterKeyCommand
         {
             return;
         }
+        Audited($"cluster '{cluster.Name}'", cluster, record => MakeKeyOrShares(cluster, files, record));
+    }
+
+    private void MakeKeyOrShares(ClusterDefinition cluster, IReadOnlyList<string> files, AuditedAction record)
+    {
+        record.Note("work", ParameterSetName);
         if (ShareFolder is not null)
         {
             Directory.CreateDirectory(Paths.Literal(ShareFolder));
@@ -98,15 +105,22 @@ public sealed class NewHsmClusterKeyCommand : ClusterKeyCommand
         }
         if (Resplit)
         {
-            MakeShares(cluster, files);
+            Note(MakeShares(cluster, files), record);
         }
         else
         {
-            HoldCeremony(cluster, files);
+            Note(HoldCeremony(cluster, files), record);
         }
     }
 
-    private void HoldCeremony(ClusterDefinition cluster, IReadOnlyList<string> files)
+    // What the key and its shares are known by; never the shares.
+    private static void Note(ClusterDefinition cluster, AuditedAction record)
+    {
+        record.Note("clusterKey", cluster.ClusterKey?.Check);
+        record.Note("shareSet", cluster.ClusterKey?.ShareSetId.ToString(CultureInfo.InvariantCulture));
+    }
+
+    private ClusterDefinition HoldCeremony(ClusterDefinition cluster, IReadOnlyList<string> files)
     {
         SecureString[] handed = [];
         CeremonyRequest request = new()
@@ -143,9 +157,10 @@ public sealed class NewHsmClusterKeyCommand : ClusterKeyCommand
         }
         WriteVerbose(string.Create(CultureInfo.InvariantCulture,
             $"The key was made from the random numbers of the system and of {result.RandomSources} tokens."));
+        return written;
     }
 
-    private void MakeShares(ClusterDefinition cluster, IReadOnlyList<string> files)
+    private ClusterDefinition MakeShares(ClusterDefinition cluster, IReadOnlyList<string> files)
     {
         ClusterKeyInfo key = RequireKey(cluster);
         using ShareCombiner custodians = CollectShares(key, Share, SharePath);
@@ -162,6 +177,7 @@ public sealed class NewHsmClusterKeyCommand : ClusterKeyCommand
             throw;
         }
         WriteObject(new CreatedClusterKey(written, [], handed, files));
+        return written;
     }
 
     /// <summary>Refuses, before anything is done, a ceremony whose shares nobody would get to see.</summary>

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Management.Automation;
 using System.Security;
 using HsmBackup.Engine;
+using HsmBackup.Engine.Auditing;
 using HsmBackup.Engine.Backup;
 using HsmBackup.Engine.Clusters;
 using HsmBackup.Engine.Clusters.Repair;
@@ -94,6 +95,8 @@ public sealed class RepairHsmClusterCommand : HsmCommand
     [ValidateNotNullOrEmpty]
     public string? StatePath { get; set; }
 
+    private protected override string? NamedState => StatePath;
+
     private bool IsFromBackup => Path is not null || LiteralPath is not null;
 
     private protected override void ProcessInput()
@@ -105,6 +108,11 @@ public sealed class RepairHsmClusterCommand : HsmCommand
         }
         ClusterDefinition cluster = Cluster!.Find(Paths);
         ClusterNode failed = cluster.Node(Node!.Name);
+        Audited(NameOf(failed.Name, cluster), cluster, record => Repair(cluster, failed, record));
+    }
+
+    private void Repair(ClusterDefinition cluster, ClusterNode failed, AuditedAction record)
+    {
         string? file = LiteralPath is not null ? Paths.Literal(LiteralPath) : Path is not null ? OneMatch(Path) : null;
         using OneTimeKey? key = file is null ? null : Keys.Require(file, KeyPath, Key, "-KeyPath or -Key");
         var request = new RepairRequest
@@ -120,6 +128,7 @@ public sealed class RepairHsmClusterCommand : HsmCommand
             StateFolder = Paths.LiteralOrNull(StatePath),
         };
         using ClusterRepairOperation operation = WithProgress((progress, stop) => ClusterRepairOperation.Prepare(request, progress, stop));
+        record.Note("backup", operation.Plan.BackupId);
         foreach (UnreadNode unread in operation.Plan.Unread)
         {
             WriteWarning($"Node '{unread.Node}' could not be looked into, and what it alone has is not copied: {unread.Reason}");
@@ -131,6 +140,10 @@ public sealed class RepairHsmClusterCommand : HsmCommand
         else if (IsWhatIf)
         {
             WriteObject(operation.Plan);
+        }
+        else
+        {
+            record.Decline();
         }
     }
 

@@ -39,6 +39,8 @@ public abstract class RestoreCommand : TokenCommand
     [ValidateNotNullOrEmpty]
     public string? StatePath { get; set; }
 
+    private protected override string? NamedState => StatePath;
+
     /// <summary>Restores to one token after the other. One that fails keeps no other from its keys.</summary>
     private protected void ForEachNode(IReadOnlyList<TokenTarget> targets, Action<TokenTarget> restore)
     {

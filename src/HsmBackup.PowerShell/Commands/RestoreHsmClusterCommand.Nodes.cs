@@ -1,5 +1,6 @@
 using System.Runtime.ExceptionServices;
 using HsmBackup.Engine;
+using HsmBackup.Engine.Auditing;
 using HsmBackup.Engine.Clusters;
 using HsmBackup.Engine.Clusters.Restore;
 using HsmBackup.Engine.Protection;
@@ -14,7 +15,7 @@ namespace HsmBackup.PowerShell.Commands;
 public sealed partial class RestoreHsmClusterCommand
 {
     /// <returns>The nodes as they are now; null where nothing was done.</returns>
-    private IReadOnlyList<ClusterNode>? RestoreNodes(string file, OneTimeKey key, IReadOnlyList<TokenTarget> targets)
+    private IReadOnlyList<ClusterNode>? RestoreNodes(string file, OneTimeKey key, IReadOnlyList<TokenTarget> targets, AuditedAction record)
     {
         ClusterDefinition? cluster = targets[0].Definition;
         var request = new ClusterRestoreRequest
@@ -32,9 +33,11 @@ public sealed partial class RestoreHsmClusterCommand
             StateFolder = Paths.LiteralOrNull(StatePath),
         };
         using ClusterRestoreOperation operation = WithProgress((progress, stop) => ClusterRestoreOperation.Prepare(request, progress, stop));
-        List<NodeRestorePlan> agreed = Agree(operation, cluster);
+        record.Note("backup", operation.BackupId);
+        List<NodeRestorePlan> agreed = Agree(operation, cluster, record);
         if (agreed.Count == 0)
         {
+            record.Decline();
             return null;
         }
         List<NodeRestorePlan> blank = agreed.FindAll(p => p.Initialization != InitializationStep.None);
@@ -56,7 +59,7 @@ public sealed partial class RestoreHsmClusterCommand
     }
 
     /// <summary>Every plan is shown, and asked about, before anything is done to any node.</summary>
-    private List<NodeRestorePlan> Agree(ClusterRestoreOperation operation, ClusterDefinition? cluster)
+    private List<NodeRestorePlan> Agree(ClusterRestoreOperation operation, ClusterDefinition? cluster, AuditedAction record)
     {
         var agreed = new List<NodeRestorePlan>();
         foreach (NodeRestorePlan node in operation.Plans)
@@ -73,6 +76,10 @@ public sealed partial class RestoreHsmClusterCommand
             else if (whatIf)
             {
                 WriteObject(node.Plan);
+            }
+            else
+            {
+                record.Decline(node.Node);
             }
         }
         return agreed;

@@ -1,5 +1,6 @@
 using System.Management.Automation;
 using System.Security;
+using HsmBackup.Engine.Auditing;
 using HsmBackup.Engine.Backup;
 using HsmBackup.Engine.Catalogue;
 using HsmBackup.Engine.Clusters;
@@ -95,9 +96,15 @@ public sealed partial class RestoreHsmClusterCommand : RestoreCommand
         }
         CheckParameters();
         ClusterDefinition? known = DefinitionPath is null ? RequireTargets()[0].Definition : null;
+        Audited(DefinitionPath is null ? string.Join(", ", RequireTargets()) : $"cluster of '{DefinitionPath}'", known, record => RestoreTo(known, record));
+    }
+
+    private void RestoreTo(ClusterDefinition? known, AuditedAction record)
+    {
         using LatestBackup? latest = Path is null && LiteralPath is null ? FindLatest(known) : null;
         using LocalBackup? named = latest is null ? OpenBackup(Path, LiteralPath) : null;
         string file = latest?.Path ?? named!.Path;
+        record.Note("path", latest?.Location ?? named!.Location);
         using OneTimeKey key = Keys.Require(latest?.Chosen.BackupId ?? file, KeyPath, Key, "-KeyPath or -Key");
         latest?.CheckKey(key);
         if (DefinitionPath is not null)
@@ -105,9 +112,10 @@ public sealed partial class RestoreHsmClusterCommand : RestoreCommand
             string written = Paths.Literal(DefinitionPath);
             known = WithProgress((_, stop) => DefinitionRecovery.Read(file, key, written, stop));
             Cluster = new ClusterReference(known);
+            record.About(known.Id, known.Name);
         }
         IReadOnlyList<TokenTarget> targets = RequireTargets();
-        IReadOnlyList<ClusterNode>? restored = IsForCluster || InitializeToken ? RestoreNodes(file, key, targets) : RestoreToken(file, key, targets[0]);
+        IReadOnlyList<ClusterNode>? restored = IsForCluster || InitializeToken ? RestoreNodes(file, key, targets, record) : RestoreToken(file, key, targets[0], record);
         if (restored is not null && ClientConfigurationPath is not null)
         {
             WriteClientConfiguration(known?.Name ?? "token", restored);
@@ -160,7 +168,7 @@ public sealed partial class RestoreHsmClusterCommand : RestoreCommand
     }
 
     /// <returns>The token as a node; null where nothing was done.</returns>
-    private ClusterNode[]? RestoreToken(string file, OneTimeKey key, TokenTarget target)
+    private ClusterNode[]? RestoreToken(string file, OneTimeKey key, TokenTarget target, AuditedAction record)
     {
         using TokenPin? pin = OpenPin(target);
         RestoreRequest request = new()
@@ -175,6 +183,7 @@ public sealed partial class RestoreHsmClusterCommand : RestoreCommand
             StateFolder = Paths.LiteralOrNull(StatePath),
         };
         using RestoreOperation operation = WithProgress((progress, stop) => RestoreOperation.Prepare(request, progress, stop));
+        record.Note("backup", operation.Plan.BackupId);
         if (Confirm(operation.Plan, target.ToString(), "", out bool whatIf))
         {
             RestoreResult result = WithProgress(operation.Execute);
@@ -185,6 +194,10 @@ public sealed partial class RestoreHsmClusterCommand : RestoreCommand
         if (whatIf)
         {
             WriteObject(operation.Plan);
+        }
+        else
+        {
+            record.Decline();
         }
         return null;
     }

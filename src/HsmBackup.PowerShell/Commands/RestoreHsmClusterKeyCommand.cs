@@ -56,6 +56,15 @@ public sealed class RestoreHsmClusterKeyCommand : ClusterKeyCommand
         {
             return;
         }
+        Audited(string.Join(", ", nodes.Select(n => $"node '{n.Name}'")), cluster, record =>
+        {
+            record.Note("clusterKey", key.Check);
+            BringIn(key, nodes);
+        });
+    }
+
+    private void BringIn(ClusterKeyInfo key, List<ClusterNode> nodes)
+    {
         using ShareCombiner custodians = CollectShares(key, Share, SharePath);
         IReadOnlyList<NodeAccess> access = OpenNodes(nodes, Pin);
         foreach (NodeOutcome outcome in WithProgress((progress, stop) => ClusterKeyRecovery.Join(custodians, key.Check, access, Force, progress, stop)))

@@ -1,6 +1,7 @@
 using System.Management.Automation;
 using System.Security;
 using HsmBackup.Engine;
+using HsmBackup.Engine.Auditing;
 using HsmBackup.Engine.Backup;
 using HsmBackup.Engine.Catalogue;
 using HsmBackup.Engine.Protection;
@@ -113,18 +114,24 @@ public sealed class RestoreHsmKeyCommand : RestoreCommand
     {
         KeySelection selection = Selection;
         IReadOnlyList<TokenTarget> targets = RequireTargets();
+        Audited(string.Join(", ", targets), targets[0].Definition, record => RestoreTo(targets, named, selection, record));
+    }
+
+    private void RestoreTo(IReadOnlyList<TokenTarget> targets, string named, KeySelection selection, AuditedAction record)
+    {
         using LocalBackup backup = OpenBackup(path: null, named);
         string file = backup.Path;
+        record.Note("path", backup.Location);
         using OneTimeKey key = Keys.Require(file, KeyPath, _key, "-KeyPath or -Key");
         if (selection.IsEmpty && IsWhatIf)
         {
             WriteObject(BackupListing.Read(file, key, StopToken), enumerateCollection: true);
             return;
         }
-        ForEachNode(targets, target => RestoreNode(file, key, selection, target));
+        ForEachNode(targets, target => RestoreNode(file, key, selection, target, targets.Count, record));
     }
 
-    private void RestoreNode(string file, OneTimeKey key, KeySelection selection, TokenTarget target)
+    private void RestoreNode(string file, OneTimeKey key, KeySelection selection, TokenTarget target, int targets, AuditedAction record)
     {
         // Where nothing was asked for, nobody is asked for a PIN either.
         using TokenPin? pin = selection.IsEmpty ? null : OpenPin(target);
@@ -145,7 +152,7 @@ public sealed class RestoreHsmKeyCommand : RestoreCommand
         };
         try
         {
-            Restore(request, target);
+            Restore(request, target, targets, record);
         }
         catch (HsmBackupException nothing) when (nothing is { Code: ErrorCode.NothingSelected, Result: not null } && IsWhatIf)
         {
@@ -154,9 +161,10 @@ public sealed class RestoreHsmKeyCommand : RestoreCommand
         }
     }
 
-    private void Restore(KeyRestoreRequest request, TokenTarget target)
+    private void Restore(KeyRestoreRequest request, TokenTarget target, int targets, AuditedAction record)
     {
         using KeyRestoreOperation operation = WithProgress((progress, stop) => KeyRestoreOperation.Prepare(request, progress, stop));
+        record.Note("backup", operation.Plan.BackupId);
         if (!IsWhatIf)
         {
             operation.CheckFeasible();
@@ -170,6 +178,14 @@ public sealed class RestoreHsmKeyCommand : RestoreCommand
         else if (whatIf)
         {
             WriteObject(operation.Plan);
+        }
+        else if (target.Node is { } node && targets > 1)
+        {
+            record.Decline(node.Name);
+        }
+        else
+        {
+            record.Decline();
         }
     }
 

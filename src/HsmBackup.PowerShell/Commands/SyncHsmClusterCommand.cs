@@ -2,7 +2,9 @@ using System.Globalization;
 using System.Management.Automation;
 using System.Security;
 using HsmBackup.Engine;
+using HsmBackup.Engine.Auditing;
 using HsmBackup.Engine.Backup;
+using HsmBackup.Engine.Clusters;
 using HsmBackup.Engine.Clusters.Sync;
 using HsmBackup.PowerShell.Binding;
 
@@ -51,11 +53,19 @@ public sealed class SyncHsmClusterCommand : HsmCommand
     [ValidateNotNullOrEmpty]
     public string? StatePath { get; set; }
 
+    private protected override string? NamedState => StatePath;
+
     private protected override void ProcessInput()
+    {
+        ClusterDefinition cluster = Cluster!.Find(Paths);
+        Audited(Node.Length == 0 ? $"cluster '{cluster.Name}'" : string.Join(", ", Node.Select(n => $"node '{n.Name}'")), cluster, record => Sync(cluster, record));
+    }
+
+    private void Sync(ClusterDefinition cluster, AuditedAction record)
     {
         var request = new SyncRequest
         {
-            Cluster = Cluster!.Find(Paths),
+            Cluster = cluster,
             OpenPin = node => Pins.Require(node, Pin, "Give it with -Pin, or name a source in the definition."),
             OnePinForAll = Pin is not null,
             Only = [.. Node.Select(n => n.Name)],
@@ -81,6 +91,10 @@ public sealed class SyncHsmClusterCommand : HsmCommand
             {
                 Tell(unread);
             }
+        }
+        else
+        {
+            record.Decline();
         }
     }
 

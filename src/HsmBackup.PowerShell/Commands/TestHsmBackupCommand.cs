@@ -2,6 +2,8 @@ using System.Collections;
 using System.Globalization;
 using System.Management.Automation;
 using System.Security;
+using HsmBackup.Engine;
+using HsmBackup.Engine.Auditing;
 using HsmBackup.Engine.Backup;
 using HsmBackup.Engine.Catalogue;
 using HsmBackup.Engine.Protection;
@@ -127,7 +129,13 @@ public sealed class TestHsmBackupCommand : TokenCommand
     {
         TokenTarget? target = FindTarget();
         using LocalBackup backup = OpenBackup(path: null, path);
+        Audited(backup.Location, target?.Definition, record => Test(backup, target, record));
+    }
+
+    private void Test(LocalBackup backup, TokenTarget? target, AuditedAction record)
+    {
         string file = backup.Path;
+        record.Note("level", Level.ToString());
         using OneTimeKey? key = Level < TestLevel.Content ? null : Keys.Open(file, KeyPath, Key);
         // The definition alone tells of the origin: no PIN is needed, nor asked for, where no token is opened.
         using TokenPin? pin = Level == TestLevel.Live ? OpenPin(target) : null;
@@ -145,6 +153,11 @@ public sealed class TestHsmBackupCommand : TokenCommand
             AllowPartial = AllowPartial,
         };
         TestResult result = WithProgress((progress, stop) => TestOperation.Run(request, progress, stop));
+        record.Note("backup", result.BackupId);
+        if (!result.Passed)
+        {
+            record.Fail((result.Error ?? ErrorCode.TestFailed).ToString());
+        }
         Remember(result, backup.Location);
         WriteVerbose(string.Create(CultureInfo.InvariantCulture,
             $"{backup.Location}: {result.Summary} ({result.Elapsed.TotalSeconds:F2} s)"));

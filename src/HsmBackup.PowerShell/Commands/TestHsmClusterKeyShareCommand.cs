@@ -1,6 +1,9 @@
+using System.Globalization;
 using System.Management.Automation;
 using System.Security;
 using HsmBackup.Engine;
+using HsmBackup.Engine.Auditing;
+using HsmBackup.Engine.Clusters;
 using HsmBackup.Engine.Clusters.Keys;
 using HsmBackup.Engine.Protection.Shares;
 using HsmBackup.PowerShell.Binding;
@@ -39,22 +42,23 @@ public sealed class TestHsmClusterKeyShareCommand : ClusterKeyCommand
 
     private protected override void ProcessInput()
     {
-        ClusterKeyInfo? key = Cluster is null ? null : RequireKey(Cluster.Find(Paths));
+        ClusterDefinition? cluster = Cluster?.Find(Paths);
+        ClusterKeyInfo? key = cluster is null ? null : RequireKey(cluster);
         if (Share.Length + SharePath.Length == 0)
         {
-            TestTyped(key);
+            TestTyped(cluster, key);
         }
         foreach (SecureString text in Share)
         {
-            Test(key, () => Engine.Protection.Shares.Share.FromSecureString(text));
+            Test(cluster, key, () => Engine.Protection.Shares.Share.FromSecureString(text));
         }
         foreach (string path in SharePath)
         {
-            Test(key, () => ShareFile.Read(Paths.Literal(path)));
+            Test(cluster, key, () => ShareFile.Read(Paths.Literal(path)));
         }
     }
 
-    private void TestTyped(ClusterKeyInfo? key)
+    private void TestTyped(ClusterDefinition? cluster, ClusterKeyInfo? key)
     {
         if (!Attendance.IsAttended(Host))
         {
@@ -62,11 +66,15 @@ public sealed class TestHsmClusterKeyShareCommand : ClusterKeyCommand
         }
         if (SharePrompt.AskOne(Host, "Share", StopToken) is { } typed)
         {
-            Test(key, () => typed);
+            Test(cluster, key, () => typed);
         }
     }
 
-    private void Test(ClusterKeyInfo? key, Func<Share> open)
+    // It reveals no secret, and yet a custodian's share is on this machine for a while.
+    private void Test(ClusterDefinition? cluster, ClusterKeyInfo? key, Func<Share> open) =>
+        Audited("a custodian's share", cluster, record => Test(key, open, record));
+
+    private void Test(ClusterKeyInfo? key, Func<Share> open, AuditedAction record)
     {
         try
         {
@@ -74,17 +82,23 @@ public sealed class TestHsmClusterKeyShareCommand : ClusterKeyCommand
             using var combiner = key is null ? new ShareCombiner() : new ShareCombiner(key.ShareSetId, [.. key.RetiredShareSets]);
             ShareAnswer answer = combiner.Add(share);
             var tested = new TestedShare(share, key, answer);
-            Tell(tested, tested.Valid ? null : new HsmBackupException(ErrorCode.ShareRefused, tested.Message,
+            record.Note("shareSet", tested.SetId.ToString(CultureInfo.InvariantCulture));
+            record.Note("share", tested.Number.ToString(CultureInfo.InvariantCulture));
+            Tell(record, tested, tested.Valid ? null : new HsmBackupException(ErrorCode.ShareRefused, tested.Message,
                 "Find the share of the set that is valid now; an old one may be destroyed."));
         }
         catch (HsmBackupException error) when (error.Code == ErrorCode.ShareTextInvalid)
         {
-            Tell(null, error);
+            Tell(record, null, error);
         }
     }
 
-    private void Tell(TestedShare? tested, HsmBackupException? error)
+    private void Tell(AuditedAction record, TestedShare? tested, HsmBackupException? error)
     {
+        if (error is not null)
+        {
+            record.Fail(error.Code.ToString());
+        }
         if (Quiet)
         {
             WriteObject(error is null);
