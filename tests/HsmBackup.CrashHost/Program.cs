@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using HsmBackup.Engine;
+using HsmBackup.Engine.Auditing;
 using HsmBackup.Engine.Backup;
 using HsmBackup.Engine.Pkcs11;
 using HsmBackup.Engine.Pkcs11.Native;
@@ -11,9 +12,14 @@ using HsmBackup.Engine.Tokens;
 // backup  <library> <configuration> <label> <destination> <key file>
 // restore <library> <configuration> <label> <backup file> <key file> <state folder>
 // restore-key <library> <configuration> <label> <backup file> <key file> <state folder> <label that the wanted objects begin with>
+// audit <state folder> <how many entries>
 //
-// The PIN is the first line of standard input. HSMBACKUP_KILL_AT=C_UnwrapKey:7 makes the process kill itself before the
+// The PIN, but for audit, is the first line of standard input. HSMBACKUP_KILL_AT=C_UnwrapKey:7 makes the process kill itself before the
 // seventh call of that function. What it tells, line by line: "ready", "phase <what>", "calls <function> <number>", "done".
+if (args[0] == "audit")
+{
+    return WriteAudit(new AuditLog(args[1]), int.Parse(args[2], CultureInfo.InvariantCulture));
+}
 string[] watched = [nameof(FunctionIndex.C_CreateObject), nameof(FunctionIndex.C_UnwrapKey), nameof(FunctionIndex.C_DestroyObject)];
 var location = new LibraryLocation(args[1]) { Environment = new Dictionary<string, string> { ["SOFTHSM2_CONF"] = args[2] } };
 var token = new TokenAddress(location, args[3]);
@@ -65,6 +71,15 @@ foreach (string function in calls is null ? [] : watched)
 }
 Tell("done");
 return 0;
+
+static int WriteAudit(AuditLog log, int count)
+{
+    for (int i = 1; i <= count; i++)
+    {
+        Console.Out.WriteLine(log.Append(new AuditRecord("New-HsmBackup", AuditResult.Started) { Target = $"entry {i} of {Environment.ProcessId}" }).Sequence);
+    }
+    return 0;
+}
 
 NativeFaults Watch(string killAt)
 {

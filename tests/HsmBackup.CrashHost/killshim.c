@@ -3,6 +3,7 @@
  *
  *   HSMBACKUP_SHIM_FOLDERS  folders, separated by colons
  *   HSMBACKUP_SHIM_KILL     n, from 1; without it nothing is killed
+ *   HSMBACKUP_SHIM_TEAR     how many bytes a pwrite still writes where it is the n-th; without it none
  *   HSMBACKUP_SHIM_LOG      a file that gets one line for each step
  */
 #define _GNU_SOURCE
@@ -66,6 +67,23 @@ static void step_on(const char *what, int fd)
     }
 }
 
+/* Before a step: whether it is the one that kills, and is to be done in part. */
+static size_t torn(size_t n)
+{
+    const char *kill_at = getenv("HSMBACKUP_SHIM_KILL"), *tear = getenv("HSMBACKUP_SHIM_TEAR");
+    size_t part = kill_at && tear && atoi(kill_at) == __atomic_load_n(&steps, __ATOMIC_SEQ_CST) + 1 ? (size_t)atol(tear) : 0;
+    return part < n ? part : n;
+}
+
+static int is_watched_file(int fd)
+{
+    char link[64], path[4096];
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    ssize_t length = readlink(link, path, sizeof path - 1);
+    path[length > 0 ? length : 0] = 0;
+    return is_watched(path);
+}
+
 /* The library's own function of the same name. */
 #define REAL(name) static __typeof__(&name) real; if (!real) real = (__typeof__(&name))dlsym(RTLD_NEXT, #name)
 #define CHANGES(flags) ((flags) & (O_CREAT | O_TRUNC))
@@ -77,8 +95,8 @@ FILE *fopen(const char *path, const char *how) { REAL(fopen); if (*how != 'r') s
 FILE *fopen64(const char *path, const char *how) { REAL(fopen64); if (*how != 'r') step("fopen", path); return real(path, how); }
 int fflush(FILE *file) { REAL(fflush); if (file) step_on("fflush", fileno(file)); return real(file); }
 ssize_t write(int fd, const void *data, size_t n) { REAL(write); step_on("write", fd); return real(fd, data, n); }
-ssize_t pwrite(int fd, const void *data, size_t n, off_t at) { REAL(pwrite); step_on("pwrite", fd); return real(fd, data, n, at); }
-ssize_t pwrite64(int fd, const void *data, size_t n, off64_t at) { REAL(pwrite64); step_on("pwrite", fd); return real(fd, data, n, at); }
+ssize_t pwrite(int fd, const void *data, size_t n, off_t at) { REAL(pwrite); if (torn(n) && is_watched_file(fd)) real(fd, data, torn(n), at); step_on("pwrite", fd); return real(fd, data, n, at); }
+ssize_t pwrite64(int fd, const void *data, size_t n, off64_t at) { REAL(pwrite64); if (torn(n) && is_watched_file(fd)) real(fd, data, torn(n), at); step_on("pwrite", fd); return real(fd, data, n, at); }
 int ftruncate(int fd, off_t n) { REAL(ftruncate); step_on("ftruncate", fd); return real(fd, n); }
 int ftruncate64(int fd, off64_t n) { REAL(ftruncate64); step_on("ftruncate", fd); return real(fd, n); }
 int fsync(int fd) { REAL(fsync); step_on("fsync", fd); return real(fd); }

@@ -30,7 +30,8 @@ public sealed record AuditRecord(string Action, AuditResult Result)
         ClusterId = Bounded(ClusterId),
         ClusterName = Bounded(ClusterName),
         Target = Bounded(Target),
-        Details = Details.OrderBy(d => d.Key, StringComparer.Ordinal).Take(MaxDetails).ToDictionary(d => Bounded(d.Key)!, d => Bounded(d.Value)!, StringComparer.Ordinal),
+        Details = Details.Select(d => KeyValuePair.Create(Bounded(d.Key)!, Bounded(d.Value)!)).DistinctBy(d => d.Key).OrderBy(d => d.Key, StringComparer.Ordinal)
+            .Take(MaxDetails).ToDictionary(StringComparer.Ordinal),
     };
 
     private static string? Bounded(string? text) =>

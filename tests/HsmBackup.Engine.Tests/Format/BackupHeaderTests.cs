@@ -17,6 +17,7 @@ public sealed class BackupHeaderTests
         Verdicts = new VerdictCounts(7, 1, 2, 3, 4),
         RetentionClass = RetentionClass.Offline,
         Previous = new PreviousBackup(Sample.Parse("20261120T225300Z-payments-99887766"), new string('a', 64)),
+        Audit = new AuditHead(new string('b', 32), 8_000_000_000, new string('c', 64)),
         Signer = "CN=Payments",
     };
 
@@ -68,6 +69,9 @@ public sealed class BackupHeaderTests
             good with { Mode = BackupMode.ClusterBound }, good with { Verdicts = new VerdictCounts(2, -1, 0, 0, 0) },
             good with { Verdicts = new VerdictCounts(int.MaxValue, 1, 0, 0, 0) },
             good with { Previous = new PreviousBackup(Sample.Id, "00") },
+            good with { Audit = new AuditHead(new string('b', 31), 1, new string('c', 64)) },
+            good with { Audit = new AuditHead(new string('b', 32), 0, new string('c', 64)) },
+            good with { Audit = new AuditHead(new string('b', 32), 1, new string('C', 64)) },
         ])
             Assert.Throws<ArgumentException>(() => BackupPreamble.Create(bad));
     }

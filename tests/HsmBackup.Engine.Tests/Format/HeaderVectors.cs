@@ -10,6 +10,9 @@ internal static class HeaderVectors
     public const string Good =
         """{"formatVersion":1,"backupId":"20261121T225300Z-payments-0a1b2c3d","cluster":{"id":"6f1c2f0a-payments","name":"Payments"},"created":"2026-11-21T22:53:00Z","mode":"OneTimeKey","keyCheck":"@check","objects":2,"verdicts":{"Captured":2,"NotExtractable":0,"NotWrappable":0,"Inexact":0,"Unreadable":0},"complete":true,"retentionClass":"online"}""";
 
+    private static readonly string Log = new('a', 32);
+    private static readonly string Head = new('c', 64);
+
     public static byte[] HeaderLine(string json) =>
         [.. Encoding.UTF8.GetBytes(json.Replace("@check", Check(), StringComparison.Ordinal)), (byte)'\n'];
 
@@ -55,6 +58,13 @@ internal static class HeaderVectors
         yield return Header("header-surrogate", "half of a surrogate pair in the name", ("Payments", "Pay\\ud800ments"));
         yield return Header("header-previous", "the previous backup's digest is too short",
             (",\"retentionClass\"", ",\"previous\":{\"backupId\":\"20261120T225300Z-payments-99887766\",\"digest\":\"55\"},\"retentionClass\""));
+        yield return Audit("header-audit-log", "the audit log's id has 30 digits", Log[2..], "7", Head);
+        yield return Audit("header-audit-none", "an audit log without entries", Log, "0", Head);
+        yield return Audit("header-audit-text", "the number of audit entries is text", Log, "\"7\"", Head);
+        yield return Audit("header-audit-head", "the audit log's hash in upper case", Log, "7", Head.ToUpperInvariant());
+        yield return Audit("header-audit-more", "an unknown member beside the audit log's", Log, "7,\"file\":1", Head);
+        yield return Header("header-audit-short", "the audit log's hash is missing",
+            (",\"retentionClass\"", $",\"audit\":{{\"log\":\"{Log}\",\"entries\":7}},\"retentionClass\""));
         yield return Header("header-array", "the header is an array", (Good, "[" + Good + "]"));
         yield return Header("header-two", "the header line has two objects", (Good, Good + "{}"));
         yield return Header("header-comment", "a comment in the header", ("\"objects\"", "/* */\"objects\""));
@@ -77,6 +87,9 @@ internal static class HeaderVectors
         forge.Header = headerLine;
         return forge.Build();
     }
+
+    private static MustFail Audit(string name, string why, string log, string entries, string head) => Header(name, why,
+        (",\"retentionClass\"", $",\"audit\":{{\"log\":\"{log}\",\"entries\":{entries},\"head\":\"{head}\"}},\"retentionClass\""));
 
     private static MustFail Header(string name, string why, params (string From, string To)[] edits)
     {
