@@ -70,25 +70,26 @@ internal sealed class StoreSet : IDisposable
 
     /// <summary>The backups in these stores; what is wrong with a store or a file is told.</summary>
     /// <param name="clusterId">The cluster; null for all.</param>
-    /// <param name="command">The cmdlet that is told: of a medium that is away by a warning, of all else by errors.</param>
+    /// <param name="warn">Told of media that are away.</param>
+    /// <param name="report">Told of all else.</param>
     /// <param name="stop">Stops it.</param>
-    public ClusterCatalogue Read(string? clusterId, Cmdlet command, CancellationToken stop)
+    public ClusterCatalogue Read(string? clusterId, Action<string> warn, Action<ErrorRecord> report, CancellationToken stop)
     {
         var catalogue = ClusterCatalogue.Read(new CatalogueRequest { Stores = All, ClusterId = clusterId }, stop);
         foreach (MissingStore missing in catalogue.MissingStores)
         {
             if (missing.Error.Code == ErrorCode.StoreUnmounted)
             {
-                command.WriteWarning($"{missing.Error.Message} Its backups do not count.");
+                warn($"{missing.Error.Message} Its backups do not count.");
             }
             else
             {
-                command.WriteError(Errors.From(missing.Error, missing.Store));
+                report(Errors.From(missing.Error, missing.Store));
             }
         }
         foreach (UnreadableBackup unreadable in catalogue.Unreadable)
         {
-            command.WriteError(Errors.From(unreadable.Error, unreadable.Location));
+            report(Errors.From(unreadable.Error, unreadable.Location));
         }
         return catalogue;
     }

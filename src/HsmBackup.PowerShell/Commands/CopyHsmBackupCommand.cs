@@ -1,5 +1,6 @@
 using System.Management.Automation;
 using HsmBackup.Engine;
+using HsmBackup.Engine.Auditing;
 using HsmBackup.Engine.Backup;
 using HsmBackup.Engine.Catalogue;
 using HsmBackup.Engine.Clusters;
@@ -86,7 +87,7 @@ public sealed class CopyHsmBackupCommand : HsmCommand
     {
         using var sources = StoreSet.Of(cluster, names: null, Pins.Asker);
         using var targets = StoreSet.Of(cluster, Store, Pins.Asker);
-        var catalogue = sources.Read(cluster.Id, this, StopToken);
+        var catalogue = sources.Read(cluster.Id, WriteWarning, WriteError, StopToken);
         List<BackupInfo> chosen = [.. catalogue.Backups.Where(b => _wanted.Exists(w => WildcardPattern.Get(w, Anyhow).IsMatch(b.BackupId)))];
         foreach (string missing in _wanted.Where(w => !WildcardPattern.ContainsWildcardCharacters(w) && !chosen.Exists(c => c.BackupId == w)))
         {
@@ -101,7 +102,7 @@ public sealed class CopyHsmBackupCommand : HsmCommand
             List<IBackupStore> lacking = [.. targets.All.Where(t => !away.Contains(t.Name) && Lacks(backup, t))];
             if (lacking.Count > 0)
             {
-                TryItem(backup.BackupId, () => Copy(backup, sources.All, lacking));
+                TryItem(backup.BackupId, () => Copy(cluster, backup, sources.All, lacking));
             }
         }
     }
@@ -126,19 +127,27 @@ public sealed class CopyHsmBackupCommand : HsmCommand
             {
                 using var source = StoreSet.Of([System.IO.Path.GetDirectoryName(file)!]);
                 BackupInfo backup = BackupCatalogue.WithTests([BackupCatalogue.Read(file)], stateFolder: null).Single();
-                Copy(backup, source.All, target.All);
+                Copy(cluster: null, backup, source.All, target.All);
             });
         }
     }
 
-    private void Copy(BackupInfo backup, IReadOnlyList<IBackupStore> sources, IReadOnlyList<IBackupStore> targets)
+    private void Copy(ClusterDefinition? cluster, BackupInfo backup, IReadOnlyList<IBackupStore> sources, IReadOnlyList<IBackupStore> targets)
     {
         if (!ShouldProcess(string.Join(", ", targets.Select(t => t.Name)), $"Copy backup {backup.BackupId}"))
         {
             return;
         }
-        var request = new CopyRequest { Backup = backup, Sources = sources, Targets = targets, ReplaceDamaged = Force };
+        Audited(backup.BackupId, cluster, record => Copy(record, new CopyRequest { Backup = backup, Sources = sources, Targets = targets, ReplaceDamaged = Force }));
+    }
+
+    private void Copy(AuditedAction record, CopyRequest request)
+    {
+        BackupInfo backup = request.Backup;
+        record.About(backup.ClusterId, backup.ClusterName);
+        record.Note("backup", backup.BackupId);
         CopiedBackup copied = WithProgress((progress, stop) => CopyOperation.Run(request, progress, stop));
+        record.Note("copies", string.Join(", ", copied.Copies.Select(c => $"{c.Store}: {c.Outcome}")));
         WriteObject(copied);
         TryItem(backup.BackupId, () => TestRecords.Add(stateFolder: null, copied.Tests));
         foreach (CopyResult failed in copied.Copies.Where(c => !c.IsThere))

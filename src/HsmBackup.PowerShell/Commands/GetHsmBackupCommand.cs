@@ -99,7 +99,7 @@ public sealed class GetHsmBackupCommand : HsmCommand
     private void ListStores(ClusterDefinition cluster)
     {
         using var stores = StoreSet.Of(cluster, Store, Pins.Asker);
-        foreach (BackupInfo backup in stores.Read(cluster.Id, this, StopToken).Backups)
+        foreach (BackupInfo backup in stores.Read(cluster.Id, WriteWarning, WriteError, StopToken).Backups)
         {
             Write(backup);
         }

@@ -77,6 +77,6 @@ public sealed class GetHsmClusterHealthCommand : TokenCommand
     private IReadOnlyList<BackupInfo> FindBackups(ClusterDefinition cluster)
     {
         using var stores = StoreSet.Of(BackupPath?.Select(Paths.Literal), cluster, Pins.Asker);
-        return stores.Read(clusterId: null, this, StopToken).Backups;
+        return stores.Read(clusterId: null, WriteWarning, WriteError, StopToken).Backups;
     }
 }

@@ -71,10 +71,10 @@ public sealed class NewHsmBackupCommand : TokenCommand
         {
             return;
         }
-        Audited(target.ToString(), target.Definition, record => BackUp(record, target, destination, keyPath));
+        Audited(target.ToString(), target.Definition, record => BackUp(record, target, destination, stores, keyPath));
     }
 
-    private void BackUp(AuditedAction record, TokenTarget target, string destination, string? keyPath)
+    private void BackUp(AuditedAction record, TokenTarget target, string? destination, StoreSet? stores, string? keyPath)
     {
         using TokenPin? pin = OpenPin(target);
         BackupRequest request = new()
@@ -96,6 +96,7 @@ public sealed class NewHsmBackupCommand : TokenCommand
         record.Note("backup", result.Id.ToString());
         record.Note("digest", result.Digest);
         record.Note("path", result.Path);
+        record.Note("copies", result.Copies.Count == 0 ? null : string.Join(", ", result.Copies.Select(c => $"{c.Store}: {c.Outcome}")));
         record.Note("state", result.Complete ? "Complete" : "Partial");
         using OneTimeKey? key = result.Key;
         if (key is not null && ShowsKey)
