@@ -12,16 +12,17 @@ internal static class HashedCopy
     /// <param name="source">The source.</param>
     /// <param name="destination">Takes it.</param>
     /// <param name="cancellationToken">Stops it between two parts.</param>
+    /// <param name="onPart">Called after each part.</param>
     /// <exception cref="HsmBackupException">BackupUnreadable: the source failed, which is not the fault of the store.</exception>
-    public static byte[] Run(Stream source, Stream destination, CancellationToken cancellationToken) =>
-        Digest(buffer => ReadSource(source, buffer), destination, cancellationToken);
+    public static byte[] Run(Stream source, Stream destination, CancellationToken cancellationToken, Action? onPart = null) =>
+        Digest(buffer => ReadSource(source, buffer), destination, onPart, cancellationToken);
 
     /// <summary>The digest of the rest of a stream.</summary>
     /// <param name="stream">The stream.</param>
     /// <param name="cancellationToken">Stops it between two parts.</param>
-    public static byte[] DigestOf(Stream stream, CancellationToken cancellationToken) => Digest(buffer => stream.Read(buffer), null, cancellationToken);
+    public static byte[] DigestOf(Stream stream, CancellationToken cancellationToken) => Digest(buffer => stream.Read(buffer), null, null, cancellationToken);
 
-    private static byte[] Digest(Func<byte[], int> read, Stream? destination, CancellationToken cancellationToken)
+    private static byte[] Digest(Func<byte[], int> read, Stream? destination, Action? onPart, CancellationToken cancellationToken)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         byte[] buffer = new byte[BufferSize];
@@ -35,6 +36,7 @@ internal static class HashedCopy
             }
             hash.AppendData(buffer, 0, count);
             destination?.Write(buffer, 0, count);
+            onPart?.Invoke();
         }
     }
 

@@ -36,6 +36,11 @@ public abstract class StoreConformanceTests : IDisposable
 
     protected abstract void Close();
 
+    /// <summary>Waits until the store has seen what a test put into its folder.</summary>
+    protected virtual void WaitForChanges()
+    {
+    }
+
     [SuiteFact]
     public void An_empty_store_lists_nothing() => Assert.Empty(Store.List(CancellationToken.None));
 
@@ -47,7 +52,8 @@ public abstract class StoreConformanceTests : IDisposable
         StoreItem added = Add(Name, content);
 
         Assert.Equal((Name, content.Length), (added.Name, added.Length));
-        Assert.Equal(added, Assert.Single(Store.List(CancellationToken.None)));
+        // A server may call its first version weak, and thus nothing at all, for as long as its second is not over.
+        Assert.Equal(added with { Version = null }, Assert.Single(Store.List(CancellationToken.None)) with { Version = null });
         Assert.InRange(added.Modified, DateTimeOffset.UtcNow.AddMinutes(-5), DateTimeOffset.UtcNow.AddMinutes(5));
         Assert.Equal(TimeSpan.Zero, added.Modified.Offset);
         Assert.Equal(content, Read(Name));
@@ -190,6 +196,7 @@ public abstract class StoreConformanceTests : IDisposable
         File.WriteAllText(Path.Combine(Medium, ".a.hsmbackup.0123abcd.partial"), "half");
         File.WriteAllText(Path.Combine(Medium, ".hidden.hsmbackup"), "hidden");
         Directory.CreateDirectory(Path.Combine(Medium, "folder.hsmbackup"));
+        WaitForChanges();
 
         Assert.Equal(names.Order(StringComparer.Ordinal), Store.List(CancellationToken.None).Select(i => i.Name));
         Assert.All(names, n => Assert.Equal(10, Read(n).Length));
@@ -263,6 +270,7 @@ public abstract class StoreConformanceTests : IDisposable
         {
             File.WriteAllBytes(Path.Combine(Medium, $"{i:D5}.hsmbackup"), [1, 2, 3]);
         }
+        WaitForChanges();
 
         IReadOnlyList<StoreItem> list = Store.List(CancellationToken.None);
 
