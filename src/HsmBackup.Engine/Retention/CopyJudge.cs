@@ -62,7 +62,7 @@ internal sealed class CopyJudge(RetentionPolicy policy, DateTimeOffset now, Cloc
             : null;
         return (obstacle, copy.Mark) switch
         {
-            (null, null) => Item(candidate, copy, RetentionDecision.MarkForRemoval, reason, new RemovalMark(now, now, RemovalOrigin.Policy).DueUnder(policy.RemovalDelay)),
+            (null, null) => Item(candidate, copy, RetentionDecision.MarkForRemoval, reason, RemovalMark.At(now, policy.RemovalDelay, RemovalOrigin.Policy).Due),
             (null, { } mark) => Item(candidate, copy, RetentionDecision.Remove, reason, mark.DueUnder(policy.RemovalDelay)),
             ({ } why, _) => Item(candidate, copy, RetentionDecision.Keep, why, copy.Mark?.DueUnder(policy.RemovalDelay)),
         };
@@ -78,5 +78,7 @@ internal sealed class CopyJudge(RetentionPolicy policy, DateTimeOffset now, Cloc
             Decision = decision,
             Reason = reason,
             Due = due,
+            IsBackupWanted = candidate.IsWanted,
+            Mark = copy.Mark,
         };
 }

@@ -13,10 +13,10 @@ internal sealed class RetentionCandidate
     public RetentionCandidate(RetentionBackup backup, RetentionPolicy policy, DateTimeOffset now)
     {
         Backup = backup;
-        IsHeld = backup.Copies.Any(c => c.Hold is { } hold && (hold.Until is null || hold.Until > now));
+        IsHeld = backup.Copies.Any(c => c.Hold is { } hold && hold.HoldsAt(now));
         IsProven = backup.Proven is not null && backup.Copies.Any(c => c.Health == CopyHealth.Readable);
-        // A test in the future is a test by a wrong clock, and still a test.
-        IsProvenLately = IsProven && now - backup.Proven <= policy.MaximumVerificationAge;
+        // How old a test of the far future is nobody knows: a wrong clock has dated it.
+        IsProvenLately = IsProven && now - backup.Proven <= policy.MaximumVerificationAge && backup.Proven - now <= policy.MaximumVerificationAge;
         Doubt = backup.Created - now > Tolerance ? RetentionReason.FutureDated
             : backup.PreviousCreated is { } previous && previous - now <= Tolerance && previous - backup.Created > Tolerance ? RetentionReason.OutOfOrder
             : null;

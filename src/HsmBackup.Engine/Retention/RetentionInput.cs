@@ -69,7 +69,11 @@ public sealed record RetentionCopy(string Store, RetentionClass Class)
 
 /// <summary>A hold on a backup.</summary>
 /// <param name="Until">When it ends by itself; null for never.</param>
-public sealed record RetentionHold(DateTimeOffset? Until);
+public sealed record RetentionHold(DateTimeOffset? Until)
+{
+    /// <summary>Whether it holds at a time.</summary>
+    internal bool HoldsAt(DateTimeOffset now) => Until is null || Until > now;
+}
 
 /// <summary>Who wants a copy removed.</summary>
 public enum RemovalOrigin
@@ -87,13 +91,15 @@ public enum RemovalOrigin
 /// <param name="Origin">Who wants it.</param>
 public sealed record RemovalMark(DateTimeOffset Since, DateTimeOffset Due, RemovalOrigin Origin)
 {
+    /// <summary>A mark that is set now.</summary>
+    internal static RemovalMark At(DateTimeOffset now, TimeSpan delay, RemovalOrigin origin) => new(now, Later(now, delay), origin);
+
     /// <summary>Whether the copy has waited long enough: by differences, because sums of such claims may overflow.</summary>
     internal bool IsDue(TimeSpan delay, DateTimeOffset now) => now - Since >= delay && now >= Due;
 
     /// <summary>When the copy may go under a policy.</summary>
-    internal DateTimeOffset DueUnder(TimeSpan delay)
-    {
-        DateTimeOffset earliest = DateTimeOffset.MaxValue - Since > delay ? Since + delay : DateTimeOffset.MaxValue;
-        return Due > earliest ? Due : earliest;
-    }
+    internal DateTimeOffset DueUnder(TimeSpan delay) => Later(Since, delay) is var earliest && Due > earliest ? Due : earliest;
+
+    private static DateTimeOffset Later(DateTimeOffset time, TimeSpan delay) =>
+        DateTimeOffset.MaxValue - time > delay ? time + delay : DateTimeOffset.MaxValue;
 }

@@ -92,6 +92,16 @@ public sealed record RetentionItem
     /// <summary>When its removal is due; null where none is pending after this plan.</summary>
     public DateTimeOffset? Due { get; init; }
 
+    /// <summary>Whether the rules of any class want the backup, and thus some of its copies.</summary>
+    internal bool IsBackupWanted { get; init; }
+
+    /// <summary>The mark that the copy had; null where it had none.</summary>
+    internal RemovalMark? Mark { get; init; }
+
+    /// <summary>Whether the copy stays for longer than until its removal is due.</summary>
+    internal bool Stays => Decision is RetentionDecision.Keep or RetentionDecision.Unmark
+        && Reason is not (RetentionReason.RemovalPending or RetentionReason.ClockUnsure);
+
     /// <summary>The reason as a sentence.</summary>
     public string Explanation => Reason switch
     {

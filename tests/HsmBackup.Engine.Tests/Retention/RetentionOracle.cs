@@ -54,7 +54,7 @@ internal sealed class RetentionOracle(RetentionPolicy policy, RetentionInput inp
         }
     }
 
-    private bool Counts(RetentionBackup backup) => now - backup.Proven <= policy.MaximumVerificationAge;
+    private bool Counts(RetentionBackup backup) => (now - backup.Proven)?.Duration() <= policy.MaximumVerificationAge;
 
     private bool IsFuture(RetentionBackup backup) => backup.Created - now > Hour;
 

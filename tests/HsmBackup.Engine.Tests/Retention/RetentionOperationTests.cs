@@ -1,0 +1,312 @@
+using HsmBackup.Engine.Catalogue;
+using HsmBackup.Engine.Retention;
+using HsmBackup.Engine.Stores;
+using HsmBackup.Engine.Tests.Support;
+using Xunit;
+using static HsmBackup.Engine.Tests.Retention.RetentionStores;
+
+namespace HsmBackup.Engine.Tests.Retention;
+
+public sealed class RetentionOperationTests : IDisposable
+{
+    private readonly RetentionStores _stores = new();
+
+    public void Dispose() => _stores.Dispose();
+
+    [Fact]
+    public void A_copy_is_marked_first_and_goes_when_its_time_is_over()
+    {
+        string[] ids = ThreeBackups();
+        RetentionResult first = _stores.Run();
+        // Online one is kept, offline two; of the oldest both copies go, of the second the one in the folder.
+        Assert.Equal([(ids[0], "local"), (ids[0], "safe"), (ids[1], "local")], first.Copies.Where(c => c.Outcome == RetentionOutcome.Marked).Select(c => (c.BackupId, c.Store)));
+        Assert.All(first.Copies, c => Assert.True(File.Exists(c.Path)));
+        RemovalDocument mark = RemovalDocument.Parse(File.ReadAllBytes(MarkOf(_stores.Local, ids[0])))!;
+        Assert.Equal((Environment.UserName, RemovalOrigin.Policy, _stores.Now, _stores.Now.AddDays(7)), (mark.By, mark.Origin, mark.Since, mark.Due));
+
+        _stores.Now += TimeSpan.FromDays(7) - TimeSpan.FromSeconds(1);
+        Assert.All(_stores.Run().Copies, c => Assert.Equal(RetentionOutcome.Kept, c.Outcome));
+        _stores.Now += TimeSpan.FromSeconds(1);
+        RetentionResult last = _stores.Run();
+        Assert.Equal(3, last.Copies.Count(c => c.Outcome == RetentionOutcome.Removed));
+        Assert.False(Has(_stores.Local, ids[0]) || Has(_stores.Safe, ids[0]) || Has(_stores.Local, ids[1]));
+        Assert.True(Has(_stores.Safe, ids[1]) && Has(_stores.Local, ids[2]) && Has(_stores.Safe, ids[2]));
+        // No document is left behind.
+        Assert.Equal([StoreFile.OfBackup(ids[2])], Directory.GetFiles(_stores.Local.Location).Select(Path.GetFileName));
+        Assert.All(_stores.Run().Copies, c => Assert.Equal(RetentionOutcome.Kept, c.Outcome));
+    }
+
+    [Fact]
+    public void A_plan_writes_nothing()
+    {
+        ThreeBackups();
+        string[] before = Refusal.Everything(_stores.Local.Location, _stores.Safe.Location, _stores.State);
+        RetentionResult plan = RetentionOperation.Prepare(_stores.Request, CancellationToken.None).Plan;
+        Assert.All(plan.Copies, c => Assert.Equal(RetentionOutcome.Planned, c.Outcome));
+        Assert.Equal(3, plan.Copies.Count(c => c.Decision == RetentionDecision.MarkForRemoval));
+        Assert.Equal(before, Refusal.Everything(_stores.Local.Location, _stores.Safe.Location, _stores.State));
+    }
+
+    [Fact]
+    public void Nothing_goes_when_the_newest_proven_backup_is_not_what_was_tested_any_more()
+    {
+        string[] ids = ThreeBackups();
+        _stores.Run();
+        _stores.Now += TimeSpan.FromDays(8);
+        Flip(_stores.Local, ids[2]);
+        Flip(_stores.Safe, ids[2]);
+        RetentionResult result = _stores.Run();
+        Assert.Equal(ErrorCode.TestFailed, Assert.Single(result.Errors).Code);
+        Assert.Equal(3, result.Copies.Count(c => c.Outcome == RetentionOutcome.Refused));
+        Assert.True(Has(_stores.Local, ids[0]) && Has(_stores.Safe, ids[0]) && Has(_stores.Local, ids[1]));
+    }
+
+    [Fact]
+    public void One_good_copy_of_the_newest_is_enough()
+    {
+        string[] ids = ThreeBackups();
+        _stores.Run();
+        _stores.Now += TimeSpan.FromDays(8);
+        Flip(_stores.Local, ids[2]);
+        Assert.Equal(3, _stores.Run().Copies.Count(c => c.Outcome == RetentionOutcome.Removed));
+    }
+
+    [Fact]
+    public void A_copy_stays_when_the_one_that_is_to_remain_is_damaged()
+    {
+        string[] ids = ThreeBackups();
+        _stores.Run();
+        _stores.Now += TimeSpan.FromDays(8);
+        Flip(_stores.Safe, ids[1]);
+        RetentionResult result = _stores.Run();
+        CopyRetention refused = Assert.Single(result.Copies, c => c.Outcome == RetentionOutcome.Refused);
+        Assert.Equal((ids[1], "local", ErrorCode.BackupNeeded), (refused.BackupId, refused.Store, refused.Error!.Code));
+        Assert.True(Has(_stores.Local, ids[1]));
+        Assert.Equal(2, result.Copies.Count(c => c.Outcome == RetentionOutcome.Removed));
+    }
+
+    [Fact]
+    public void A_clock_that_went_back_removes_and_marks_nothing()
+    {
+        string[] ids = ThreeBackups();
+        _stores.Run();
+        _stores.Now += TimeSpan.FromDays(8);
+        _stores.Run(_stores.Request with { Policy = _stores.Request.Policy with { RemovalDelay = TimeSpan.FromDays(30) } });
+        _stores.Now -= TimeSpan.FromDays(1);
+        RetentionResult result = _stores.Run();
+        Assert.Equal(ClockTrust.Backwards, result.Clock);
+        Assert.Contains("it has shown", Assert.Single(result.Warnings), StringComparison.Ordinal);
+        Assert.All(result.Copies, c => Assert.Equal(RetentionOutcome.Kept, c.Outcome));
+        Assert.True(Has(_stores.Local, ids[0]));
+        Refusal.Of(ErrorCode.ClockUntrusted, () => _stores.Run(Wish(ids[0])));
+    }
+
+    [Fact]
+    public void The_high_water_mark_of_the_clock_only_grows_and_a_damaged_one_is_reported()
+    {
+        ThreeBackups();
+        _stores.Run();
+        string at = File.ReadAllText(_stores.ClockFile);
+        _stores.Now -= TimeSpan.FromDays(1000);
+        _stores.Run();
+        Assert.Equal(at, File.ReadAllText(_stores.ClockFile));
+        File.WriteAllText(_stores.ClockFile, "{");
+        RetentionResult result = _stores.Run();
+        Assert.Contains(result.Warnings, w => w.Contains("damaged", StringComparison.Ordinal));
+        // The tests of the backups were made later than this clock shows.
+        Assert.Equal(ClockTrust.Backwards, result.Clock);
+    }
+
+    [Fact]
+    public void A_step_of_the_clock_does_not_end_the_time_to_undo()
+    {
+        string[] ids = ThreeBackups();
+        _stores.Run();
+        _stores.Now += TimeSpan.FromDays(60);
+        RetentionResult result = _stores.Run();
+        Assert.Equal(ClockTrust.Unsure, result.Clock);
+        Assert.True(Has(_stores.Local, ids[0]));
+        Assert.Equal(3, _stores.Run().Copies.Count(c => c.Outcome == RetentionOutcome.Removed));
+    }
+
+    [Fact]
+    public void A_medium_that_is_away_is_named_and_the_other_stores_are_looked_after()
+    {
+        string[] ids = ThreeBackups();
+        Directory.Move(_stores.Safe.Location, _stores.Safe.Location + ".away");
+        RetentionResult result = _stores.Run();
+        Assert.Equal(("safe", ErrorCode.StoreUnmounted), (Assert.Single(result.MissingStores).Store, result.MissingStores[0].Error.Code));
+        Assert.Equal([ids[0], ids[1]], result.Copies.Where(c => c.Outcome == RetentionOutcome.Marked).Select(c => c.BackupId));
+    }
+
+    [Fact]
+    public void A_store_that_refuses_fails_its_copies_and_not_the_others()
+    {
+        ThreeBackups();
+        var refusing = new RefusingStore(_stores.Local);
+        RetentionResult result = _stores.Run(_stores.Request with { Stores = [refusing, _stores.Safe] });
+        Assert.Equal(2, result.Copies.Count(c => c is { Store: "local", Outcome: RetentionOutcome.Failed }));
+        Assert.Single(result.Copies, c => c is { Store: "safe", Outcome: RetentionOutcome.Marked });
+        Assert.Equal(ErrorCode.StoreUnavailable, Assert.Single(result.Errors).Code);
+        // A store that is down is not asked again for every copy.
+        Assert.Equal(1, refusing.Asked);
+    }
+
+    [Fact]
+    public void Backups_of_another_cluster_are_not_even_mentioned()
+    {
+        ThreeBackups();
+        Assert.Empty(_stores.Run(_stores.Request with { ClusterId = "another" }).Copies);
+    }
+
+    [Fact]
+    public void What_is_wished_away_is_marked_and_goes_though_the_rules_want_it()
+    {
+        string[] ids = ThreeBackups();
+        RetentionResult marked = _stores.Run(Wish(ids[1]));
+        Assert.Equal(["local", "safe"], marked.Copies.Where(c => c.Outcome == RetentionOutcome.Marked).Select(c => c.Store));
+        RemovalDocument mark = RemovalDocument.Parse(File.ReadAllBytes(MarkOf(_stores.Safe, ids[1])))!;
+        Assert.Equal((RemovalOrigin.Request, "not needed"), (mark.Origin, mark.Reason));
+        // The rules do not take it back, and what it made room for is wanted.
+        RetentionResult rules = _stores.Run();
+        Assert.DoesNotContain(rules.Copies, c => c.Outcome == RetentionOutcome.Unmarked);
+        Assert.Contains(rules.Copies, c => c is { Store: "safe", Reason: RetentionReason.KeepLast } && c.BackupId == ids[0]);
+        _stores.Now += TimeSpan.FromDays(7);
+        Assert.Equal(2, _stores.Run(Wish(ids[1])).Copies.Count(c => c.Outcome == RetentionOutcome.Removed));
+        Assert.True(Has(_stores.Safe, ids[0]));
+    }
+
+    [Fact]
+    public void What_must_stay_is_refused_to_whoever_wishes_it_away()
+    {
+        string[] ids = ThreeBackups();
+        Refusal.Of(ErrorCode.BackupNeeded, () => _stores.Run(Wish(ids[2])));
+        _stores.Documents(ids[1]).Lock("audit", null, CancellationToken.None);
+        Refusal.Of(ErrorCode.BackupHeld, () => _stores.Run(Wish(ids[1])));
+        Refusal.Of(ErrorCode.BackupNotFound, () => _stores.Run(Wish("20260101T000000Z-payments-ffffffff")));
+        // One of two copies that the policy demands.
+        RetentionRequest two = _stores.Request with { Policy = _stores.Request.Policy with { MinimumCopies = 2, Offline = new RetentionRules() }, OnlyStores = ["local"] };
+        Refusal.Of(ErrorCode.BackupNeeded, () => _stores.Run(two with { Wish = new RemovalWish(ids[0], "not needed") }));
+        Assert.False(File.Exists(MarkOf(_stores.Local, ids[0])));
+    }
+
+    [Fact]
+    public void A_hold_that_comes_between_plan_and_removal_counts()
+    {
+        string[] ids = ThreeBackups();
+        _stores.Run();
+        _stores.Now += TimeSpan.FromDays(7);
+        var prepared = RetentionOperation.Prepare(_stores.Request, CancellationToken.None);
+        new BackupDocuments(ids[0], [_stores.Safe], e => throw e, _stores.Clock).Lock("audit", null, CancellationToken.None);
+        _stores.Documents(ids[1]).UndoRemoval(CancellationToken.None);
+        RetentionResult result = prepared.Apply(null, CancellationToken.None);
+        Assert.Equal([ErrorCode.BackupHeld, ErrorCode.RemovalNotPending], result.Errors.Select(e => e.Code));
+        Assert.True(Has(_stores.Local, ids[0]) && Has(_stores.Local, ids[1]));
+    }
+
+    [Fact]
+    public void A_malformed_hold_holds_and_a_malformed_mark_marks_nothing()
+    {
+        string[] ids = ThreeBackups();
+        File.WriteAllText(HoldOf(_stores.Safe, ids[0]), "{}");
+        File.WriteAllText(MarkOf(_stores.Local, ids[1]), """{"due":"2000-01-01"}""");
+        RetentionResult result = _stores.Run();
+        Assert.Equal(2, result.Warnings.Count(w => w.Contains("malformed", StringComparison.Ordinal)));
+        Assert.All(result.Copies.Where(c => c.BackupId == ids[0]), c => Assert.Equal(RetentionReason.Held, c.Reason));
+        Assert.Equal(RetentionOutcome.Marked, result.Copies.Single(c => c.BackupId == ids[1] && c.Store == "local").Outcome);
+    }
+
+    [Fact]
+    public void A_mark_that_is_older_than_its_file_was_made_for_another()
+    {
+        string[] ids = ThreeBackups();
+        var old = new RemovalMark(_stores.Now.AddDays(-100), _stores.Now.AddDays(-90), RemovalOrigin.Request);
+        RemovalDocument.Of(old, "made up").WriteTo(_stores.Local, ids[1], CancellationToken.None);
+        RetentionResult result = _stores.Run();
+        Assert.Contains(result.Warnings, w => w.Contains("older than its file", StringComparison.Ordinal));
+        Assert.Equal(RetentionOutcome.Marked, result.Copies.Single(c => c.BackupId == ids[1] && c.Store == "local").Outcome);
+    }
+
+    [Fact]
+    public void A_file_under_the_id_of_a_tested_backup_is_not_that_backup()
+    {
+        string[] ids = ThreeBackups();
+        File.AppendAllText(PathOf(_stores.Local, ids[2]), "x");
+        File.WriteAllText(Path.Combine(_stores.Local.Location, "garbage.hsmbackup"), "garbage");
+        RetentionResult result = _stores.Run();
+        Assert.Equal(RetentionReason.Different, result.Copies.Single(c => c.BackupId == ids[2] && c.Store == "local").Reason);
+        Assert.Equal(RetentionReason.Unreadable, result.Copies.Single(c => c.BackupId == "garbage").Reason);
+        // The slot of the only online copy goes to the next that is one.
+        Assert.Equal(RetentionReason.KeepLast, result.Copies.Single(c => c.BackupId == ids[1] && c.Store == "local").Reason);
+    }
+
+    [Fact]
+    public void Two_runs_at_a_time_are_one_too_many()
+    {
+        ThreeBackups();
+        Directory.CreateDirectory(_stores.State);
+        using FileStream held = new(Path.Combine(_stores.State, "retention.lock"), FileMode.Create, FileAccess.Write, FileShare.None);
+        Refusal.Of(ErrorCode.Busy, () => _stores.Run());
+    }
+
+    private RetentionRequest Wish(string id) => _stores.Request with { Wish = new RemovalWish(id, "not needed") };
+
+    private string[] ThreeBackups()
+    {
+        var ids = new string[3];
+        for (int i = 0; i < ids.Length; i++)
+        {
+            ids[i] = _stores.BackUp();
+            _stores.Now += TimeSpan.FromHours(1);
+        }
+        return ids;
+    }
+
+    private static void Flip(IBackupStore store, string id)
+    {
+        string path = PathOf(store, id);
+        DateTime written = File.GetLastWriteTimeUtc(path);
+        byte[] file = File.ReadAllBytes(path);
+        file[^100] ^= 1;
+        File.WriteAllBytes(path, file);
+        File.SetLastWriteTimeUtc(path, written);
+    }
+
+    /// <summary>Answers every question, and takes no change.</summary>
+    private sealed class RefusingStore(IBackupStore inner) : IBackupStore
+    {
+        public int Asked { get; private set; }
+
+        public string Name => inner.Name;
+
+        public StoreKind Kind => inner.Kind;
+
+        public string Location => inner.Location;
+
+        public HsmBackup.Engine.Format.RetentionClass RetentionClass => inner.RetentionClass;
+
+        public IReadOnlyList<StoreItem> List(CancellationToken cancellationToken) => inner.List(cancellationToken);
+
+        public string? LocalPath(string name) => inner.LocalPath(name);
+
+        public byte[] ReadStart(string name, int count, CancellationToken cancellationToken) => inner.ReadStart(name, count, cancellationToken);
+
+        public void Read(string name, Stream destination, CancellationToken cancellationToken) => inner.Read(name, destination, cancellationToken);
+
+        public StoreItem Add(string name, Stream content, CancellationToken cancellationToken) => throw Down();
+
+        public void Replace(string name, ReadOnlySpan<byte> content, CancellationToken cancellationToken) => throw Down();
+
+        public void Remove(string name, CancellationToken cancellationToken) => throw Down();
+
+        public void Dispose()
+        {
+        }
+
+        private HsmBackupException Down()
+        {
+            Asked++;
+            return new HsmBackupException(ErrorCode.StoreUnavailable, "The store is down.", "Wait.");
+        }
+    }
+}
