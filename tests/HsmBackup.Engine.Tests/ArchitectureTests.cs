@@ -25,6 +25,7 @@ public sealed partial class ArchitectureTests
         ["Retention"] = ["Auditing", "Catalogue", "Stores", "Format", "Protection"],
         ["Clusters"] = ["Retention", "Backup", "Auditing", "Catalogue", "Stores", "Tokens", "Pkcs11", "Format", "Protection"],
         ["Handover"] = ["Clusters", "Backup", "Auditing", "Tokens", "Pkcs11", "Format", "Protection"],
+        ["Scheduling"] = ["Handover", "Clusters", "Retention", "Backup", "Auditing", "Catalogue", "Stores", "Tokens", "Pkcs11", "Format", "Protection"],
     };
 
     private static readonly string Source = Path.Combine(FindRoot(), "src", "HsmBackup.Engine");
@@ -114,7 +115,7 @@ public sealed partial class ArchitectureTests
     }
 
     // After "HsmBackup.Engine." or "Engine.", or as the first part of a qualified name; not as a member of something.
-    [GeneratedRegex(@"(?:(?:\bHsmBackup\.)?\bEngine\.|(?<![\w.]))(?<folder>Protection|Pkcs11|Format|Tokens|Stores|Auditing|Catalogue|Backup|Retention|Clusters|Handover)(?:;|\.[A-Z])")]
+    [GeneratedRegex(@"(?:(?:\bHsmBackup\.)?\bEngine\.|(?<![\w.]))(?<folder>Protection|Pkcs11|Format|Tokens|Stores|Auditing|Catalogue|Backup|Retention|Clusters|Handover|Scheduling)(?:;|\.[A-Z])")]
     private static partial Regex Use();
 
     [GeneratedRegex(@"//.*$")]

@@ -9,11 +9,12 @@ namespace HsmBackup.Engine.Handover;
 public sealed class KeyReception : IDisposable
 {
     private readonly IDisposable _lock;
-    private readonly Func<KeyReceipt> _complete;
+    private readonly Action<KeyReceipt> _complete;
 
-    internal KeyReception(OneTimeKey key, IDisposable @lock, Func<KeyReceipt> complete)
+    internal KeyReception(OneTimeKey key, KeyReceipt receipt, IDisposable @lock, Action<KeyReceipt> complete)
     {
         Key = key;
+        Receipt = receipt;
         _lock = @lock;
         _complete = complete;
     }
@@ -21,9 +22,16 @@ public sealed class KeyReception : IDisposable
     /// <summary>The key; it goes with this object.</summary>
     public OneTimeKey Key { get; }
 
+    /// <summary>Who receives it; written by <see cref="Complete"/>.</summary>
+    public KeyReceipt Receipt { get; }
+
     /// <summary>The receiver has it: writes the receipt, and then deletes what waited.</summary>
     /// <exception cref="HsmBackupException">DestinationUnwritable, DiskFull: there is no receipt, and the key goes on waiting.</exception>
-    public KeyReceipt Complete() => _complete();
+    public KeyReceipt Complete()
+    {
+        _complete(Receipt);
+        return Receipt;
+    }
 
     /// <inheritdoc/>
     public void Dispose()

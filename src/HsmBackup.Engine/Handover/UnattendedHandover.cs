@@ -54,17 +54,30 @@ public sealed class UnattendedHandover : IKeyHandover, IDisposable
         }
     }
 
+    /// <summary>Refuses a folder for keys that is that of a store, is in it, or has it within. Nothing is written.</summary>
+    /// <param name="backupFolders">The folders of this machine that backups go to.</param>
+    /// <exception cref="HsmBackupException">KeyFileBesideBackup.</exception>
+    public void CheckApart(IReadOnlyList<string> backupFolders)
+    {
+        ArgumentNullException.ThrowIfNull(backupFolders);
+        string keys = RealPath.Of(_waiting.Folder);
+        foreach (string folder in backupFolders)
+        {
+            string store = RealPath.Of(folder);
+            if (RealPath.IsSameOrBelow(store, keys) || RealPath.IsSameOrBelow(keys, store))
+            {
+                throw new HsmBackupException(ErrorCode.KeyFileBesideBackup,
+                    $"The store '{folder}' and '{_waiting.Folder}', where its keys wait, are in one folder: whoever copies that has both.",
+                    "Name another folder for the keys with -KeyFolder, best on another medium.")
+                { Target = _waiting.Folder };
+            }
+        }
+    }
+
     /// <inheritdoc/>
     public void Check(IReadOnlyList<string> backupFolders)
     {
-        ArgumentNullException.ThrowIfNull(backupFolders);
-        foreach (string folder in backupFolders.Where(f => RealPath.IsSameOrBelow(RealPath.Of(f), RealPath.Of(_waiting.Folder))))
-        {
-            throw new HsmBackupException(ErrorCode.KeyFileBesideBackup,
-                $"The store '{folder}' is in '{_waiting.Folder}', where its keys wait: whoever copies that folder would have both.",
-                "Name another folder for the keys with -KeyFolder, best on another medium.")
-            { Target = _waiting.Folder };
-        }
+        CheckApart(backupFolders);
         StateFolder.Create(_waiting.Folder);
         string key = Path.Combine(_waiting.Folder, "key.p7m");
         KeyFile.CheckDestination(key, null);

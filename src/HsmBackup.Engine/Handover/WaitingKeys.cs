@@ -119,7 +119,7 @@ public sealed class WaitingKeys
             try
             {
                 CheckIsOf(id, key, keyCheck);
-                return new KeyReception(key, @lock, () => Complete(id, with));
+                return new KeyReception(key, ReceiptFor(id, with), @lock, receipt => Complete(id, receipt));
             }
             catch
             {
@@ -148,21 +148,21 @@ public sealed class WaitingKeys
         return OneTimeKey.FromSecureString(text);
     }
 
-    private KeyReceipt Complete(BackupId id, string with)
+    private KeyReceipt ReceiptFor(BackupId id, string with) => new()
     {
-        var receipt = new KeyReceipt
-        {
-            BackupId = id.ToString(),
-            Received = _clock.GetUtcNow().ToUniversalTime(),
-            By = OperatingSystem.IsWindows() ? $"{Environment.UserDomainName}\\{Environment.UserName}" : Environment.UserName,
-            Host = Environment.MachineName,
-            With = with,
-        };
+        BackupId = id.ToString(),
+        Received = _clock.GetUtcNow().ToUniversalTime(),
+        By = OperatingSystem.IsWindows() ? $"{Environment.UserDomainName}\\{Environment.UserName}" : Environment.UserName,
+        Host = Environment.MachineName,
+        With = with,
+    };
+
+    private void Complete(BackupId id, KeyReceipt receipt)
+    {
         // The receipt first: if this ends between the two, the next attempt finds it, and deletes what waits.
         StateDocument.Write(PathOf(id, ReceiptExtension), receipt, HandoverJson.Default.KeyReceipt);
         Discard(id);
         _ = FolderFlush.TryFlush(Folder);
-        return receipt;
     }
 
     private void CheckNotReceived(BackupId id)

@@ -1,0 +1,208 @@
+using HsmBackup.Engine.Backup;
+using HsmBackup.Engine.Catalogue;
+using HsmBackup.Engine.Clusters;
+using HsmBackup.Engine.Clusters.Definitions;
+using HsmBackup.Engine.Format;
+using HsmBackup.Engine.Handover;
+using HsmBackup.Engine.Pkcs11;
+using HsmBackup.Engine.Protection;
+using HsmBackup.Engine.Stores;
+
+namespace HsmBackup.Engine.Scheduling;
+
+/// <summary>What a scheduled run needs.</summary>
+public sealed record ScheduledRunRequest
+{
+    /// <summary>The cluster, with its schedule.</summary>
+    public required ClusterDefinition Cluster { get; init; }
+
+    /// <summary>Fetches the PIN of a node.</summary>
+    public required Func<ClusterNode, Pin?> OpenPin { get; init; }
+
+    /// <summary>Opens a store of the cluster; the run disposes it.</summary>
+    public required Func<ClusterStore, IBackupStore> OpenStore { get; init; }
+
+    /// <summary>Applies the retention of the cluster to the stores.</summary>
+    public required Func<IReadOnlyList<IBackupStore>, CancellationToken, RunRetention> Retain { get; init; }
+
+    /// <summary>What is told of the run when it has ended: metrics, alerts.</summary>
+    public IReadOnlyList<Action<BackupRun>> AfterRun { get; init; } = [];
+
+    /// <summary>Whoever can reach vaults; null where nobody can.</summary>
+    public IKeyVault? Vault { get; init; }
+
+    /// <summary>Run only what was missed or is due.</summary>
+    public bool IfDue { get; init; }
+
+    /// <summary>The state folder; null for that of this account.</summary>
+    public string? StateFolder { get; init; }
+
+    /// <summary>The clock, with the time zone of the computer.</summary>
+    public TimeProvider Clock { get; init; } = TimeProvider.System;
+}
+
+/// <summary>
+/// A run of a schedule: back up to the stores, the key to where it waits; let retention go over them; leave a record. One at a time for a
+/// cluster, and what goes wrong on the way is in the record, whatever it is.
+/// </summary>
+public static class ScheduledRun
+{
+    /// <summary>Makes the run.</summary>
+    /// <returns>Its record. What went wrong is in it, and thrown by nobody.</returns>
+    /// <exception cref="HsmBackupException">
+    /// ScheduleNotFound; Busy: another run is under way; DestinationUnwritable, DiskFull: of the state folder, in which no record could be left.
+    /// </exception>
+    public static BackupRun Run(ScheduledRunRequest request, IProgress<OperationProgress>? progress, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(request);
+        ClusterDefinition cluster = request.Cluster;
+        ClusterSchedule schedule = cluster.Schedule ?? throw NoSchedule(cluster);
+        var times = new ScheduleTimes(schedule, request.Clock.LocalTimeZone);
+        RunRecords records = RunRecords.Of(request.StateFolder, cluster.Id);
+        DateTimeOffset now = request.Clock.GetUtcNow();
+        using IDisposable held = records.Lock(cluster.Name, now);
+        var run = new BackupRun
+        {
+            Id = RunRecords.NewId(now),
+            Cluster = cluster.Name,
+            ClusterId = cluster.Id,
+            Node = (schedule.Node is null ? cluster.Nodes[0] : cluster.Node(schedule.Node)).Name,
+            Started = now,
+            Result = RunResult.Running,
+            NextDue = times.NextDue(now),
+        };
+        if (request.IfDue && !times.IsDue(records.LastServed(now), now))
+        {
+            return run with { Result = RunResult.Skipped, Ended = now };
+        }
+        records.Write(run);
+        run = Finish(BackUpAndRetain(run, request, progress, cancellationToken), request);
+        records.Write(run);
+        return Tell(run, request, records);
+    }
+
+    /// <summary>The error of a cluster that has no schedule.</summary>
+    public static HsmBackupException NoSchedule(ClusterDefinition cluster)
+    {
+        ArgumentNullException.ThrowIfNull(cluster);
+        return new HsmBackupException(ErrorCode.ScheduleNotFound,
+            $"The definition of cluster '{cluster.Name}' has no schedule.", "Register one with Register-HsmBackupSchedule.")
+        { Target = cluster.Name };
+    }
+
+    private static BackupRun BackUpAndRetain(BackupRun run, ScheduledRunRequest request, IProgress<OperationProgress>? progress, CancellationToken cancellationToken)
+    {
+        var stores = new List<IBackupStore>();
+        try
+        {
+            run = OpenStores(run, request, stores);
+            run = BackUp(run, request, stores, progress, cancellationToken);
+            // Only after a backup: while none come to be, none are given up.
+            RunRetention retention = request.Retain(stores, cancellationToken);
+            run = run with { Retention = retention };
+            return retention.Problem is null ? run : Fail(run, ErrorCode.RunFailed, retention.Problem);
+        }
+        catch (OperationCanceledException)
+        {
+            return run with { Result = RunResult.Interrupted, ErrorCode = ErrorCode.Cancelled, Error = "The run was stopped." };
+        }
+        catch (HsmBackupException e) when (e.Code == ErrorCode.Cancelled)
+        {
+            return run with { Result = RunResult.Interrupted, ErrorCode = e.Code, Error = e.Message };
+        }
+#pragma warning disable CA1031 // Whatever it is, nobody else is there to be told: the record must say it.
+        catch (Exception e)
+#pragma warning restore CA1031
+        {
+            return Fail(run, CodeOf(e), e is HsmBackupException own ? $"{own.Message} {own.RecommendedAction}" : e.Message);
+        }
+        finally
+        {
+            stores.ForEach(s => s.Dispose());
+        }
+    }
+
+    // A store that cannot even be opened fails its copy and no other.
+    private static BackupRun OpenStores(BackupRun run, ScheduledRunRequest request, List<IBackupStore> stores)
+    {
+        IReadOnlyList<string> wanted = request.Cluster.Schedule!.Stores;
+        foreach (ClusterStore store in request.Cluster.Stores.Where(s => wanted.Count == 0 || wanted.Contains(s.Name)))
+        {
+            try
+            {
+                stores.Add(request.OpenStore(store));
+            }
+            catch (HsmBackupException e) when (e.Code != ErrorCode.Cancelled)
+            {
+                run = Fail(run with { Copies = [.. run.Copies, new RunCopy(store.Name, CopyOutcome.Failed, e.Message)] }, e.Code, $"{store.Name}: {e.Message}");
+            }
+        }
+        return stores.Count > 0 ? run : throw new HsmBackupException(run.ErrorCode ?? ErrorCode.ScheduleInvalid,
+            run.Error ?? $"The cluster '{run.Cluster}' has no store that a scheduled backup could go to.", "Add stores to its definition, or see to those that it has.");
+    }
+
+    private static BackupRun BackUp(BackupRun run, ScheduledRunRequest request, List<IBackupStore> stores, IProgress<OperationProgress>? progress,
+        CancellationToken cancellationToken)
+    {
+        ClusterDefinition cluster = request.Cluster;
+        ClusterNode node = cluster.Node(run.Node);
+        using UnattendedHandover handover = UnattendedHandover.Of(cluster, WaitingKeys.Of(cluster, request.StateFolder, request.Vault, request.Clock));
+        using Pin? pin = request.OpenPin(node);
+        BackupResult result = BackupOperation.Run(new BackupRequest
+        {
+            Token = node.Address,
+            Pin = pin,
+            Cluster = cluster.ForBackup(node),
+            Mode = cluster.ClusterKey is null ? BackupMode.OneTimeKey : BackupMode.ClusterBound,
+            Stores = stores,
+            Handover = handover,
+            StateFolder = request.StateFolder,
+            Clock = request.Clock,
+        }, progress, cancellationToken);
+        IReadOnlyList<TestRecord> tests = result.ToTestRecords();
+        TestRecords.Add(request.StateFolder, tests);
+        run = run with
+        {
+            BackupId = result.Id.ToString(),
+            Copies = [.. run.Copies, .. result.Copies.Select(c => new RunCopy(c.Store, c.Outcome, c.Error?.Message))],
+            Verified = tests.Count,
+        };
+        return result.Copies.FirstOrDefault(c => !c.IsThere) is { Error: { } error } failed ? Fail(run, ErrorCode.CopyFailed, $"{failed.Store}: {error.Message}") : run;
+    }
+
+    private static BackupRun Finish(BackupRun run, ScheduledRunRequest request) => run with
+    {
+        Result = run.Result == RunResult.Running ? run.ErrorCode is null ? RunResult.Succeeded : RunResult.Failed : run.Result,
+        Ended = request.Clock.GetUtcNow(),
+    };
+
+    private static BackupRun Tell(BackupRun run, ScheduledRunRequest request, RunRecords records)
+    {
+        foreach (Action<BackupRun> told in request.AfterRun)
+        {
+            try
+            {
+                told(run);
+            }
+#pragma warning disable CA1031 // The backup is made; what comes after it fails the run, and nothing else that comes after it.
+            catch (Exception e)
+#pragma warning restore CA1031
+            {
+                run = Fail(run, CodeOf(e), e.Message) with { Result = run.Result == RunResult.Succeeded ? RunResult.Failed : run.Result };
+                records.Write(run);
+            }
+        }
+        return run;
+    }
+
+    private static ErrorCode CodeOf(Exception error) => error switch
+    {
+        HsmBackupException own => own.Code,
+        Pkcs11Exception => ErrorCode.TokenError,
+        _ => ErrorCode.RunFailed,
+    };
+
+    // What went wrong first is what the run is known by.
+    private static BackupRun Fail(BackupRun run, ErrorCode code, string error) =>
+        run with { ErrorCode = run.ErrorCode ?? code, Error = run.Error is null || run.Error == error ? error : $"{run.Error} {error}" };
+}

@@ -1,0 +1,57 @@
+using System.Management.Automation;
+using HsmBackup.Engine;
+using HsmBackup.Engine.Clusters;
+using HsmBackup.Engine.Scheduling;
+using HsmBackup.PowerShell.Binding;
+
+namespace HsmBackup.PowerShell.Commands;
+
+/// <summary>Invoke-HsmBackupSchedule: what a scheduler runs. One backup to all stores, its key to where it waits, retention, and a record.</summary>
+[Cmdlet(VerbsLifecycle.Invoke, "HsmBackupSchedule", SupportsShouldProcess = true, ConfirmImpact = ConfirmImpact.Low)]
+[OutputType(typeof(BackupRun))]
+public sealed class InvokeHsmBackupScheduleCommand : ScheduleCommand
+{
+    /// <summary>The cluster.</summary>
+    [Parameter(Mandatory = true, Position = 0, ValueFromPipelineByPropertyName = true, HelpMessage = "Name or path of the cluster's definition, or the definition itself.")]
+    [Cluster]
+    [ArgumentCompleter(typeof(ClusterNameCompleter))]
+    public ClusterReference? Cluster { get; set; }
+
+    /// <summary>Run only what was missed or is due.</summary>
+    [Parameter(HelpMessage = "Do nothing unless a run was missed or is due.")]
+    public SwitchParameter IfDue { get; set; }
+
+    private protected override void ProcessInput()
+    {
+        ClusterDefinition cluster = Cluster!.Find(Paths);
+        if (!ShouldProcess($"cluster '{cluster.Name}'", "Make the scheduled backup"))
+        {
+            return;
+        }
+        var request = new ScheduledRunRequest
+        {
+            Cluster = cluster,
+            OpenPin = node => Pins.Require(node, null, "A run that nobody attends needs a source of the PIN in the definition of its node, such as file:PATH."),
+            OpenStore = store => BackupStores.Open(store, Pins.Asker),
+            Vault = SecretVault.ForKeys,
+            IfDue = IfDue,
+            StateFolder = State,
+        };
+        BackupRun run = WithProgress((progress, stop) => ScheduledRun.Run(request, progress, stop));
+        WriteObject(run);
+        if (run.Result is RunResult.Failed or RunResult.Interrupted)
+        {
+            // The last line that the scheduler's log shows, and what makes pwsh -Command end with 1.
+            throw new HsmBackupException(run.ErrorCode ?? ErrorCode.RunFailed, $"The scheduled backup of cluster '{cluster.Name}' {run.Result switch
+            {
+                RunResult.Interrupted => "was interrupted",
+                _ when run.BackupId is null => "failed, and there is no backup",
+                _ => $"failed, and there is a backup {run.BackupId}",
+            }}: {run.Error}", $"See to it, then run Invoke-HsmBackupSchedule; Get-HsmBackupRun has the record of this run, {run.Id}.")
+            {
+                Target = run.Id,
+                Result = run,
+            };
+        }
+    }
+}
