@@ -9,10 +9,12 @@ internal sealed class RetentionCandidate
     private static readonly TimeSpan Tolerance = TimeSpan.FromHours(1);
 
     private readonly RetentionReason?[] _wanted = new RetentionReason?[2];
+    private readonly IReadOnlyList<RetentionCopy> _copies;
 
     public RetentionCandidate(RetentionBackup backup, RetentionPolicy policy, DateTimeOffset now)
     {
         Backup = backup;
+        _copies = backup.Copies;
         IsHeld = backup.Copies.Any(c => c.Hold is { } hold && hold.HoldsAt(now));
         IsProven = backup.Proven is not null && backup.Copies.Any(c => c.Health == CopyHealth.Readable);
         // How old a test of the far future is nobody knows: a wrong clock has dated it.
@@ -54,7 +56,7 @@ internal sealed class RetentionCandidate
     public void Want(RetentionClass retentionClass, RetentionReason? rule) => _wanted[(int)retentionClass] ??= rule;
 
     /// <summary>Whether the rules of a class count it.</summary>
-    public bool CountsFor(RetentionClass retentionClass) => Backup.Copies.Any(c => c.Class == retentionClass && Counts(c));
+    public bool CountsFor(RetentionClass retentionClass) => _copies.Any(c => c.Class == retentionClass && Counts(c));
 
     /// <summary>
     /// Whether a copy takes a place: one that cannot be read, or that somebody wants removed, does not. A hold goes before such a wish.
