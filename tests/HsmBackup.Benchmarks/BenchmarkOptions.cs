@@ -16,7 +16,7 @@ internal sealed record BenchmarkOptions
           --warm-up N        runs before that; 4
           --module FILE      the manifest whose import is measured, where there is a PowerShell
           --pwsh FILE        that PowerShell; pwsh
-          --only drift|repair  nothing but the comparison of three nodes, or the repair of their keys
+          --only drift|repair|catalogue  nothing but the comparison of three nodes, the repair of their keys, or the list of backups
         """;
 
     public string Reference { get; private set; } = "";
@@ -64,7 +64,7 @@ internal sealed record BenchmarkOptions
             case "--work": Work = value; return true;
             case "--module": Module = Path.GetFullPath(value); return true;
             case "--pwsh": PowerShell = value; return true;
-            case "--only": Only = value; return value is "drift" or "repair";
+            case "--only": Only = value; return value is "drift" or "repair" or "catalogue";
         }
         if (!int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out int number))
         {

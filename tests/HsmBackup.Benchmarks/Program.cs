@@ -36,6 +36,11 @@ static bool Run(BenchmarkOptions options, string folder)
         DriftBenchmark.Run(options, folder);
         return true;
     }
+    if (options.Only == "catalogue")
+    {
+        CatalogueBenchmark.Run(options, folder);
+        return true;
+    }
     TokenFolder source = MakeSource(options, folder);
     string lists = Path.Combine(folder, "attributes");
     AttributeLists.Write(lists, source);
@@ -55,6 +60,7 @@ static bool Run(BenchmarkOptions options, string folder)
     bool sameCalls = Judge("capture", capture) & Judge("restore", restore);
     DriftBenchmark.Run(options, folder);
     RepairBenchmark.Run(options, folder);
+    CatalogueBenchmark.Run(options, folder);
     return JudgeImport(options) & sameCalls;
 }
 

@@ -6,9 +6,10 @@ namespace HsmBackup.Benchmarks;
 internal static class ResultTable
 {
     /// <summary>The head of the table.</summary>
-    public static void Heading()
+    /// <param name="reference">What the engine is compared with.</param>
+    public static void Heading(string reference = "C program")
     {
-        Line("", "C program", "engine", "ratio", "of processor time");
+        Line("", reference, "engine", "ratio", "of processor time");
         Console.WriteLine(new string('-', 116));
     }
 
