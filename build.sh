@@ -64,12 +64,15 @@ p11-kit          p11-kit
 p11-kit-modules  /usr/lib/*/pkcs11/p11-kit-client.so
 gnutls-bin       p11tool
 libengine-pkcs11-openssl /usr/lib/*/engines-3/pkcs11.so'
+readonly store_packages='
+apache2-bin      /usr/sbin/apache2
+rclone           rclone'
 
 packages_for() {
     case $1 in
         drill) echo "$token_packages" ;;
         bench) echo "$token_packages$compiler_packages" ;;
-        test | install) echo "$token_packages$compiler_packages$second_token_packages" ;;
+        test | install) echo "$token_packages$compiler_packages$second_token_packages$store_packages" ;;
     esac
 }
 

@@ -70,7 +70,8 @@ internal sealed class WebDavTrust
             return $"its certificate is for another name: {NamesOf(certificate)}";
         }
         return !errors.HasFlag(SslPolicyErrors.RemoteCertificateChainErrors) ? null
-            : (faults & (X509ChainStatusFlags.UntrustedRoot | X509ChainStatusFlags.PartialChain)) != 0
+            // The signature is wrong too where another authority has the name of the right one.
+            : (faults & (X509ChainStatusFlags.UntrustedRoot | X509ChainStatusFlags.PartialChain | X509ChainStatusFlags.NotSignatureValid)) != 0
             ? $"its certificate is of another authority ({certificate.Issuer}) than {(_authorities is null ? "the system trusts" : "was given")}"
             : $"its certificate is not in order: {string.Join(", ", chain.ChainStatus.Select(s => s.Status).Distinct())}";
     }

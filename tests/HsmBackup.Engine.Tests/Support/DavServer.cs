@@ -182,7 +182,7 @@ public sealed class ApacheServer : DavServer
     private static void Tool(string program, params string[] arguments) => Assert.Equal(0, Programs.Run(program, arguments).ExitCode);
 }
 
-/// <summary>The WebDAV server of rclone. It heeds neither If-None-Match nor If-Range.</summary>
+/// <summary>The WebDAV server of rclone. It does not heed If-None-Match.</summary>
 public sealed class RcloneServer : DavServer
 {
     public const string Program = "rclone";

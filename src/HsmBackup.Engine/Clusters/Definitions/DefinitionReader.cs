@@ -18,6 +18,7 @@ internal static class DefinitionReader
 {
     private static readonly DefinitionType<int> Count = Number(1, 10_000);
     private static readonly DefinitionType<StoreKind> Kind = OneOf(DefinitionWriter.StoreKinds);
+    private static readonly DefinitionType<StoreAuthentication> Authentication = OneOf(DefinitionWriter.Authentications);
     private static readonly DefinitionType<Quirks> Quirk = OneOf([.. Enum.GetValues<Quirks>().Where(q => q != Quirks.None).Select(q => (q.ToString(), q))]);
 
     /// <summary>Reads a whole definition.</summary>
@@ -229,18 +230,33 @@ internal static class DefinitionReader
             Location = json.Required("location", kind == StoreKind.WebDav ? HttpsAddress : AbsolutePath),
             User = json.Optional("user", Text),
             Password = json.Optional("password", ReadPinSource),
+            Authentication = json.OptionalValue("authentication", Authentication) ?? StoreAuthentication.Basic,
+            CertificateAuthority = json.Optional("certificateAuthority", AbsolutePath),
+            CertificatePin = json.Optional("certificatePin", CertificatePin),
         };
     }
 
     private static void CheckStore(DefinitionObject json, ClusterStore store)
     {
-        if (store.Kind != StoreKind.WebDav && (json.Find("user") ?? json.Find("password")) is { } stranger)
+        string[] forWebDav = ["user", "password", "authentication", "certificateAuthority", "certificatePin"];
+        if (store.Kind != StoreKind.WebDav && forWebDav.Select(json.Find).FirstOrDefault(m => m is not null) is { } stranger)
         {
             throw stranger.Error("a folder takes none", "this member for a store of kind \"webdav\" only");
         }
-        if (store is { Password: not null, User: null })
+        if (store.Authentication == StoreAuthentication.Bearer)
         {
-            throw json.Find("password")!.Error("there is a password, but no user", "user and password, or neither");
+            if (store.User is not null)
+            {
+                throw json.Find("user")!.Error("a bearer token has no user", "the password alone, which is the token");
+            }
+            if (store.Password is null)
+            {
+                throw json.Find("authentication")!.Error("there is no token", "a password, which is the bearer token");
+            }
+        }
+        else if (store.Password is null != store.User is null)
+        {
+            throw (json.Find("password") ?? json.Find("user"))!.Error("one of user and password is missing", "user and password, or neither");
         }
     }
 

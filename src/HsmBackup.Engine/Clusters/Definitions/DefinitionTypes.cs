@@ -24,8 +24,10 @@ internal static partial class DefinitionTypes
     public static readonly DefinitionType<string> AbsolutePath = OfString(
         "an absolute path", text => IsPlainText(text) && AbsolutePathForm().IsMatch(text));
 
-    public static readonly DefinitionType<string> HttpsAddress = OfString("an address that begins with https://", text =>
+    public static readonly DefinitionType<string> HttpsAddress = OfString("an address that begins with https://, without user, query or fragment", text =>
         IsPlainText(text) && HttpsForm().IsMatch(text) && Uri.TryCreate(text, UriKind.Absolute, out _));
+
+    public static readonly DefinitionType<string> CertificatePin = OfString("the SHA-256 of a certificate: 64 lower-case hexadecimal digits", PinForm().IsMatch);
 
     public static readonly DefinitionType<string> CheckValue = OfString("32 lower-case hexadecimal digits", CheckForm().IsMatch);
 
@@ -134,8 +136,11 @@ internal static partial class DefinitionTypes
     [GeneratedRegex(@"\A(/|\\\\|[A-Za-z]:[/\\])")]
     private static partial Regex AbsolutePathForm();
 
-    [GeneratedRegex(@"\Ahttps://[^/]")]
+    [GeneratedRegex(@"\Ahttps://[^/?#@]+(/[^?#]*)?\z")]
     private static partial Regex HttpsForm();
+
+    [GeneratedRegex(@"\A[0-9a-f]{64}\z")]
+    private static partial Regex PinForm();
 
     [GeneratedRegex(@"\A[0-9a-f]{32}\z")]
     private static partial Regex CheckForm();

@@ -26,6 +26,9 @@ internal static class DefinitionWriter
         ("directory", StoreKind.Directory), ("offline", StoreKind.Offline), ("webdav", StoreKind.WebDav),
     ];
 
+    /// <summary>The ways to tell a store who asks, by their names.</summary>
+    public static readonly (string Word, StoreAuthentication Meaning)[] Authentications = [("basic", StoreAuthentication.Basic), ("bearer", StoreAuthentication.Bearer)];
+
     /// <summary>The definition as JSON in UTF-8.</summary>
     /// <param name="definition">The definition.</param>
     /// <param name="indented">True for people, with a line break at the end; false for one line.</param>
@@ -149,6 +152,9 @@ internal static class DefinitionWriter
         json.WriteString("location", store.Location);
         WriteText(json, "user", store.User);
         WriteText(json, "password", store.Password?.ToString());
+        WriteText(json, "authentication", store.Authentication == StoreAuthentication.Basic ? null : Array.Find(Authentications, a => a.Meaning == store.Authentication).Word);
+        WriteText(json, "certificateAuthority", store.CertificateAuthority);
+        WriteText(json, "certificatePin", store.CertificatePin);
     }
 
     private static void WriteSchedule(Utf8JsonWriter json, ClusterSchedule schedule)

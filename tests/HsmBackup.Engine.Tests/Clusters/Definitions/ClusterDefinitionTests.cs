@@ -43,8 +43,10 @@ public sealed class ClusterDefinitionTests
         Assert.Equal(("A. Muster", "officer@example.com"), (definition.Contacts[0].Name, definition.Contacts[0].Email));
         Assert.Equal(TimeSpan.FromMinutes(30), definition.Escalation[1].After);
         Assert.Equal(["A. Muster", "Duty desk"], definition.Escalation[1].Contacts);
-        Assert.Equal([StoreKind.Directory, StoreKind.Offline, StoreKind.WebDav], definition.Stores.Select(s => s.Kind));
-        Assert.Equal(("hsmbackup", new EnvironmentPin("HSM_DAV_PASSWORD")), (definition.Stores[2].User, definition.Stores[2].Password));
+        Assert.Equal([StoreKind.Directory, StoreKind.Offline, StoreKind.WebDav, StoreKind.WebDav], definition.Stores.Select(s => s.Kind));
+        Assert.Equal(("hsmbackup", new EnvironmentPin("HSM_DAV_PASSWORD"), StoreAuthentication.Basic),
+            (definition.Stores[2].User, definition.Stores[2].Password, definition.Stores[2].Authentication));
+        Assert.Equal((StoreAuthentication.Bearer, "/etc/hsmbackup/abroad-ca.pem"), (definition.Stores[3].Authentication, definition.Stores[3].CertificateAuthority));
         Assert.Equal([new TimeOnly(2, 30)], definition.Schedule!.Times);
         Assert.Equal([DayOfWeek.Monday, DayOfWeek.Thursday], definition.Schedule.Days);
         Assert.True(definition.Schedule.Utc);
@@ -200,6 +202,23 @@ public sealed class ClusterDefinitionTests
         string said = Refusal.Of(ErrorCode.DefinitionInvalid, () => TestDefinition.Read(json)).Message;
         Assert.Contains($"$.{list}[{index}]: ", said, StringComparison.Ordinal);
         Assert.Contains(expected, said, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("{'kind':'webdav','location':'https://x','user':'u'}", "user and password, or neither")]
+    [InlineData("{'kind':'webdav','location':'https://x','password':'env:X'}", "user and password, or neither")]
+    [InlineData("{'kind':'webdav','location':'https://x','user':'u','password':'env:X','authentication':'bearer'}", "a bearer token has no user")]
+    [InlineData("{'kind':'webdav','location':'https://x','authentication':'bearer'}", "there is no token")]
+    [InlineData("{'kind':'webdav','location':'https://x','certificatePin':'AB'}", "64 lower-case hexadecimal digits")]
+    [InlineData("{'kind':'webdav','location':'https://x','certificateAuthority':'ca.pem'}", "an absolute path")]
+    [InlineData("{'kind':'webdav','location':'http://x'}", "https://")]
+    [InlineData("{'kind':'webdav','location':'https://user:secret@x/'}", "without user")]
+    [InlineData("{'kind':'directory','location':'/x','certificateAuthority':'/ca.pem'}", "webdav")]
+    [InlineData("{'kind':'offline','location':'/x','authentication':'basic'}", "webdav")]
+    public void A_store_has_what_its_kind_takes(string store, string expected)
+    {
+        string json = TestDefinition.With(full => full["stores"]![1] = JsonNode.Parse(store.Replace('\'', '"').Replace("{", "{\"name\":\"safe\",", StringComparison.Ordinal)));
+        Assert.Contains(expected, Refusal.Of(ErrorCode.DefinitionInvalid, () => TestDefinition.Read(json)).Message, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -34,7 +34,7 @@ public sealed class DefinitionSchemaTests
     {
         int objects = 0;
         Check(Schema.Root, [], TestDefinition.Full());
-        Assert.Equal(20, objects);
+        Assert.Equal(21, objects);
 
         void Check(JsonObject schema, object[] place, JsonNode value)
         {
