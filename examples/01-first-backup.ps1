@@ -24,12 +24,14 @@ $PSNativeCommandUseErrorActionPreference = $true
 Import-Module -Name $Module
 
 $folder = (New-Item -ItemType Directory -Path (Join-Path ([IO.Path]::GetTempPath()) "first-backup-$(New-Guid)")).FullName
-$configurationBefore = $env:SOFTHSM2_CONF
+$configurationBefore, $homeBefore = $env:SOFTHSM2_CONF, $env:HSMBACKUP_HOME
 try {
     '1. A token, empty and new.'
     # SoftHSM keeps tokens in files; where, it reads from this variable. So do the two tools and the module.
     $env:SOFTHSM2_CONF = "$folder/softhsm2.conf"
     "directories.tokendir = $folder/token" | Set-Content -LiteralPath $env:SOFTHSM2_CONF
+    # What the module does is put on record in its state folder, which is thrown away here with the rest.
+    $env:HSMBACKUP_HOME = "$folder/home"
     $newToken = '--init-token', '--free', '--label', 'payments', '--so-pin', '12345678', '--pin', '1234'
     $null = New-Item -ItemType Directory -Path "$folder/token"
     $null = softhsm2-util @newToken
@@ -76,6 +78,6 @@ try {
     openssl dgst -sha256 -verify "$folder/public.pem" -signature "$folder/signature" "$folder/invoice"
 }
 finally {
-    $env:SOFTHSM2_CONF = $configurationBefore
+    $env:SOFTHSM2_CONF, $env:HSMBACKUP_HOME = $configurationBefore, $homeBefore
     Remove-Item -LiteralPath $folder -Recurse -Force
 }

@@ -16,6 +16,7 @@
     # Named one by one, so that PowerShell knows them without loading the module.
     CmdletsToExport      = @(
         'Compare-HsmBackup'
+        'Get-HsmAuditLog'
         'Get-HsmBackup'
         'Get-HsmCluster'
         'Get-HsmClusterHealth'
@@ -27,6 +28,7 @@
         'Restore-HsmClusterKey'
         'Restore-HsmKey'
         'Sync-HsmCluster'
+        'Test-HsmAuditLog'
         'Test-HsmBackup'
         'Test-HsmClusterKeyShare'
     )

@@ -27,6 +27,10 @@ if ($Culture -and [cultureinfo]::CurrentCulture.Name -ne $Culture) {
     throw "The culture here is '$([cultureinfo]::CurrentCulture.Name)', not '$Culture'. Is ICU installed?"
 }
 
+# What the cmdlets remember between runs, the audit log among it, goes where it can be thrown away, and not to whoever runs the tests.
+$stateFolder = Join-Path ([IO.Path]::GetTempPath()) "hsmbackup-tests-$([IO.Path]::GetRandomFileName())"
+$env:HSMBACKUP_HOME = $stateFolder
+
 $configuration = New-PesterConfiguration -Hashtable @{
     Run        = @{ Path = $Path; PassThru = $true }
     Output     = @{ Verbosity = 'Normal'; RenderMode = 'Plaintext' }
@@ -35,7 +39,12 @@ $configuration = New-PesterConfiguration -Hashtable @{
 if ($ResultPath) {
     $configuration.TestResult.OutputPath = $ResultPath
 }
-$run = Invoke-Pester -Configuration $configuration
+try {
+    $run = Invoke-Pester -Configuration $configuration
+}
+finally {
+    Remove-Item -LiteralPath $stateFolder -Recurse -Force -ErrorAction Ignore
+}
 if ($run.Result -ne 'Passed') {
     exit 1
 }

@@ -11,7 +11,7 @@ internal sealed class AuditVerification
 
     private readonly AuditFacts _facts;
     private readonly List<AuditFinding> _findings = [];
-    private readonly List<string> _hashes = [];
+    private readonly Dictionary<long, string> _hashes = [];
     private readonly List<(AuditCheckpoint Checkpoint, AuditEntry Entry, string File, int Line)> _checkpoints = [];
     private readonly HashSet<string> _strangers = new(StringComparer.Ordinal);
 
@@ -89,7 +89,7 @@ internal sealed class AuditVerification
         }
         // Go on from here, so that one fault is one finding.
         _last = entry;
-        Remember(entry);
+        _hashes.TryAdd(entry.Sequence, entry.Hash);
     }
 
     private void CheckPlace(AuditEntry entry, string file, int line)
@@ -137,15 +137,6 @@ internal sealed class AuditVerification
         else
         {
             Find(AuditFindingKind.CheckpointInvalid, file, line, entry.Sequence, "it does not hold what a checkpoint holds");
-        }
-    }
-
-    // By its number: what stands twice, or in a place that cannot be, was reported already.
-    private void Remember(AuditEntry entry)
-    {
-        if (entry.Sequence == _hashes.Count + 1)
-        {
-            _hashes.Add(entry.Hash);
         }
     }
 
@@ -199,7 +190,8 @@ internal sealed class AuditVerification
             Find(AuditFindingKind.CheckpointInvalid, file, line, entry.Sequence, "it is not signed by the key of its certificate");
             return false;
         }
-        if (checkpoint.Head.Entries >= entry.Sequence || HashOf(checkpoint.Head.Entries) != checkpoint.Head.Head)
+        string? signed = _hashes.GetValueOrDefault(checkpoint.Head.Entries);
+        if (checkpoint.Head.Entries < 1 || checkpoint.Head.Entries >= entry.Sequence || (signed is not null && signed != checkpoint.Head.Head))
         {
             Find(AuditFindingKind.CheckpointInvalid, file, line, entry.Sequence, $"it signs another log than this one up to entry {checkpoint.Head.Entries}");
             return false;
@@ -220,7 +212,8 @@ internal sealed class AuditVerification
                 $"it is signed by another certificate than the one of cluster '{entry.ClusterName ?? entry.ClusterId}'");
             return false;
         }
-        return true;
+        // Where the entry itself is gone, that was found already.
+        return signed is not null;
     }
 
     /// <summary>Whether the log has what somebody else remembers of it.</summary>
@@ -242,15 +235,14 @@ internal sealed class AuditVerification
                 $"{fact.Source} knows {head.Entries} entries, and the log ends with entry {_last?.Sequence ?? 0}"));
             return false;
         }
-        if (HashOf(head.Entries) is { } hash && hash != head.Head)
+        string? hash = _hashes.GetValueOrDefault(head.Entries);
+        if (hash is not null && hash != head.Head)
         {
             Find(AuditFindingKind.Replaced, null, null, head.Entries, $"{fact.Source} knows another entry {head.Entries}");
             return false;
         }
-        return HashOf(head.Entries) is not null;
+        return hash is not null;
     }
-
-    private string? HashOf(long sequence) => sequence >= 1 && sequence <= _hashes.Count ? _hashes[(int)(sequence - 1)] : null;
 
     private void Find(AuditFindingKind kind, string? file, int? line, long? sequence, string explanation, bool isFault = true)
     {

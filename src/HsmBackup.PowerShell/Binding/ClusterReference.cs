@@ -1,3 +1,4 @@
+using System.Collections;
 using System.Management.Automation;
 using HsmBackup.Engine.Clusters;
 using HsmBackup.Engine.Clusters.Definitions;
@@ -36,10 +37,23 @@ public sealed class ClusterReference
 [AttributeUsage(AttributeTargets.Property)]
 internal sealed class ClusterAttribute : ArgumentTransformationAttribute
 {
+    /// <summary>Whether several are taken.</summary>
+    public bool TakesSeveral { get; init; }
+
     /// <inheritdoc/>
-    public override object? Transform(EngineIntrinsics engineIntrinsics, object? inputData) => inputData switch
+    public override object? Transform(EngineIntrinsics engineIntrinsics, object? inputData) =>
+        TakesSeveral ? Several(inputData).Select(One).ToArray() : One(inputData);
+
+    private static IEnumerable<object?> Several(object? input) => input switch
     {
-        PSObject { BaseObject: not PSCustomObject } wrapped => Transform(engineIntrinsics, wrapped.BaseObject),
+        PSObject { BaseObject: IEnumerable and not string } wrapped => Several(wrapped.BaseObject),
+        IEnumerable several and not string => several.Cast<object?>(),
+        _ => [input],
+    };
+
+    private static ClusterReference? One(object? input) => input switch
+    {
+        PSObject { BaseObject: not PSCustomObject } wrapped => One(wrapped.BaseObject),
         null => null,
         ClusterReference reference => reference,
         ClusterDefinition definition => new ClusterReference(definition),

@@ -63,6 +63,15 @@ public sealed class GoldenFileTests
     }
 
     [Fact]
+    public void The_file_that_remembers_an_audit_log_opens()
+    {
+        using OneTimeKey key = TestKey.Counting;
+        using BackupContent content = BackupContent.Open(Vectors.PathOf("golden-audit.hsmbackup"), key);
+        Assert.Equal(new AuditHead(new string('a', 32), 7, new string('c', 64)), content.Header.Audit);
+        Assert.Equal(2, content.ReadObjects().Count());
+    }
+
+    [Fact]
     public void Its_header_line_never_changes()
     {
         BackupPreamble preamble = BackupFile.ReadHeader(new MemoryStream(Golden));

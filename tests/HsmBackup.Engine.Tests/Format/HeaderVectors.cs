@@ -16,6 +16,9 @@ internal static class HeaderVectors
     public static byte[] HeaderLine(string json) =>
         [.. Encoding.UTF8.GetBytes(json.Replace("@check", Check(), StringComparison.Ordinal)), (byte)'\n'];
 
+    /// <summary>A good backup whose header remembers an audit log.</summary>
+    public static byte[] WithAudit() => WithHeader(HeaderLine(AuditedHeader(Log, "7", Head)));
+
     public static IEnumerable<MustFail> All()
     {
         yield return MustFail.ByHeader("empty", ErrorCode.NotABackup, "nothing at all", []);
@@ -88,8 +91,11 @@ internal static class HeaderVectors
         return forge.Build();
     }
 
-    private static MustFail Audit(string name, string why, string log, string entries, string head) => Header(name, why,
-        (",\"retentionClass\"", $",\"audit\":{{\"log\":\"{log}\",\"entries\":{entries},\"head\":\"{head}\"}},\"retentionClass\""));
+    private static MustFail Audit(string name, string why, string log, string entries, string head) =>
+        Header(name, why, (Good, AuditedHeader(log, entries, head)));
+
+    private static string AuditedHeader(string log, string entries, string head) => Good.Replace(",\"retentionClass\"",
+        $",\"audit\":{{\"log\":\"{log}\",\"entries\":{entries},\"head\":\"{head}\"}},\"retentionClass\"", StringComparison.Ordinal);
 
     private static MustFail Header(string name, string why, params (string From, string To)[] edits)
     {

@@ -36,6 +36,7 @@ public sealed class MustFailTests
             foreach (MustFail vector in MustFail.All) Assert.Equal(vector.Bytes, Vectors.Read(vector.FileName));
             Assert.Equal(ContentVectors.TwoObjects("golden").Build(), Vectors.Read("golden-forged.hsmbackup"));
             Assert.Equal(ContentVectors.ManySegments("golden").Build(), Vectors.Read("golden-segments.hsmbackup"));
+            Assert.Equal(HeaderVectors.WithAudit(), Vectors.Read("golden-audit.hsmbackup"));
         }
     }
 
@@ -66,6 +67,7 @@ public sealed class MustFailTests
         foreach (MustFail vector in MustFail.All) File.WriteAllBytes(Path.Combine(folder, vector.FileName), vector.Bytes);
         File.WriteAllBytes(Path.Combine(folder, "golden-forged.hsmbackup"), ContentVectors.TwoObjects("golden").Build());
         File.WriteAllBytes(Path.Combine(folder, "golden-segments.hsmbackup"), ContentVectors.ManySegments("golden").Build());
+        File.WriteAllBytes(Path.Combine(folder, "golden-audit.hsmbackup"), HeaderVectors.WithAudit());
         string golden = Path.Combine(folder, "golden.hsmbackup");
         if (!File.Exists(golden)) File.WriteAllBytes(golden, GoldenFile.Make());
         string forms = Path.Combine(folder, "golden-forms.hsmbackup");
