@@ -20,9 +20,12 @@
         'Get-HsmBackup'
         'Get-HsmCluster'
         'Get-HsmClusterHealth'
+        'Lock-HsmBackup'
         'New-HsmBackup'
         'New-HsmCluster'
         'New-HsmClusterKey'
+        'Remove-ExpiredHsmBackup'
+        'Remove-HsmBackup'
         'Repair-HsmCluster'
         'Restore-HsmCluster'
         'Restore-HsmClusterKey'
@@ -31,6 +34,8 @@
         'Test-HsmAuditLog'
         'Test-HsmBackup'
         'Test-HsmClusterKeyShare'
+        'Undo-HsmBackupRemoval'
+        'Unlock-HsmBackup'
     )
     FunctionsToExport    = @()
     AliasesToExport      = @()

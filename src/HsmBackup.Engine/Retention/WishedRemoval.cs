@@ -4,7 +4,7 @@ namespace HsmBackup.Engine.Retention;
 internal static class WishedRemoval
 {
     /// <summary>The input as it would be with the wish beside every copy.</summary>
-    /// <exception cref="HsmBackupException">BackupNotFound.</exception>
+    /// <exception cref="HsmBackupException">BackupNotFound; InvalidArgument: the reason is no plain text.</exception>
     public static RetentionInput Apply(RetentionInput input, RemovalWish wish, RetentionRequest request, DateTimeOffset now)
     {
         if (!input.Backups.Any(b => b.BackupId == wish.BackupId && b.Copies.Any(c => Concerns(c.Store, request.OnlyStores))))
@@ -14,6 +14,7 @@ internal static class WishedRemoval
                 "Get-HsmBackup lists the backups of the stores. A file that cannot be read is not removed: look at it, and delete it by hand.")
             { Target = wish.BackupId };
         }
+        _ = StoreDocument.CheckText(wish.Reason);
         var mark = RemovalMark.At(now, request.Policy.RemovalDelay, RemovalOrigin.Request);
         return input with
         {
