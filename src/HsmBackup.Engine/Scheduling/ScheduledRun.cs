@@ -1,3 +1,4 @@
+using HsmBackup.Engine.Auditing;
 using HsmBackup.Engine.Backup;
 using HsmBackup.Engine.Catalogue;
 using HsmBackup.Engine.Clusters;
@@ -22,14 +23,17 @@ public sealed record ScheduledRunRequest
     /// <summary>Opens a store of the cluster; the run disposes it.</summary>
     public required Func<ClusterStore, IBackupStore> OpenStore { get; init; }
 
-    /// <summary>Applies the retention of the cluster to the stores.</summary>
-    public required Func<IReadOnlyList<IBackupStore>, CancellationToken, RunRetention> Retain { get; init; }
+    /// <summary>Applies the retention of the cluster to its stores; null to remove nothing.</summary>
+    public Func<IReadOnlyList<IBackupStore>, CancellationToken, RunRetention>? Retain { get; init; }
 
     /// <summary>What is told of the run when it has ended: metrics, alerts.</summary>
     public IReadOnlyList<Action<BackupRun>> AfterRun { get; init; } = [];
 
     /// <summary>Whoever can reach vaults; null where nobody can.</summary>
     public IKeyVault? Vault { get; init; }
+
+    /// <summary>The audit log that the header of the backup vouches for; null for none.</summary>
+    public AuditLog? Audit { get; init; }
 
     /// <summary>Run only what was missed or is due.</summary>
     public bool IfDue { get; init; }
@@ -98,9 +102,9 @@ public static class ScheduledRun
             run = OpenStores(run, request, stores);
             run = BackUp(run, request, stores, progress, cancellationToken);
             // Only after a backup: while none come to be, none are given up.
-            RunRetention retention = request.Retain(stores, cancellationToken);
+            RunRetention? retention = request.Retain?.Invoke(stores, cancellationToken);
             run = run with { Retention = retention };
-            return retention.Problem is null ? run : Fail(run, ErrorCode.RunFailed, retention.Problem);
+            return retention?.Problem is { } problem ? Fail(run, ErrorCode.RunFailed, problem) : run;
         }
         catch (OperationCanceledException)
         {
@@ -156,6 +160,7 @@ public static class ScheduledRun
             Mode = cluster.ClusterKey is null ? BackupMode.OneTimeKey : BackupMode.ClusterBound,
             Stores = stores,
             Handover = handover,
+            Audit = request.Audit,
             StateFolder = request.StateFolder,
             Clock = request.Clock,
         }, progress, cancellationToken);

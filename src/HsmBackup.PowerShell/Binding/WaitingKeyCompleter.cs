@@ -1,5 +1,4 @@
 using System.Collections;
-using HsmBackup.Engine.Clusters;
 using HsmBackup.Engine.Handover;
 
 namespace HsmBackup.PowerShell.Binding;

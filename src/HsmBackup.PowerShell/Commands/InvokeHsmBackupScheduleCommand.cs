@@ -1,5 +1,6 @@
 using System.Management.Automation;
 using HsmBackup.Engine;
+using HsmBackup.Engine.Auditing;
 using HsmBackup.Engine.Clusters;
 using HsmBackup.Engine.Scheduling;
 using HsmBackup.PowerShell.Binding;
@@ -34,10 +35,20 @@ public sealed class InvokeHsmBackupScheduleCommand : ScheduleCommand
             OpenPin = node => Pins.Require(node, null, "A run that nobody attends needs a source of the PIN in the definition of its node, such as file:PATH."),
             OpenStore = store => BackupStores.Open(store, Pins.Asker),
             Vault = SecretVault.ForKeys,
+            Audit = Audit,
             IfDue = IfDue,
             StateFolder = State,
         };
+        Audited($"scheduled backup of cluster '{cluster.Name}'", cluster, action => Run(request, action));
+    }
+
+    private void Run(ScheduledRunRequest request, AuditedAction action)
+    {
+        ClusterDefinition cluster = request.Cluster;
         BackupRun run = WithProgress((progress, stop) => ScheduledRun.Run(request, progress, stop));
+        action.Note("run", run.Id);
+        action.Note("result", run.Result.ToString());
+        action.Note("backup", run.BackupId);
         WriteObject(run);
         if (run.Result is RunResult.Failed or RunResult.Interrupted)
         {

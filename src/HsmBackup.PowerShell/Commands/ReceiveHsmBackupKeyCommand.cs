@@ -98,9 +98,14 @@ public sealed class ReceiveHsmBackupKeyCommand : ScheduleCommand
         {
             return;
         }
-        using OfficerKeys? keys = OpenKeys(cluster, waiting);
-        using KeyReception reception = waiting.Open(BackupId!, keys, KnownBackups.KeyCheckOf(BackupId!, cluster));
-        HandOver(reception, cluster);
+        Audited($"one-time key of backup {BackupId}", cluster, action =>
+        {
+            action.Note("backup", BackupId);
+            using OfficerKeys? keys = OpenKeys(cluster, waiting);
+            using KeyReception reception = waiting.Open(BackupId!, keys, KnownBackups.KeyCheckOf(BackupId!, cluster));
+            action.Note("with", reception.Receipt.With);
+            HandOver(reception, cluster);
+        });
     }
 
     private void HandOver(KeyReception reception, ClusterDefinition cluster)

@@ -104,6 +104,11 @@ public sealed class RegisterHsmBackupScheduleCommand : ScheduleCommand
             WriteObject(installer.WriteTo(Paths.Literal(Destination), command, Scheduler).Select(f => new FileInfo(f)), enumerateCollection: true);
             return;
         }
+        Audited($"schedule of cluster '{after.Name}'", after, _ => Install(before, after, command, installer));
+    }
+
+    private void Install(ClusterDefinition before, ClusterDefinition after, ScheduledCommand command, ScheduleInstaller installer)
+    {
         ClusterDefinition saved = after.Save(after.DefinitionPath!);
         InstalledSchedule installed;
         try
@@ -113,7 +118,7 @@ public sealed class RegisterHsmBackupScheduleCommand : ScheduleCommand
         catch
         {
             // The definition says again what is installed.
-            (before with { FileDigest = saved.FileDigest }).Save(before.DefinitionPath!);
+            (saved with { Schedule = before.Schedule }).Save(saved.DefinitionPath!);
             throw;
         }
         WriteObject(Describe(saved, [installed], command.StateFolder));

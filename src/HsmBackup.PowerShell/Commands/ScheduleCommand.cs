@@ -1,7 +1,6 @@
 using System.Management.Automation;
 using HsmBackup.Engine.Clusters;
 using HsmBackup.Engine.Scheduling;
-using HsmBackup.PowerShell.Binding;
 using HsmBackup.PowerShell.Output;
 
 namespace HsmBackup.PowerShell.Commands;
@@ -17,10 +16,12 @@ public abstract class ScheduleCommand : HsmCommand
     [ValidateNotNullOrEmpty]
     public string? StatePath { get; set; }
 
+    private protected sealed override string? NamedState => StatePath;
+
     /// <summary>The state folder as a full path; null for the one that is found by itself.</summary>
     private protected string? State => Paths.LiteralOrNull(StatePath);
 
     /// <summary>The schedule of a cluster as this machine has it.</summary>
-    private protected BackupSchedule Describe(ClusterDefinition cluster, IReadOnlyList<InstalledSchedule> installed, string? state) =>
-        new(cluster, installed, RunRecords.Of(state, cluster.Id).List().LastOrDefault(), TimeProvider.System);
+    private protected static BackupSchedule Describe(ClusterDefinition cluster, IReadOnlyList<InstalledSchedule> installed, string? state) =>
+        new(cluster, installed, RunRecords.Of(state, cluster.Id).List() is [.., BackupRun last] ? last : null, TimeProvider.System);
 }

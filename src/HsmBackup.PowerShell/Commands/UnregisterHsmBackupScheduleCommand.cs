@@ -36,7 +36,7 @@ public sealed class UnregisterHsmBackupScheduleCommand : ScheduleCommand
         }
         if (ShouldProcess(string.Join(", ", installed), $"Remove the schedule of cluster '{cluster.Name}'"))
         {
-            WriteObject(installer.Remove(cluster, User), enumerateCollection: true);
+            Audited($"schedule of cluster '{cluster.Name}'", cluster, _ => WriteObject(installer.Remove(cluster, User), enumerateCollection: true));
         }
     }
 }
