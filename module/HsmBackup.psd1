@@ -16,6 +16,7 @@
     # Named one by one, so that PowerShell knows them without loading the module.
     CmdletsToExport      = @(
         'Compare-HsmBackup'
+        'Copy-HsmBackup'
         'Get-HsmAuditLog'
         'Get-HsmBackup'
         'Get-HsmCluster'

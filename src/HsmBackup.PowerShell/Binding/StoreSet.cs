@@ -70,12 +70,13 @@ internal sealed class StoreSet : IDisposable
 
     /// <summary>The backups in these stores; what is wrong with a store or a file is told.</summary>
     /// <param name="clusterId">The cluster; null for all.</param>
+    /// <param name="proofAge">How long a passed test counts.</param>
     /// <param name="warn">Told of media that are away.</param>
     /// <param name="report">Told of all else.</param>
     /// <param name="stop">Stops it.</param>
-    public ClusterCatalogue Read(string? clusterId, Action<string> warn, Action<ErrorRecord> report, CancellationToken stop)
+    public ClusterCatalogue Read(string? clusterId, TimeSpan proofAge, Action<string> warn, Action<ErrorRecord> report, CancellationToken stop)
     {
-        var catalogue = ClusterCatalogue.Read(new CatalogueRequest { Stores = All, ClusterId = clusterId }, stop);
+        var catalogue = ClusterCatalogue.Read(new CatalogueRequest { Stores = All, ClusterId = clusterId, MaximumProofAge = proofAge }, stop);
         foreach (MissingStore missing in catalogue.MissingStores)
         {
             if (missing.Error.Code == ErrorCode.StoreUnmounted)

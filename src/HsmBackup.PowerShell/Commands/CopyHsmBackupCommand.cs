@@ -87,7 +87,7 @@ public sealed class CopyHsmBackupCommand : HsmCommand
     {
         using var sources = StoreSet.Of(cluster, names: null, Pins.Asker);
         using var targets = StoreSet.Of(cluster, Store, Pins.Asker);
-        var catalogue = sources.Read(cluster.Id, WriteWarning, WriteError, StopToken);
+        var catalogue = sources.Read(cluster.Id, cluster.RetentionPolicy.MaximumVerificationAge, WriteWarning, WriteError, StopToken);
         List<BackupInfo> chosen = [.. catalogue.Backups.Where(b => _wanted.Exists(w => WildcardPattern.Get(w, Anyhow).IsMatch(b.BackupId)))];
         foreach (string missing in _wanted.Where(w => !WildcardPattern.ContainsWildcardCharacters(w) && !chosen.Exists(c => c.BackupId == w)))
         {

@@ -3,6 +3,7 @@ using HsmBackup.Engine;
 using HsmBackup.Engine.Catalogue;
 using HsmBackup.Engine.Clusters;
 using HsmBackup.Engine.Format;
+using HsmBackup.Engine.Retention;
 using HsmBackup.PowerShell.Binding;
 
 namespace HsmBackup.PowerShell.Commands;
@@ -70,6 +71,11 @@ public sealed class GetHsmBackupCommand : HsmCommand
     [Parameter(HelpMessage = "Only complete backups that passed a test of level Content or deeper on this machine, not too long ago.")]
     public SwitchParameter Restorable { get; set; }
 
+    /// <summary>Only backups of which retention gives up a copy.</summary>
+    [Parameter(ParameterSetName = ClusterSet,
+        HelpMessage = "Only backups of which the retention policy gives up a copy; Remove-ExpiredHsmBackup -WhatIf tells the reasons.")]
+    public SwitchParameter Expired { get; set; }
+
     private protected override void ProcessInput()
     {
         if (Cluster is not null)
@@ -99,11 +105,19 @@ public sealed class GetHsmBackupCommand : HsmCommand
     private void ListStores(ClusterDefinition cluster)
     {
         using var stores = StoreSet.Of(cluster, Store, Pins.Asker);
-        foreach (BackupInfo backup in stores.Read(cluster.Id, WriteWarning, WriteError, StopToken).Backups)
+        HashSet<string>? expired = Expired ? FindExpired(cluster, stores) : null;
+        foreach (BackupInfo backup in stores.Read(cluster.Id, cluster.RetentionPolicy.MaximumVerificationAge, WriteWarning, WriteError, StopToken).Backups)
         {
-            Write(backup);
+            if (expired is null || expired.Contains(backup.BackupId))
+            {
+                Write(backup);
+            }
         }
     }
+
+    private HashSet<string> FindExpired(ClusterDefinition cluster, StoreSet stores) => [.. RetentionOperation.Prepare(
+        new RetentionRequest { Stores = stores.All, ClusterId = cluster.Id, Policy = cluster.RetentionPolicy }, StopToken).Plan.Copies
+        .Where(c => c.Decision is RetentionDecision.MarkForRemoval or RetentionDecision.Remove || c.Reason == RetentionReason.RemovalPending).Select(c => c.BackupId)];
 
     private void ListMatches(string path)
     {

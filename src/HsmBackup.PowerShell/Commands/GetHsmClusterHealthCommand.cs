@@ -77,6 +77,6 @@ public sealed class GetHsmClusterHealthCommand : TokenCommand
     private IReadOnlyList<BackupInfo> FindBackups(ClusterDefinition cluster)
     {
         using var stores = StoreSet.Of(BackupPath?.Select(Paths.Literal), cluster, Pins.Asker);
-        return stores.Read(clusterId: null, WriteWarning, WriteError, StopToken).Backups;
+        return stores.Read(clusterId: null, cluster.RetentionPolicy.MaximumVerificationAge, WriteWarning, WriteError, StopToken).Backups;
     }
 }

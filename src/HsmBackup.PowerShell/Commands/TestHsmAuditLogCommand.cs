@@ -1,7 +1,7 @@
 using System.Management.Automation;
 using HsmBackup.Engine;
 using HsmBackup.Engine.Auditing;
-using HsmBackup.Engine.Backup;
+using HsmBackup.Engine.Catalogue;
 using HsmBackup.Engine.Clusters;
 using HsmBackup.PowerShell.Binding;
 
@@ -20,7 +20,7 @@ public sealed class TestHsmAuditLogCommand : HsmCommand
     public ClusterReference[] Cluster { get; set; } = [];
 
     /// <summary>Folders with backups.</summary>
-    [Parameter(HelpMessage = "Folders with backups, whose headers know how long the log was; by default the folders that are stores of the clusters.")]
+    [Parameter(HelpMessage = "Folders with backups, whose headers know how long the log was; by default the stores of the clusters.")]
     [ValidateNotNullOrEmpty]
     public string[]? BackupPath { get; set; }
 
@@ -46,7 +46,7 @@ public sealed class TestHsmAuditLogCommand : HsmCommand
         var facts = new AuditFacts
         {
             Signers = clusters.DistinctBy(c => c.Id).ToDictionary(c => c.Id, c => c.ForBackup(c.Nodes[0]).IdentityCertificate, StringComparer.Ordinal),
-            Heads = [.. FoldersOf(clusters).Distinct(StringComparer.Ordinal).SelectMany(FactsIn)],
+            Heads = [.. BackupPath is null ? clusters.SelectMany(FactsIn) : FactsIn(cluster: null)],
             OtherLogs = OtherLog,
         };
         AuditTestResult result = Audit.Test(facts, StopToken);
@@ -67,17 +67,10 @@ public sealed class TestHsmAuditLogCommand : HsmCommand
         }
     }
 
-    private IEnumerable<string> FoldersOf(List<ClusterDefinition> clusters) => BackupPath is not null
-        ? BackupFolders.Of(BackupPath, cluster: null, Paths, WriteWarning)
-        : clusters.SelectMany(cluster => BackupFolders.Of(named: null, cluster, Paths, WriteWarning));
-
-    private IEnumerable<AuditFact> FactsIn(string folder)
+    private IEnumerable<AuditFact> FactsIn(ClusterDefinition? cluster)
     {
-        IReadOnlyList<BackupInfo> backups = BackupCatalogue.List(folder, out IReadOnlyList<HsmBackupException> unreadable);
-        foreach (HsmBackupException error in unreadable)
-        {
-            WriteWarning($"What it knows of the log does not count: {error.Message}");
-        }
-        return backups.Where(b => b.Audit is not null).Select(b => new AuditFact($"The backup '{b.Path}'", b.Audit!));
+        using var stores = StoreSet.Of(BackupPath?.Select(Paths.Literal), cluster, Pins.Asker);
+        ClusterCatalogue catalogue = stores.Read(clusterId: null, CatalogueRequest.DefaultProofAge, WriteWarning, e => WriteWarning($"What it knows of the log does not count: {e.Exception.Message}"), StopToken);
+        return catalogue.Backups.Where(b => b.Audit is not null).Select(b => new AuditFact($"The backup '{b.Path}'", b.Audit!));
     }
 }

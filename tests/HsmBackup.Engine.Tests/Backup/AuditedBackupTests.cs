@@ -1,5 +1,6 @@
 using HsmBackup.Engine.Auditing;
 using HsmBackup.Engine.Backup;
+using HsmBackup.Engine.Catalogue;
 using HsmBackup.Engine.Protection;
 using HsmBackup.Engine.Tests.Support;
 using Xunit;
