@@ -69,7 +69,7 @@ Describe 'A backup in several stores' {
         $found.Restorable | Should -BeTrue
         $found.Proof.Level | Should -Be 'Content'
         $warnings | Should -BeLike '*vault*'
-        $found | Format-Table | Out-String | Should -BeLike '*near, far*'
+        $found | Format-Table | Out-String -Width 200 | Should -BeLike '*near, far*'
         (Get-HsmBackup -Cluster payments -Store far -WarningAction Ignore).Copies.Store | Should -Be 'far'
     }
 
