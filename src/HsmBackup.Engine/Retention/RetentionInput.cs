@@ -48,7 +48,7 @@ public enum CopyHealth
     /// <summary>It is there and cannot be read.</summary>
     Unreadable,
 
-    /// <summary>It is not the file that was tested, or not the one that other stores have under the same id.</summary>
+    /// <summary>It is damaged, or not the file that was tested, or not the one that other stores have under the same id.</summary>
     Different,
 }
 

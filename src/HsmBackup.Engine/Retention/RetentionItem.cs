@@ -50,7 +50,7 @@ public enum RetentionReason
     OutOfOrder,
     /// <summary>It cannot be read, so nobody knows what it is.</summary>
     Unreadable,
-    /// <summary>It is not the file that was tested, or not the one that other stores have.</summary>
+    /// <summary>It is damaged, or not the file that was tested, or not the one that other stores have.</summary>
     Different,
     /// <summary>No backup is known to restore, so none is given up.</summary>
     NothingProven,
@@ -115,7 +115,7 @@ public sealed record RetentionItem
         RetentionReason.FutureDated => "It says that it was made in the future. A clock was or is wrong, or somebody made the file up.",
         RetentionReason.OutOfOrder => "It says that it was made before the backup that it follows: the clock was wrong then, and its age is not known.",
         RetentionReason.Unreadable => "It cannot be read, so nobody knows what would be lost.",
-        RetentionReason.Different => "It is not the file that was tested, or not the one that other stores have under this id.",
+        RetentionReason.Different => "It is damaged, or not the file that was tested, or not the one that other stores have under this id.",
         RetentionReason.NothingProven => "No backup has passed a test at level Content or better that still counts, so none is given up.",
         RetentionReason.ClockBackwards => "The clock shows a time before one that it has shown; nothing is removed on its word.",
         RetentionReason.ClockUnsure => "This is the first look at the clock for long; what is due goes in the next run.",

@@ -130,6 +130,14 @@ public sealed class RetentionPlannerTests
         Assert.Contains(' ', text);
     });
 
+    [Fact]
+    public void Every_reason_and_every_outcome_is_on_the_page()
+    {
+        string page = File.ReadAllText(Path.Combine(AppContext.BaseDirectory, "docs", "retention.md"));
+        Assert.All([.. Enum.GetNames<RetentionReason>(), .. Enum.GetNames<RetentionOutcome>().Except([nameof(RetentionOutcome.Planned)])],
+            name => Assert.Contains($"`{name}`", page, StringComparison.Ordinal));
+    }
+
     private static DateTimeOffset Days(int days) =>
         days > 1_000_000 ? DateTimeOffset.MaxValue : days < -500_000 ? DateTimeOffset.MinValue : Now.AddDays(days);
 
