@@ -58,6 +58,11 @@ readonly compiler_packages='
 gcc              gcc
 libc6-dev        /usr/include/stdio.h
 libp11-kit-dev   /usr/include/p11-kit-1/p11-kit/pkcs11.h'
+# systemd looks at units, and cron at crontabs; neither is started.
+readonly scheduler_packages='
+systemd          systemd-analyze
+cron             crontab
+tzdata           /usr/share/zoneinfo/Europe/Zurich'
 readonly second_token_packages='
 libnss3          /usr/lib/*/libsoftokn3.so
 p11-kit          p11-kit
@@ -72,7 +77,7 @@ packages_for() {
     case $1 in
         drill) echo "$token_packages" ;;
         bench) echo "$token_packages$compiler_packages" ;;
-        test | install) echo "$token_packages$compiler_packages$second_token_packages$store_packages" ;;
+        test | install) echo "$token_packages$compiler_packages$second_token_packages$store_packages$scheduler_packages" ;;
     esac
 }
 

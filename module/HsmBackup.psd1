@@ -19,12 +19,17 @@
         'Copy-HsmBackup'
         'Get-HsmAuditLog'
         'Get-HsmBackup'
+        'Get-HsmBackupRun'
+        'Get-HsmBackupSchedule'
         'Get-HsmCluster'
         'Get-HsmClusterHealth'
+        'Invoke-HsmBackupSchedule'
         'Lock-HsmBackup'
         'New-HsmBackup'
         'New-HsmCluster'
         'New-HsmClusterKey'
+        'Receive-HsmBackupKey'
+        'Register-HsmBackupSchedule'
         'Remove-ExpiredHsmBackup'
         'Remove-HsmBackup'
         'Repair-HsmCluster'
@@ -37,6 +42,7 @@
         'Test-HsmClusterKeyShare'
         'Undo-HsmBackupRemoval'
         'Unlock-HsmBackup'
+        'Unregister-HsmBackupSchedule'
     )
     FunctionsToExport    = @()
     AliasesToExport      = @()

@@ -28,7 +28,7 @@ public sealed class OfficerKeys : IDisposable
     public static OfficerKeys FromStore()
     {
         CertificatesAtHand atHand = new(null);
-        return new OfficerKeys("certificate store", atHand.Keys, [atHand]);
+        return new OfficerKeys("private key in the certificate store", atHand.Keys, [atHand]);
     }
 
     /// <summary>Those of a file: PKCS #12, or PEM with a private key (PKCS #8, encrypted or not).</summary>
@@ -39,7 +39,7 @@ public sealed class OfficerKeys : IDisposable
     public static OfficerKeys FromFile(string path, SecureString? password, IReadOnlyList<X509Certificate2> certificates)
     {
         List<X509Certificate2> found = PrivateKeyFile.Read(path, password, certificates);
-        return new OfficerKeys(path, found.Select(c => new CertificateKey(c)), [.. found]);
+        return new OfficerKeys($"private key in file '{path}'", found.Select(c => new CertificateKey(c)), [.. found]);
     }
 
     /// <summary>Those of a token, which stays open and ours until this is disposed.</summary>
@@ -57,7 +57,7 @@ public sealed class OfficerKeys : IDisposable
         try
         {
             IEnumerable<IRecipientKey> keys = TokenKeys.Find(connection, certificates, own, found);
-            return new OfficerKeys($"token '{connection.Token.Label}'", keys, [.. found, own, connection]);
+            return new OfficerKeys($"private key on token '{connection.Token.Label}'", keys, [.. found, own, connection]);
         }
         catch
         {

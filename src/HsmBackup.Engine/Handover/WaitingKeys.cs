@@ -174,7 +174,7 @@ public sealed class WaitingKeys
             {
                 Discard(id);
                 throw new HsmBackupException(ErrorCode.KeyHandedOver, FormattableString.Invariant(
-                    $"The one-time key of backup {id} was received by {receipt.By} on {receipt.Host} at {receipt.Received:yyyy-MM-dd HH:mm:ss} UTC, by the {receipt.With}."),
+                    $"The one-time key of backup {id} was received by {receipt.By} on {receipt.Host} at {receipt.Received:yyyy-MM-dd HH:mm:ss} UTC ({receipt.With})."),
                     "Ask them for it. If they never had it, somebody else has it: find out who, and make a new backup.")
                 { Target = id.ToString() };
             }

@@ -23,9 +23,6 @@ public sealed record ScheduledRunRequest
     /// <summary>Opens a store of the cluster; the run disposes it.</summary>
     public required Func<ClusterStore, IBackupStore> OpenStore { get; init; }
 
-    /// <summary>Applies the retention of the cluster to its stores; null to remove nothing.</summary>
-    public Func<IReadOnlyList<IBackupStore>, CancellationToken, RunRetention>? Retain { get; init; }
-
     /// <summary>What is told of the run when it has ended: metrics, alerts.</summary>
     public IReadOnlyList<Action<BackupRun>> AfterRun { get; init; } = [];
 
@@ -100,11 +97,10 @@ public static class ScheduledRun
         try
         {
             run = OpenStores(run, request, stores);
-            run = BackUp(run, request, stores, progress, cancellationToken);
+            run = BackUp(run, request, [.. stores.Where(s => IsWanted(request.Cluster, s.Name))], progress, cancellationToken);
             // Only after a backup: while none come to be, none are given up.
-            RunRetention? retention = request.Retain?.Invoke(stores, cancellationToken);
-            run = run with { Retention = retention };
-            return retention?.Problem is { } problem ? Fail(run, ErrorCode.RunFailed, problem) : run;
+            run = run with { Retention = ScheduledRetention.Apply(request, stores, cancellationToken) };
+            return run.Retention.Problem is { } problem ? Fail(run, ErrorCode.RunFailed, problem) : run;
         }
         catch (OperationCanceledException)
         {
@@ -126,11 +122,10 @@ public static class ScheduledRun
         }
     }
 
-    // A store that cannot even be opened fails its copy and no other.
+    // All stores, because retention must see every copy that there is. One that cannot even be opened fails its copy and no other.
     private static BackupRun OpenStores(BackupRun run, ScheduledRunRequest request, List<IBackupStore> stores)
     {
-        IReadOnlyList<string> wanted = request.Cluster.Schedule!.Stores;
-        foreach (ClusterStore store in request.Cluster.Stores.Where(s => wanted.Count == 0 || wanted.Contains(s.Name)))
+        foreach (ClusterStore store in request.Cluster.Stores)
         {
             try
             {
@@ -138,14 +133,18 @@ public static class ScheduledRun
             }
             catch (HsmBackupException e) when (e.Code != ErrorCode.Cancelled)
             {
-                run = Fail(run with { Copies = [.. run.Copies, new RunCopy(store.Name, CopyOutcome.Failed, e.Message)] }, e.Code, $"{store.Name}: {e.Message}");
+                run = IsWanted(request.Cluster, store.Name)
+                    ? Fail(run with { Copies = [.. run.Copies, new RunCopy(store.Name, CopyOutcome.Failed, e.Message)] }, e.Code, $"{store.Name}: {e.Message}")
+                    : run;
             }
         }
-        return stores.Count > 0 ? run : throw new HsmBackupException(run.ErrorCode ?? ErrorCode.ScheduleInvalid,
+        return stores.Exists(s => IsWanted(request.Cluster, s.Name)) ? run : throw new HsmBackupException(run.ErrorCode ?? ErrorCode.ScheduleInvalid,
             run.Error ?? $"The cluster '{run.Cluster}' has no store that a scheduled backup could go to.", "Add stores to its definition, or see to those that it has.");
     }
 
-    private static BackupRun BackUp(BackupRun run, ScheduledRunRequest request, List<IBackupStore> stores, IProgress<OperationProgress>? progress,
+    private static bool IsWanted(ClusterDefinition cluster, string store) => cluster.Schedule!.Stores.Count == 0 || cluster.Schedule.Stores.Contains(store);
+
+    private static BackupRun BackUp(BackupRun run, ScheduledRunRequest request, IReadOnlyList<IBackupStore> stores, IProgress<OperationProgress>? progress,
         CancellationToken cancellationToken)
     {
         ClusterDefinition cluster = request.Cluster;

@@ -3,6 +3,7 @@ using HsmBackup.Engine;
 using HsmBackup.Engine.Catalogue;
 using HsmBackup.Engine.Clusters;
 using HsmBackup.Engine.Clusters.Health;
+using HsmBackup.Engine.Handover;
 using HsmBackup.PowerShell.Binding;
 using TokenPin = HsmBackup.Engine.Protection.Pin;
 
@@ -25,6 +26,11 @@ public sealed class GetHsmClusterHealthCommand : TokenCommand
     [Parameter(HelpMessage = "Folders in which the newest backup is looked for; by default the stores of the cluster.")]
     [ValidateNotNullOrEmpty]
     public string[]? BackupPath { get; set; }
+
+    /// <summary>The state folder of scheduled runs.</summary>
+    [Parameter(HelpMessage = "State folder of the scheduled runs, in which one-time keys wait; by default HSMBACKUP_HOME or the user's own.")]
+    [ValidateNotNullOrEmpty]
+    public string? StatePath { get; set; }
 
     /// <summary>Only whether all is well.</summary>
     [Parameter(HelpMessage = "Give true where the cluster is Online, else false, and nothing more.")]
@@ -50,6 +56,7 @@ public sealed class GetHsmClusterHealthCommand : TokenCommand
             OnePinForAll = Pin is not null,
             Deep = Deep,
             Backups = FindBackups(cluster),
+            WaitingKeys = FindWaitingKeys(cluster),
         };
         IReadOnlyList<NodeHealth> nodes = ClusterHealthOperation.Run(request, StopToken);
         if (Quiet)
@@ -78,5 +85,16 @@ public sealed class GetHsmClusterHealthCommand : TokenCommand
     {
         using var stores = StoreSet.Of(BackupPath?.Select(Paths.Literal), cluster, Pins.Asker);
         return stores.Read(clusterId: null, cluster.RetentionPolicy.MaximumVerificationAge, WriteWarning, WriteError, StopToken).Backups;
+    }
+
+    // Of a lone token nothing waits: it has no schedule. That keys cannot be looked for says nothing about the nodes.
+    private IReadOnlyList<WaitingKey> FindWaitingKeys(ClusterDefinition cluster)
+    {
+        IReadOnlyList<WaitingKey> found = [];
+        if (cluster.Id.Length > 0)
+        {
+            TryItem(cluster.Name, () => found = WaitingKeys.Of(cluster, Paths.LiteralOrNull(StatePath), null, TimeProvider.System).List());
+        }
+        return found;
     }
 }

@@ -24,6 +24,9 @@ public sealed record ClusterHealthRequest
     /// <summary>The backups that are known of the cluster.</summary>
     public IReadOnlyList<BackupInfo> Backups { get; init; } = [];
 
+    /// <summary>One-time keys of unattended backups that nobody has received.</summary>
+    public IReadOnlyList<WaitingKey> WaitingKeys { get; init; } = [];
+
     /// <summary>The clock.</summary>
     public TimeProvider Clock { get; init; } = TimeProvider.System;
 }

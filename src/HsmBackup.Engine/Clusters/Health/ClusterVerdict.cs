@@ -16,7 +16,7 @@ internal static class ClusterVerdict
             reason = string.Join("; ", new[] { reason, last is null ? "there is no backup" : "its newest backup is not as new as the policy demands" }.Where(r => r.Length > 0));
             state = state == HealthState.Online ? HealthState.Degraded : state;
         }
-        return [.. nodes.Select(n => n with { ClusterState = state, ClusterReason = reason, LastBackup = last, LastBackupInPolicy = inPolicy })];
+        return [.. nodes.Select(n => n with { ClusterState = state, ClusterReason = reason, LastBackup = last, LastBackupInPolicy = inPolicy, WaitingKeys = request.WaitingKeys })];
     }
 
     private static (HealthState State, string Reason) Judge(List<NodeHealth> nodes)

@@ -90,5 +90,8 @@ public sealed record NodeHealth
     /// <summary>Whether that is as new as the cluster's policy demands; null where it demands nothing.</summary>
     public bool? LastBackupInPolicy { get; init; }
 
+    /// <summary>One-time keys of the cluster's unattended backups that wait here, and that nobody has received; the oldest first.</summary>
+    public IReadOnlyList<WaitingKey> WaitingKeys { get; init; } = [];
+
     private int Count(DriftKind kind) => Drift.Count(d => d.Kind == kind);
 }
