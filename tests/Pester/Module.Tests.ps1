@@ -97,7 +97,7 @@ Describe '<Name>' -ForEach $cmdlets {
     }
 
     It 'asks before it writes' {
-        $Cmdlet.Parameters.ContainsKey('WhatIf') | Should -Be ($Cmdlet.Verb -in 'New', 'Repair', 'Restore', 'Sync')
+        $Cmdlet.Parameters.ContainsKey('WhatIf') | Should -Be ($Cmdlet.Verb -in 'Copy', 'Invoke', 'Lock', 'New', 'Receive', 'Register', 'Remove', 'Repair', 'Restore', 'Sync', 'Undo', 'Unlock', 'Unregister')
     }
 
     It 'has help with a synopsis, a description and two examples' {

@@ -34,7 +34,7 @@ public sealed class UnattendedHandover : IKeyHandover, IDisposable
         {
             throw new HsmBackupException(ErrorCode.KeyDestinationRequired,
                 $"The schedule of cluster '{cluster.Name}' does not say who receives the one-time keys, so its backups could never be opened.",
-                "Register it with -KeyRecipient, the certificates of officers, or with -KeyVault.")
+                "Register it with -KeyRecipientPath, the certificates of officers, or with -KeyVault.")
             { Target = cluster.Name };
         }
         var recipients = new List<X509Certificate2>();

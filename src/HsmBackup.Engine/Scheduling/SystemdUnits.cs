@@ -6,7 +6,8 @@ namespace HsmBackup.Engine.Scheduling;
 
 /// <summary>
 /// The units of a schedule as text: a service that may do little beside making backups, and its timer. What is left open, a PKCS#11 library
-/// or PowerShell needs: pages that are written and then run (the JIT compiler), devices (HSMs in the machine), the network (all others).
+/// or PowerShell needs: pages that are written and then run (the JIT compiler), devices (HSMs in the machine), the network (all others), and
+/// memory shared with other processes (RemoveIPC would take it away under their hands).
 /// </summary>
 public static class SystemdUnits
 {
@@ -102,7 +103,6 @@ public static class SystemdUnits
             ProtectHostname=yes
             ProtectProc=invisible
             RestrictNamespaces=yes
-            RemoveIPC=yes
             KeyringMode=private
             CapabilityBoundingSet=
             AmbientCapabilities=

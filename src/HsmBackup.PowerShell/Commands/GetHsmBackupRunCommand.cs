@@ -25,7 +25,7 @@ public sealed class GetHsmBackupRunCommand : ScheduleCommand
     /// <summary>How they ended.</summary>
     [Parameter(HelpMessage = "Only runs with one of these results.")]
     [ValidateNotNullOrEmpty]
-    public RunResult[]? Result { get; set; }
+    public RunResult[]? RunResult { get; set; }
 
     /// <summary>When they began.</summary>
     [Parameter(HelpMessage = "Only runs that began at this time or later.")]
@@ -35,7 +35,7 @@ public sealed class GetHsmBackupRunCommand : ScheduleCommand
     {
         ClusterDefinition cluster = Cluster!.Find(Paths);
         IEnumerable<BackupRun> runs = RunRecords.Of(State, cluster.Id).List().Reverse()
-            .Where(run => (Result is null || Result.Contains(run.Result)) && (Since is null || run.Started >= Since));
+            .Where(run => (RunResult is null || RunResult.Contains(run.Result)) && (Since is null || run.Started >= Since));
         WriteObject(Newest is { } count ? runs.Take(count) : runs, enumerateCollection: true);
     }
 }

@@ -49,20 +49,20 @@ public sealed class InvokeHsmBackupScheduleCommand : ScheduleCommand
         action.Note("run", run.Id);
         action.Note("result", run.Result.ToString());
         action.Note("backup", run.BackupId);
-        WriteObject(run);
         if (run.Result is RunResult.Failed or RunResult.Interrupted)
         {
-            // The last line that the scheduler's log shows, and what makes pwsh -Command end with 1.
-            throw new HsmBackupException(run.ErrorCode ?? ErrorCode.RunFailed, $"The scheduled backup of cluster '{cluster.Name}' {run.Result switch
-            {
-                RunResult.Interrupted => "was interrupted",
-                _ when run.BackupId is null => "failed, and there is no backup",
-                _ => $"failed, and there is a backup {run.BackupId}",
-            }}: {run.Error}", $"See to it, then run Invoke-HsmBackupSchedule; Get-HsmBackupRun has the record of this run, {run.Id}.")
+            string ended = run.Result == RunResult.Interrupted ? "was interrupted" : "failed";
+            string backup = run.BackupId is null ? "and there is no backup" : $"and there is a backup {run.BackupId}";
+            ErrorCode code = run.ErrorCode ?? ErrorCode.RunFailed;
+            // PowerShell shows the advice last: that is the last line of the scheduler's log. And the error makes pwsh -Command end with 1.
+            throw new HsmBackupException(code, $"The scheduled backup of cluster '{cluster.Name}' {ended}, {backup}: {run.Error}",
+                $"See to it, then run Invoke-HsmBackupSchedule. Run {run.Id} of cluster '{cluster.Name}' {ended} ({code}), {backup}.")
             {
                 Target = run.Id,
                 Result = run,
             };
         }
+        // Only now: a table is shown when the pipeline ends, after the error, whose line is to be the last one in the scheduler's log.
+        WriteObject(run);
     }
 }

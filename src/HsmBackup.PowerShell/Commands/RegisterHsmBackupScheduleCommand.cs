@@ -51,8 +51,9 @@ public sealed class RegisterHsmBackupScheduleCommand : ScheduleCommand
 
     /// <summary>Certificates that the one-time keys are sealed for.</summary>
     [Parameter(HelpMessage = "Files with the certificates of officers, each of whom can receive the one-time keys.")]
+    [Alias("KeyRecipient")]
     [ValidateNotNullOrEmpty]
-    public string[]? KeyRecipient { get; set; }
+    public string[]? KeyRecipientPath { get; set; }
 
     /// <summary>The folder where keys wait.</summary>
     [Parameter(HelpMessage = "Folder where sealed keys wait, outside of every store; by default in the state folder.")]
@@ -136,7 +137,7 @@ public sealed class RegisterHsmBackupScheduleCommand : ScheduleCommand
             Utc = MyInvocation.BoundParameters.ContainsKey(nameof(Utc)) ? Utc : schedule.Utc,
             Node = Node is null ? schedule.Node : cluster.Node(Node.Name).Name,
             Stores = Store is null ? schedule.Stores : [.. Store.Select(name => StoreOf(cluster, name))],
-            KeyRecipients = KeyRecipient is null ? schedule.KeyRecipients : [.. KeyRecipient.Select(Paths.Literal)],
+            KeyRecipients = KeyRecipientPath is null ? schedule.KeyRecipients : [.. KeyRecipientPath.Select(Paths.Literal)],
             KeyFolder = KeyFolder is null ? schedule.KeyFolder : Paths.Literal(KeyFolder),
             KeyVault = KeyVault ?? schedule.KeyVault,
         };

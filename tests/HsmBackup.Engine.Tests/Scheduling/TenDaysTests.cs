@@ -96,7 +96,7 @@ public sealed class TenDaysTests : IDisposable
 
     private static bool IsGone(DateTimeOffset made, List<DateTimeOffset> looks, DateTimeOffset last)
     {
-        DateTimeOffset? marked = looks.Where(at => at <= last && at - made > Kept).Select(at => (DateTimeOffset?)at).FirstOrDefault();
+        DateTimeOffset? marked = looks.Where(at => at <= last && at - made >= Kept).Select(at => (DateTimeOffset?)at).FirstOrDefault();
         return marked is { } since && looks.Exists(at => at <= last && at - since >= Delay);
     }
 }

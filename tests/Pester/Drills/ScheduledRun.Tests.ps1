@@ -37,9 +37,13 @@ Describe 'A scheduled run' -Skip:([bool]$skip) {
         -keyout, "$folder/officer/officer.key", -out, "$folder/officer.pem"
 
         $state = "$folder/state"
-        Import-Module -Name "$folder/module 100%/HsmBackup.psd1" -Force
-        $files = Register-HsmBackupSchedule -Cluster $definition -At 02:00 -Every 12:00:00 -Utc -KeyRecipient $folder/officer.pem `
-            -User $account -StatePath $state -Scheduler Systemd -Destination $folder/units
+        # In a process of its own: the units name the module that they were made with, and this process has loaded another copy of it.
+        $files = & $PSHOME/pwsh -NoProfile -NonInteractive -Command {
+            param($Folder, $Account)
+            Import-Module -Name "$Folder/module 100%/HsmBackup.psd1"
+            Register-HsmBackupSchedule -Cluster "$Folder/clusters/payments.hsmcluster.json" -At 02:00 -Every 12:00:00 -Utc -KeyRecipient "$Folder/officer.pem" `
+                -User $Account -StatePath "$Folder/state" -Scheduler Systemd -Destination "$Folder/units" | ForEach-Object FullName
+        } -args $folder, $account | Get-Item
         # The same as -Destination has shown, in the definition: no service manager runs here to install it with.
         $json.schedule = @{ times = @('02:00', '14:00'); utc = $true; keyRecipients = @("$folder/officer.pem") }
         $json | ConvertTo-Json -Depth 9 | Set-Content -LiteralPath $definition
@@ -122,7 +126,7 @@ Describe 'A scheduled run' -Skip:([bool]$skip) {
         Rename-Item -LiteralPath "$folder/it's remote" -NewName away
         $second = & $run
         $second.ExitCode | Should -Be 1
-        $second.Said[-1] | Should -Match 'scheduled backup of cluster .payments. failed, and there is a backup'
+        $second.Said.Where({ $_ })[-1] | Should -Match 'Run \S+ of cluster .payments. failed \(CopyFailed\), and there is a backup'
         $record = Get-HsmBackupRun -Cluster $definition -StatePath $state -Newest 1
         $record.Result | Should -Be 'Failed'
         $record.Copies.Outcome | Should -Be 'Written', 'Failed'
