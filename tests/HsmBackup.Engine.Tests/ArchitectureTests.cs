@@ -22,7 +22,7 @@ public sealed partial class ArchitectureTests
         ["Auditing"] = ["Format", "Protection"],
         ["Catalogue"] = ["Stores", "Format", "Protection"],
         ["Backup"] = ["Auditing", "Catalogue", "Stores", "Tokens", "Pkcs11", "Format", "Protection"],
-        ["Retention"] = ["Backup", "Auditing", "Catalogue", "Stores", "Format", "Protection"],
+        ["Retention"] = ["Auditing", "Catalogue", "Stores", "Format", "Protection"],
         ["Clusters"] = ["Retention", "Backup", "Auditing", "Catalogue", "Stores", "Tokens", "Pkcs11", "Format", "Protection"],
         ["Handover"] = ["Clusters", "Backup", "Auditing", "Tokens", "Pkcs11", "Format", "Protection"],
         ["Scheduling"] = ["Handover", "Clusters", "Retention", "Backup", "Auditing", "Catalogue", "Stores", "Tokens", "Pkcs11", "Format", "Protection"],
