@@ -1,5 +1,3 @@
-using System.Globalization;
-
 namespace HsmBackup.Engine.Retention;
 
 /// <summary>
@@ -9,6 +7,8 @@ namespace HsmBackup.Engine.Retention;
 internal sealed class ClockRecord(string stateFolder)
 {
     private const string Member = "highWater";
+
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
 
     private readonly string _path = Path.Combine(stateFolder, "clock.json");
 
@@ -41,15 +41,17 @@ internal sealed class ClockRecord(string stateFolder)
     }
 
     /// <summary>Notes a time, unless a later one is noted already.</summary>
-    /// <exception cref="HsmBackupException">DestinationUnwritable, DiskFull.</exception>
+    /// <exception cref="HsmBackupException">Busy, DestinationUnwritable, DiskFull.</exception>
     public void Advance(DateTimeOffset now)
     {
+        StateFolder.Create(stateFolder);
+        // Retention of another cluster may note its time in this moment.
+        using IDisposable held = StateFolder.Lock(_path + ".lock", "the record of the clock", Patience);
         if (Read(out _) >= now)
         {
             return;
         }
-        StateFolder.Create(stateFolder);
-        string temporary = string.Create(CultureInfo.InvariantCulture, $"{_path}.{Environment.ProcessId}.new");
+        string temporary = _path + ".new";
         try
         {
             using (FileStream file = StateFolder.CreateFile(temporary))

@@ -1,3 +1,5 @@
+using System.Security.Cryptography;
+using System.Text;
 using HsmBackup.Engine.Backup;
 using HsmBackup.Engine.Catalogue;
 
@@ -81,12 +83,12 @@ public sealed class RetentionOperation
     /// <summary>Carries the plan out.</summary>
     /// <param name="progress">Told how far it is.</param>
     /// <param name="cancellationToken">Stops it between two copies.</param>
-    /// <exception cref="HsmBackupException">Busy: retention is at work on this machine already; DestinationUnwritable, DiskFull: of the state folder; Cancelled.</exception>
+    /// <exception cref="HsmBackupException">Busy: retention of the cluster is at work on this machine already; DestinationUnwritable, DiskFull: of the state folder; Cancelled.</exception>
     public RetentionResult Apply(IProgress<OperationProgress>? progress, CancellationToken cancellationToken)
     {
         string state = StateFolder.Locate(_request.StateFolder);
         StateFolder.Create(state);
-        using IDisposable held = StateFolder.Lock(Path.Combine(state, "retention.lock"), "retention");
+        using IDisposable held = StateFolder.Lock(Path.Combine(state, LockName), "retention of this cluster");
         new ClockRecord(state).Advance(_now);
         var execution = new RetentionExecution(_request, _catalogue, _plan, _now, cancellationToken);
         var done = new CopyRetention[_items.Count];
@@ -99,6 +101,9 @@ public sealed class RetentionOperation
         }
         return Result(done);
     }
+
+    // An id from a header is any text; as a name of a file it must not lead elsewhere.
+    private string LockName => $"retention-{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(_request.ClusterId)).AsSpan(0, 8))}.lock";
 
     private RetentionResult Result(IReadOnlyList<CopyRetention> copies) =>
         new(copies, _plan.Clock, _plan.NewestProven, _catalogue.MissingStores, [.. _warnings]);

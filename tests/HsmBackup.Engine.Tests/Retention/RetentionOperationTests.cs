@@ -244,9 +244,11 @@ public sealed class RetentionOperationTests : IDisposable
     public void Two_runs_at_a_time_are_one_too_many()
     {
         ThreeBackups();
-        Directory.CreateDirectory(_stores.State);
-        using FileStream held = new(Path.Combine(_stores.State, "retention.lock"), FileMode.Create, FileAccess.Write, FileShare.None);
+        _stores.Run();
+        using FileStream held = new(Assert.Single(Directory.GetFiles(_stores.State, "retention-*.lock")), FileMode.Create, FileAccess.Write, FileShare.None);
         Refusal.Of(ErrorCode.Busy, () => _stores.Run());
+        // Another cluster's turn is another matter.
+        Assert.Empty(_stores.Run(_stores.Request with { ClusterId = "another" }).Copies);
     }
 
     private RetentionRequest Wish(string id) => _stores.Request with { Wish = new RemovalWish(id, "not needed") };
