@@ -79,6 +79,6 @@ Describe 'Get-HsmAuditLog' {
     It 'shows a table of five columns, and a list of all that an entry says' {
         $table = $all[1] | Out-String -Width 200
         $table | Should -Match 'New-HsmBackup\s+Succeeded'
-        $all[1] | Format-List | Out-String -Width 200 | Should -Match "path: .+backups"
+        $all[1] | Format-List | Out-String -Width 200 | Should -Match 'path: .+backups'
     }
 }
