@@ -6,7 +6,7 @@ namespace HsmBackup.Engine.Scheduling;
 /// <summary>Retention at the end of a scheduled run.</summary>
 internal static class ScheduledRetention
 {
-    // Runs of several clusters begin at the same time of the day, and one after the other goes over its stores.
+    // Somebody may be at it by hand in this moment.
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(10);
     private static readonly TimeSpan TryAgainAfter = TimeSpan.FromSeconds(1);
 

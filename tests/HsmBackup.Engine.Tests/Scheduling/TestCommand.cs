@@ -45,7 +45,7 @@ internal static class TestCommand
         },
         // Any program that is there: systemd looks whether it is.
         PowerShell = "/usr/bin/env",
-        Module = "/opt/hsmbackup/HsmBackup.psd1",
+        Module = "/usr/local/share/powershell/Modules/HsmBackup/HsmBackup.psd1",
         StateFolder = "/var/lib/hsmbackup/state",
         User = "backup",
     };
