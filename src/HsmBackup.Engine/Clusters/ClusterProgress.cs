@@ -1,6 +1,5 @@
 using System.Collections.Concurrent;
 using System.Globalization;
-using HsmBackup.Engine.Backup;
 
 namespace HsmBackup.Engine.Clusters;
 

@@ -1,6 +1,5 @@
 using System.Security.Cryptography;
 using System.Text;
-using HsmBackup.Engine.Backup;
 using HsmBackup.Engine.Catalogue;
 
 namespace HsmBackup.Engine.Retention;

@@ -2,7 +2,6 @@ using System.Management.Automation;
 using System.Reflection;
 using HsmBackup.Engine;
 using HsmBackup.Engine.Auditing;
-using HsmBackup.Engine.Backup;
 using HsmBackup.Engine.Clusters;
 using HsmBackup.PowerShell.Binding;
 

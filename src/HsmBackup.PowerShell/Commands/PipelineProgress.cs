@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using System.Management.Automation;
-using HsmBackup.Engine.Backup;
+using HsmBackup.Engine;
 
 namespace HsmBackup.PowerShell.Commands;
 

@@ -1,4 +1,3 @@
-using HsmBackup.Engine.Backup;
 using HsmBackup.Engine.Clusters;
 using HsmBackup.Engine.Pkcs11;
 using HsmBackup.Engine.Tokens;

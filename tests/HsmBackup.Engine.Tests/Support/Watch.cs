@@ -1,4 +1,3 @@
-using HsmBackup.Engine.Backup;
 
 namespace HsmBackup.Engine.Tests.Support;
 

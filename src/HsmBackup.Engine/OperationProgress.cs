@@ -1,4 +1,4 @@
-namespace HsmBackup.Engine.Backup;
+namespace HsmBackup.Engine;
 
 /// <summary>How far an operation is.</summary>
 /// <param name="Activity">What is being done, for example "Backing up payments".</param>
