@@ -41,7 +41,7 @@ public sealed record MissingStore(string Store, HsmBackupException Error);
 public sealed class ClusterCatalogue
 {
     // One read is enough for the header of every backup that this program writes.
-    private const int UsualHeader = 4096;
+    private const int UsualHeader = 2048;
     private const int RemoteReaders = 8;
     private const int MaxPreamble = BackupFormat.MaxHeaderLength + 64;
 
@@ -66,6 +66,9 @@ public sealed class ClusterCatalogue
     public static ClusterCatalogue Read(CatalogueRequest request, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(request);
+        var tests = new ConcurrentDictionary<string, TestRecords>(StringComparer.Ordinal);
+        // While the stores are looked into: of many backups that takes as long.
+        Task? expected = request.ClusterId is { } cluster ? Task.Run(() => RecordsOf(cluster), cancellationToken) : null;
         var found = new List<FoundCopy>();
         var unreadable = new List<UnreadableBackup>();
         var missing = new List<MissingStore>();
@@ -81,15 +84,17 @@ public sealed class ClusterCatalogue
                 missing.Add(new MissingStore(store.Name, e));
             }
         }
-        var tests = new ConcurrentDictionary<string, TestRecords>(StringComparer.Ordinal);
+        expected?.GetAwaiter().GetResult();
         // A file that cannot be read is a copy of the backup that it is named after, where there is another copy to tell whose that is.
-        ILookup<string, FoundCopy> illegible = found.Where(f => f.Preamble is null).ToLookup(f => f.BackupId, StringComparer.Ordinal);
-        List<BackupInfo> backups = [.. found.Where(f => f.Preamble is not null && (request.ClusterId is null || f.Preamble.Header.ClusterId == request.ClusterId))
-            .GroupBy(f => (f.BackupId, f.Preamble!.Header.ClusterId))
-            .Select(g => CopiesOfBackup.Join([.. g], [.. illegible[g.Key.BackupId]],
-                tests.GetOrAdd(g.Key.ClusterId, id => TestRecords.Read(request.StateFolder, id)), request))
-            .OrderBy(b => b.BackupId, StringComparer.Ordinal)];
+        ILookup<string, FoundCopy> illegible = found.Where(f => f.Info is null).ToLookup(f => f.BackupId, StringComparer.Ordinal);
+        List<BackupInfo> backups = [.. found.Where(f => f.Info is not null && (request.ClusterId is null || f.Info.ClusterId == request.ClusterId))
+            .GroupBy(f => (f.BackupId, f.Info!.ClusterId))
+            .AsParallel().WithCancellation(cancellationToken)
+            .Select(g => CopiesOfBackup.Join([.. g], [.. illegible[g.Key.BackupId]], RecordsOf(g.Key.ClusterId), request))];
+        backups.Sort((one, other) => string.CompareOrdinal(one.BackupId, other.BackupId));
         return new ClusterCatalogue(backups, unreadable, missing);
+
+        TestRecords RecordsOf(string id) => tests.GetOrAdd(id, i => TestRecords.Read(request.StateFolder, i));
     }
 
     // To write to it would make it. To look for backups in it is another matter: they may be on a volume that is not there.
@@ -122,16 +127,20 @@ public sealed class ClusterCatalogue
             {
                 StoreItem item = files[i];
                 string id = StoreFile.IdOf(item.Name);
-                BackupPreamble? preamble = null;
+                BackupInfo? info = null;
                 try
                 {
-                    preamble = ReadHeader(store, item, cancellationToken);
+                    info = ReadHeader(store, item, cancellationToken);
                 }
                 catch (HsmBackupException e) when (e.Code is not (ErrorCode.StoreUnavailable or ErrorCode.StoreUnmounted or ErrorCode.Cancelled))
                 {
                     errors[i] = e;
                 }
-                copies[i] = new FoundCopy(store, item, id, preamble, documents.Contains(StoreFile.OfHold(id)), documents.Contains(StoreFile.OfRemoval(id)));
+                copies[i] = new FoundCopy(store, item, id, info)
+                {
+                    Held = documents.Count > 0 && documents.Contains(StoreFile.OfHold(id)),
+                    Pending = documents.Count > 0 && documents.Contains(StoreFile.OfRemoval(id)),
+                };
             });
         }
         catch (AggregateException e) when (e.InnerExceptions.OfType<HsmBackupException>().FirstOrDefault() is { } first)
@@ -158,13 +167,13 @@ public sealed class ClusterCatalogue
         }
     }
 
-    private static BackupPreamble ReadHeader(IBackupStore store, StoreItem item, CancellationToken cancellationToken)
+    private static BackupInfo ReadHeader(IBackupStore store, StoreItem item, CancellationToken cancellationToken)
     {
         string location = store.LocationOf(item.Name);
         byte[] start = store.ReadStart(item.Name, UsualHeader, cancellationToken);
         BackupPreamble preamble = BackupFile.TryReadHeader(start, start.Length < UsualHeader, location)
             ?? BackupFile.TryReadHeader(store.ReadStart(item.Name, MaxPreamble, cancellationToken), isWhole: true, location)!;
-        return preamble.Header.Id.FileName == item.Name ? preamble : throw new HsmBackupException(ErrorCode.HeaderInvalid,
+        return preamble.Header.Id.FileName == item.Name ? BackupInfo.Of(preamble, location, item.Length) : throw new HsmBackupException(ErrorCode.HeaderInvalid,
             $"'{location}' is named after another backup: its header says that it is {preamble.Header.Id}.",
             "If it is a good backup that somebody renamed, give it its name back; it is not used under this one.")
         { Target = location };

@@ -1,4 +1,3 @@
-using HsmBackup.Engine.Format;
 using HsmBackup.Engine.Stores;
 
 namespace HsmBackup.Engine.Catalogue;
@@ -7,13 +6,17 @@ namespace HsmBackup.Engine.Catalogue;
 /// <param name="Store">The store.</param>
 /// <param name="Item">The file.</param>
 /// <param name="BackupId">The backup that it is named after.</param>
-/// <param name="Preamble">Its header; null where it cannot be read.</param>
-/// <param name="Held">Whether there is a hold beside it.</param>
-/// <param name="Pending">Whether there is a removal mark beside it.</param>
-internal sealed record FoundCopy(IBackupStore Store, StoreItem Item, string BackupId, BackupPreamble? Preamble, bool Held, bool Pending)
+/// <param name="Info">What its header says; null where it cannot be read.</param>
+internal sealed record FoundCopy(IBackupStore Store, StoreItem Item, string BackupId, BackupInfo? Info)
 {
     /// <summary>Its full path or address.</summary>
-    public string Location => Store.LocationOf(Item.Name);
+    public string Location => Info?.Path ?? Store.LocationOf(Item.Name);
+
+    /// <summary>Whether there is a hold beside it.</summary>
+    public bool Held { get; init; }
+
+    /// <summary>Whether there is a removal mark beside it.</summary>
+    public bool Pending { get; init; }
 }
 
 /// <summary>Makes one backup of its copies, and tells which of them are what was tested.</summary>
@@ -28,15 +31,15 @@ internal static class CopiesOfBackup
     {
         List<TestRecord> records = [.. tests.Of(legible[0].BackupId)];
         TestRecord? proof = ProofAmong(records);
-        bool differ = proof is null && legible.Any(c => c.Preamble!.Binding != legible[0].Preamble!.Binding || c.Item.Length != legible[0].Item.Length);
-        FoundCopy shown = legible.FirstOrDefault(c => proof is not null && IsWhatWasTested(c.Preamble!.Binding, c.Item.Length, proof)) ?? legible[0];
+        bool differ = proof is null && legible.Any(c => c.Info!.Binding != legible[0].Info!.Binding || c.Item.Length != legible[0].Item.Length);
+        FoundCopy shown = legible.FirstOrDefault(c => proof is not null && IsWhatWasTested(c.Info!.Binding, c.Item.Length, proof)) ?? legible[0];
         List<BackupCopy> copies =
         [
-            .. legible.Select(c => Copy(c, differ ? CopyState.Different : StateOf(c.Preamble!.Binding, c.Item.Length, c.Location, c.Item.Modified, proof, records))),
+            .. legible.Select(c => Copy(c, differ ? CopyState.Different : StateOf(c.Info!.Binding, c.Item.Length, c.Location, c.Item.Modified, proof, records))),
             .. illegible.Select(c => Copy(c, CopyState.Unreadable)),
         ];
         BackupCopy? nearest = copies.Find(c => c is { State: CopyState.Present, IsLocal: true }) ?? copies.Find(c => c.State == CopyState.Present);
-        return WithTests(BackupInfo.Of(shown.Preamble!, nearest?.Location ?? shown.Location, shown.Item.Length) with { Copies = copies }, records, proof, request);
+        return WithTests(shown.Info! with { Path = nearest?.Location ?? shown.Location, Copies = copies }, records, proof, request);
     }
 
     /// <summary>A file by itself, with what is remembered of its backup; it is the one copy that is looked at.</summary>
@@ -110,7 +113,7 @@ internal static class CopiesOfBackup
         RetentionClass = copy.Store.RetentionClass,
         FileName = copy.Item.Name,
         Location = copy.Location,
-        IsLocal = copy.Store.LocalPath(copy.Item.Name) is not null,
+        IsLocal = copy.Store.Kind != StoreKind.WebDav,
         Length = copy.Item.Length,
         Modified = copy.Item.Modified,
         State = state,

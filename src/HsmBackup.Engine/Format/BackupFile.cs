@@ -29,9 +29,11 @@ public static class BackupFile
     /// <exception cref="HsmBackupException">NotABackup, UnsupportedVersion, HeaderInvalid.</exception>
     internal static BackupPreamble? TryReadHeader(byte[] start, bool isWhole, string source)
     {
-        bool mayGoOn = !isWhole && start.AsSpan().StartsWith(BackupFormat.MagicLine)
-            && start.AsSpan(BackupFormat.MagicLine.Length).IndexOf((byte)'\n') < 0;
-        return mayGoOn ? null : BackupPreamble.Read(new MemoryStream(start, writable: false), source);
+        BackupPreamble? preamble = BackupPreamble.TryParse(start, source);
+        // Where both lines are not there whole, the slow way says what is wrong with what is there.
+        return preamble is null && (isWhole || !start.AsSpan().StartsWith(BackupFormat.MagicLine))
+            ? BackupPreamble.Read(new MemoryStream(start, writable: false), source)
+            : preamble;
     }
 
     /// <summary>

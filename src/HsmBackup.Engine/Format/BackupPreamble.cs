@@ -35,6 +35,17 @@ public sealed class BackupPreamble
         return new BackupPreamble(header, bytes);
     }
 
+    /// <summary>Both lines from the first bytes of a file; null where they are not there whole.</summary>
+    /// <exception cref="HsmBackupException">UnsupportedVersion, HeaderInvalid.</exception>
+    internal static BackupPreamble? TryParse(byte[] start, string? path)
+    {
+        if (!start.AsSpan().StartsWith(BackupFormat.MagicLine)) return null;
+        int end = start.AsSpan(BackupFormat.MagicLine.Length).IndexOf((byte)'\n');
+        if (end < 0 || end > BackupFormat.MaxHeaderLength) return null;
+        byte[] bytes = start[..(BackupFormat.MagicLine.Length + end + 1)];
+        return new BackupPreamble(HeaderJson.Parse(bytes.AsMemory(BackupFormat.MagicLine.Length..^1), path), bytes);
+    }
+
     /// <summary>Reads from the beginning of a stream and never more than both lines may be long.</summary>
     /// <exception cref="HsmBackupException">NotABackup, UnsupportedVersion, HeaderInvalid, IntegrityFailed.</exception>
     internal static BackupPreamble Read(Stream stream, string? path)

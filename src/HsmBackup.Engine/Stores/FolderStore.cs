@@ -1,5 +1,6 @@
 using System.IO.Enumeration;
 using HsmBackup.Engine.Format;
+using Microsoft.Win32.SafeHandles;
 
 namespace HsmBackup.Engine.Stores;
 
@@ -38,10 +39,14 @@ public abstract class FolderStore : IBackupStore
         ArgumentOutOfRangeException.ThrowIfNegative(count);
         return Run(() =>
         {
-            using Stream file = Open(name);
-            byte[] start = new byte[Math.Min(count, file.Length)];
-            int read = file.ReadAtLeast(start, start.Length, throwOnEndOfStream: false);
-            return start[..read];
+            using SafeFileHandle? file = OpenFile(name, FileOptions.None);
+            if (file is null)
+            {
+                return [];
+            }
+            byte[] start = new byte[count];
+            int length = RandomAccess.Read(file, start, fileOffset: 0);
+            return length == count ? start : start[..length];
         }, cancellationToken);
     }
 
@@ -126,18 +131,22 @@ public abstract class FolderStore : IBackupStore
             : throw StoreErrors.NotKept(this, name, "the SHA-256 of what the disk gives back is another one");
     }
 
-    private Stream Open(string name)
+    private Stream Open(string name) => OpenFile(name, FileOptions.SequentialScan) is { } file ? new FileStream(file, FileAccess.Read, bufferSize: 0) : Stream.Null;
+
+    /// <summary>Opens a file; null where there is nothing in it.</summary>
+    private SafeFileHandle? OpenFile(string name, FileOptions options)
     {
         string path = PathOf(name);
         try
         {
             // A pipe has no length either, and to open one would wait for somebody who writes into it.
-            return !IsThere() ? throw StoreErrors.NotFound(this, name)
-                : new FileInfo(path).Length == 0 ? Stream.Null
-                : new FileStream(path, new FileStreamOptions { Share = FileShare.Read | FileShare.Delete, BufferSize = 0 });
+            return new FileInfo(path).Length == 0 ? null
+                : File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, options);
         }
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException || Directory.Exists(path))
         {
+            // A medium that is away is another matter than a file that is not there.
+            _ = IsThere();
             throw StoreErrors.NotFound(this, name, e);
         }
     }

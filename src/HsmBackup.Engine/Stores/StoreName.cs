@@ -18,12 +18,15 @@ internal static partial class StoreName
     // What Windows, or the address of a WebDAV resource, would take for something else than a part of a name.
     private static readonly SearchValues<char> Separators = SearchValues.Create("/\\:*?\"<>|");
 
+    // The names that this program gives: nothing in them needs a closer look.
+    private static readonly SearchValues<char> Plain = SearchValues.Create("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-");
+
     /// <summary>Whether a file of a store can have this name. What has another name is no file of ours, and is not listed.</summary>
     public static bool IsValid([NotNullWhen(true)] string? name) => name is { Length: > 0 and <= MaxLength }
         && name[0] is not ('.' or ' ') && name[^1] is not ('.' or ' ')
-        && !name.AsSpan().ContainsAny(Separators)
-        && DisplayText.Harmless(name) == name
-        && IsText(name);
+        && (!name.AsSpan().ContainsAnyExcept(Plain) || IsUnusual(name));
+
+    private static bool IsUnusual(string name) => !name.AsSpan().ContainsAny(Separators) && DisplayText.Harmless(name) == name && IsText(name);
 
     /// <summary>Refuses what is not the name of a file of a store.</summary>
     /// <exception cref="HsmBackupException">InvalidArgument.</exception>
