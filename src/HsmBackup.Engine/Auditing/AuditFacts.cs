@@ -11,6 +11,9 @@ public sealed record AuditFacts
     /// <summary>The certificates (DER) that definitions pin, by the ids of their clusters. Null: the cluster has none.</summary>
     public IReadOnlyDictionary<string, ReadOnlyMemory<byte>?> Signers { get; init; } = new Dictionary<string, ReadOnlyMemory<byte>?>();
 
+    /// <summary>Whether the file that remembers how long the log was is gone, or says nothing.</summary>
+    internal bool IsMarkLost { get; init; }
+
     /// <summary>Ids of logs of other machines, and of logs that were put aside: facts about them are passed over.</summary>
     public IReadOnlyCollection<string> OtherLogs { get; init; } = [];
 }

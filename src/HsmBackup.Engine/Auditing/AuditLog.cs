@@ -108,7 +108,11 @@ public sealed class AuditLog
     {
         ArgumentNullException.ThrowIfNull(facts);
         (IEnumerable<AuditFile> files, AuditHead? mark) = AuditReading.Snapshot(Folder, Patience, cancellationToken);
-        AuditFacts all = mark is null ? facts : facts with { Heads = [.. facts.Heads, new AuditFact(AuditMark.FileName, mark)] };
+        // Who may read the log and not write it gets no lock, and reads the mark as it is.
+        mark ??= AuditMark.Peek(Folder);
+        AuditFacts all = mark is null
+            ? facts with { IsMarkLost = true }
+            : facts with { Heads = [.. facts.Heads, new AuditFact(AuditMark.FileName, mark)] };
         return AuditVerification.Run(files, all) with { Path = Folder };
     }
 

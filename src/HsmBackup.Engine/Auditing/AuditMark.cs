@@ -61,6 +61,19 @@ internal sealed class AuditMark : IDisposable
         return Parse(bytes.AsMemory(0, read));
     }
 
+    /// <summary>What the mark of a log says, without a lock; null where there is none, or none that can be read.</summary>
+    public static AuditHead? Peek(string folder)
+    {
+        try
+        {
+            return Parse(File.ReadAllBytes(Path.Combine(folder, FileName)));
+        }
+        catch (Exception e) when (FileErrors.Covers(e))
+        {
+            return null;
+        }
+    }
+
     /// <summary>The same, of a log that is not written meanwhile.</summary>
     public static AuditHead? Parse(ReadOnlyMemory<byte> bytes)
     {

@@ -150,6 +150,10 @@ internal sealed class AuditVerification
         {
             Find(AuditFindingKind.Empty, null, null, null, "there is no entry");
         }
+        if (_facts.IsMarkLost && _entries > 0)
+        {
+            Find(AuditFindingKind.Truncated, null, null, null, $"'{AuditMark.FileName}', which remembers how long the log was, is gone or says nothing: the log may have been cut");
+        }
         long confirmed = 0;
         int verified = 0;
         foreach ((AuditCheckpoint checkpoint, AuditEntry entry, string file, int line) in _checkpoints)

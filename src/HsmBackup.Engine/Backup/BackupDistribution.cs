@@ -15,6 +15,9 @@ public enum CopyOutcome
 
     /// <summary>There is none, for the reason given.</summary>
     Failed,
+
+    /// <summary>The store gave no answer that would tell whether it is there. Nothing is given up on the word of such a store.</summary>
+    Unknown,
 }
 
 /// <summary>A copy of a backup in a store, or why there is none.</summary>
@@ -25,7 +28,10 @@ public enum CopyOutcome
 public sealed record CopyResult(string Store, string Location, CopyOutcome Outcome, HsmBackupException? Error)
 {
     /// <summary>Whether the copy is there.</summary>
-    public bool IsThere => Outcome != CopyOutcome.Failed;
+    public bool IsThere => Outcome is CopyOutcome.Written or CopyOutcome.AlreadyThere;
+
+    /// <summary>Whether it is certain that there is no copy.</summary>
+    public bool IsMissing => Outcome == CopyOutcome.Failed;
 
     /// <summary>The store, and what went wrong.</summary>
     public override string ToString() => Error is null ? $"{Store}: {Outcome}" : $"{Store}: {Outcome}, {Error.Message}";
@@ -46,8 +52,7 @@ internal static class BackupDistribution
         var results = new List<CopyResult>();
         foreach (IBackupStore store in stores)
         {
-            progress?.Invoke(results.Count, store);
-            results.Add(AddTo(store, id, content, cancellationToken));
+            results.Add(AddTo(store, id, content, () => progress?.Invoke(results.Count, store), cancellationToken));
         }
         return results;
     }
@@ -69,10 +74,12 @@ internal static class BackupDistribution
     {
         int made = copies.Count(c => c.IsThere);
         string failures = string.Concat(copies.Where(c => !c.IsThere).Select(c => $" {c.Store}: {c.Error!.Message}"));
-        return new HsmBackupException(ErrorCode.CopiesMissing, made == 0
+        string unknown = string.Concat(copies.Where(c => c.Outcome == CopyOutcome.Unknown).Select(c => $" Whether it is in {c.Store} is not known; keep its key."));
+        failures += unknown;
+        return new HsmBackupException(ErrorCode.CopiesMissing, made == 0 && unknown.Length == 0
                 ? $"Backup {id} could be brought to none of its stores and is gone.{failures}"
                 : string.Create(CultureInfo.InvariantCulture, $"Backup {id} has {made} of the {minimumCopies} copies that were demanded.{failures}"),
-            made == 0 ? "See to the stores, then make a backup again." : $"See to the stores, then bring the missing copies there: Copy-HsmBackup -BackupId {id}.",
+            made == 0 && unknown.Length == 0 ? "See to the stores, then make a backup again." : $"See to the stores, then bring the missing copies there: Copy-HsmBackup -BackupId {id}.",
             copies.FirstOrDefault(c => c.Error is not null)?.Error)
         {
             Target = id.ToString(),
@@ -80,18 +87,47 @@ internal static class BackupDistribution
         };
     }
 
-    private static CopyResult AddTo(IBackupStore store, BackupId id, Stream content, CancellationToken cancellationToken)
+    private static CopyResult AddTo(IBackupStore store, BackupId id, Stream content, Action tell, CancellationToken cancellationToken)
     {
         string location = store.LocationOf(id.FileName);
         try
         {
+            tell();
             content.Position = 0;
             store.Add(id.FileName, content, cancellationToken);
             return new CopyResult(store.Name, location, CopyOutcome.Written, null);
         }
-        catch (HsmBackupException e)
+#pragma warning disable CA1031 // Whatever goes wrong with one store: the copies in others stand, and so must the key.
+        catch (Exception e)
+#pragma warning restore CA1031
         {
-            return new CopyResult(store.Name, location, CopyOutcome.Failed, e);
+            HsmBackupException error = e as HsmBackupException ?? new HsmBackupException(
+                e is OperationCanceledException ? ErrorCode.Cancelled : ErrorCode.StoreUnavailable, $"The copy failed: {e.Message}", "Look at the store, then try again.", e)
+            { Target = location };
+            return new CopyResult(store.Name, location, MayBeThere(store, id, error) ? CopyOutcome.Unknown : CopyOutcome.Failed, error);
+        }
+    }
+
+    /// <summary>
+    /// Whether a copy may be there although it failed: a connection can break after the file got its name. The id is ours alone, so that a
+    /// file of this name is this backup.
+    /// </summary>
+    private static bool MayBeThere(IBackupStore store, BackupId id, HsmBackupException error)
+    {
+        if (error.Code is ErrorCode.DiskFull or ErrorCode.StoreRefused or ErrorCode.StoreUntrusted or ErrorCode.StoreUnmounted or ErrorCode.CopyExists)
+        {
+            return false;
+        }
+        try
+        {
+            _ = store.ReadStart(id.FileName, 1, CancellationToken.None);
+            return true;
+        }
+#pragma warning disable CA1031 // As above.
+        catch (Exception e)
+#pragma warning restore CA1031
+        {
+            return e is not HsmBackupException { Code: ErrorCode.BackupNotFound or ErrorCode.StoreUnmounted };
         }
     }
 }

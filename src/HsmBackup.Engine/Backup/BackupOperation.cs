@@ -93,7 +93,7 @@ public static class BackupOperation
         {
             Id = id,
             Path = copies.FirstOrDefault(c => c.IsThere && Path.IsPathFullyQualified(c.Location))?.Location
-                ?? copies.FirstOrDefault(c => c.IsThere)?.Location ?? publication.FinalPath,
+                ?? (copies.FirstOrDefault(c => c.IsThere) ?? copies.FirstOrDefault(c => !c.IsMissing))?.Location ?? publication.FinalPath,
             Copies = copies,
             Mode = request.Mode,
             ClusterId = clusterId,

@@ -130,7 +130,7 @@ internal sealed class BackupPublication : IDisposable
     public IReadOnlyList<CopyResult> PublishTo(IReadOnlyList<IBackupStore> stores, Action<int, IBackupStore> progress, CancellationToken cancellationToken)
     {
         IReadOnlyList<CopyResult> copies = BackupDistribution.Run(_id, _file, stores, progress, cancellationToken);
-        if (copies.Any(c => c.IsThere))
+        if (!copies.All(c => c.IsMissing))
         {
             return copies;
         }

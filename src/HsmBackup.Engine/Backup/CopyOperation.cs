@@ -153,7 +153,7 @@ public static class CopyOperation
             return BackupFile.CheckIntegrity(there.Path, cancellationToken).Digest == summary.Digest;
         }
         catch (HsmBackupException e) when (e.Code is ErrorCode.IntegrityFailed or ErrorCode.NotABackup or ErrorCode.HeaderInvalid
-            or ErrorCode.UnsupportedVersion or ErrorCode.BackupUnreadable)
+            or ErrorCode.UnsupportedVersion)
         {
             return false;
         }
@@ -167,9 +167,8 @@ public static class CopyOperation
                 "Keep it for analysis if it may have been changed on purpose. Copy-HsmBackup -Force puts a good copy in its place.")
             { Target = target.LocationOf(name) };
         }
-        target.Remove(name, cancellationToken);
         content.Position = 0;
-        target.Add(name, content, cancellationToken);
+        target.Replace(name, content, cancellationToken);
         return CopyOutcome.Written;
     }
 
@@ -181,7 +180,9 @@ public static class CopyOperation
             return;
         }
         byte[] mark = Encoding.ASCII.GetBytes(backupId);
-        foreach (FileInfo file in new DirectoryInfo(target.Location).EnumerateFiles().Where(f => f.Length < MaxKeyFile && !StoreFile.IsBackup(f.Name)))
+        var below = new EnumerationOptions { RecurseSubdirectories = true, IgnoreInaccessible = true, MaxRecursionDepth = 8, AttributesToSkip = FileAttributes.ReparsePoint };
+        // What has no length may be a pipe, which would never end.
+        foreach (FileInfo file in new DirectoryInfo(target.Location).EnumerateFiles("*", below).Where(f => f.Length is > 0 and < MaxKeyFile && !StoreFile.IsBackup(f.Name)))
         {
             if (IsKeyFileOf(file, mark))
             {

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using HsmBackup.Engine.Format;
+using HsmBackup.Engine.Protection;
 using HsmBackup.Engine.Stores;
 
 namespace HsmBackup.Engine.Catalogue;
@@ -72,11 +73,12 @@ public sealed class ClusterCatalogue
         var found = new List<FoundCopy>();
         var unreadable = new List<UnreadableBackup>();
         var missing = new List<MissingStore>();
+        var folders = new Dictionary<string, string>(StringComparer.Ordinal);
         foreach (IBackupStore store in request.Stores)
         {
             try
             {
-                CheckFolder(store);
+                CheckFolder(store, folders);
                 ReadStore(store, found, unreadable, cancellationToken);
             }
             catch (HsmBackupException e) when (e.Code != ErrorCode.Cancelled)
@@ -98,8 +100,15 @@ public sealed class ClusterCatalogue
     }
 
     // To write to it would make it. To look for backups in it is another matter: they may be on a volume that is not there.
-    private static void CheckFolder(IBackupStore store)
+    private static void CheckFolder(IBackupStore store, Dictionary<string, string> folders)
     {
+        if (store.Kind != StoreKind.WebDav && !folders.TryAdd(RealPath.Of(store.Location), store.Name))
+        {
+            throw new HsmBackupException(ErrorCode.InvalidArgument,
+                $"The store '{store.Name}' is the same folder as the store '{folders[RealPath.Of(store.Location)]}': its copies are no copies of their own.",
+                "Name each folder once in the definition.")
+            { Target = store.Location };
+        }
         if (store.Kind == StoreKind.Directory && !Directory.Exists(store.Location))
         {
             throw new HsmBackupException(ErrorCode.StoreUnmounted,

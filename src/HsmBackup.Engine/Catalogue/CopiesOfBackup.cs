@@ -1,3 +1,4 @@
+using HsmBackup.Engine.Protection;
 using HsmBackup.Engine.Stores;
 
 namespace HsmBackup.Engine.Catalogue;
@@ -35,7 +36,7 @@ internal static class CopiesOfBackup
         FoundCopy shown = legible.FirstOrDefault(c => proof is not null && IsWhatWasTested(c.Info!.Binding, c.Item.Length, proof)) ?? legible[0];
         List<BackupCopy> copies =
         [
-            .. legible.Select(c => Copy(c, differ ? CopyState.Different : StateOf(c.Info!.Binding, c.Item.Length, c.Location, c.Item.Modified, proof, records))),
+            .. legible.Select(c => Copy(c, differ ? CopyState.Different : StateOf(c.Info!.Binding, c.Item.Length, c.Location, proof, records))),
             .. illegible.Select(c => Copy(c, CopyState.Unreadable)),
         ];
         BackupCopy? nearest = copies.Find(c => c is { State: CopyState.Present, IsLocal: true }) ?? copies.Find(c => c.State == CopyState.Present);
@@ -58,7 +59,7 @@ internal static class CopiesOfBackup
             IsLocal = true,
             Length = backup.Length,
             Modified = modified,
-            State = StateOf(backup.Binding, backup.Length, backup.Path, modified, proof, records),
+            State = StateOf(backup.Binding, backup.Length, backup.Path, proof, records),
             Held = File.Exists(Path.Combine(Path.GetDirectoryName(backup.Path)!, StoreFile.OfHold(backup.BackupId))),
             Pending = File.Exists(Path.Combine(Path.GetDirectoryName(backup.Path)!, StoreFile.OfRemoval(backup.BackupId))),
         };
@@ -76,7 +77,8 @@ internal static class CopiesOfBackup
     private static TestRecord? ProofAmong(List<TestRecord> records)
     {
         TestRecord? passed = records.Where(r => r.Proves && r.Digest is not null).MaxBy(r => r.Tested);
-        bool refuted = passed is not null && records.Exists(r => !r.Passed && r.Level >= TestLevel.Content && r.Digest == passed.Digest && r.Tested > passed.Tested);
+        // A live token that differs says nothing against the backup.
+        bool refuted = passed is not null && records.Exists(r => !r.Passed && r.Level is (TestLevel.Content or TestLevel.Restore) && r.Digest == passed.Digest && r.Tested > passed.Tested);
         return refuted ? null : passed;
     }
 
@@ -89,14 +91,20 @@ internal static class CopiesOfBackup
 
     private static bool IsWhatWasTested(string binding, long length, TestRecord proof) => binding == proof.Binding && length == proof.Length;
 
-    private static CopyState StateOf(string binding, long length, string location, DateTimeOffset modified, TestRecord? proof, List<TestRecord> records)
+    private static CopyState StateOf(string binding, long length, string location, TestRecord? proof, List<TestRecord> records)
     {
         if (proof is not null && !IsWhatWasTested(binding, length, proof))
         {
             return CopyState.Different;
         }
-        // The time of a file is in the ticks of its volume; what was tested as it was written is no younger than it.
-        TestRecord? last = records.Where(r => r.Location == location && r.Level >= TestLevel.Integrity && r.Tested >= modified).MaxBy(r => r.Tested);
+        // Copies that were tested and passed are the many; only a failure makes it worth while to ask which file a path is.
+        if (records.TrueForAll(r => r.Passed))
+        {
+            return CopyState.Present;
+        }
+        // The newest test of this very file decides, whatever the file's own date says: anybody can set that.
+        string place = PlaceOf(location);
+        TestRecord? last = records.Where(r => r.Level >= TestLevel.Integrity && PlaceOf(r.Location) == place).MaxBy(r => r.Tested);
         return last switch
         {
             { Digest: null, Passed: false } => CopyState.Damaged,
@@ -105,6 +113,8 @@ internal static class CopiesOfBackup
             _ => CopyState.Present,
         };
     }
+
+    private static string PlaceOf(string location) => Path.IsPathFullyQualified(location) ? RealPath.Of(location) : location;
 
     private static BackupCopy Copy(FoundCopy copy, CopyState state) => new()
     {

@@ -83,14 +83,14 @@ public abstract class FolderStore : IBackupStore
     }
 
     /// <inheritdoc/>
-    public void Replace(string name, ReadOnlySpan<byte> content, CancellationToken cancellationToken)
+    public void Replace(string name, Stream content, CancellationToken cancellationToken)
     {
+        ArgumentNullException.ThrowIfNull(content);
         StoreName.Check(name);
-        using var document = new MemoryStream(content.ToArray(), writable: false);
         _ = Run(() =>
         {
             MakeReady();
-            return Write(name, document, overwrite: true, cancellationToken);
+            return Write(name, content, overwrite: true, cancellationToken);
         }, cancellationToken);
     }
 

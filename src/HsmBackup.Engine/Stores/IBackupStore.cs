@@ -57,11 +57,21 @@ public interface IBackupStore : IDisposable
     /// <exception cref="HsmBackupException">As for all members; CopyExists: there is a file of that name.</exception>
     StoreItem Add(string name, Stream content, CancellationToken cancellationToken);
 
+    /// <summary>Puts a file in the place of any of that name, as <see cref="Add"/> does: its readers see the old one or the new one.</summary>
+    /// <param name="name">Its name.</param>
+    /// <param name="content">What is in it, from its beginning; a stream that can seek.</param>
+    /// <param name="cancellationToken">Stops it.</param>
+    void Replace(string name, Stream content, CancellationToken cancellationToken);
+
     /// <summary>Writes a small document, in place of any of that name, so that its readers see the old one or the new one.</summary>
     /// <param name="name">Its name.</param>
     /// <param name="content">What is in it.</param>
     /// <param name="cancellationToken">Stops it.</param>
-    void Replace(string name, ReadOnlySpan<byte> content, CancellationToken cancellationToken);
+    void Replace(string name, ReadOnlySpan<byte> content, CancellationToken cancellationToken)
+    {
+        using var document = new MemoryStream(content.ToArray(), writable: false);
+        Replace(name, document, cancellationToken);
+    }
 
     /// <summary>Removes a file; one that is not there is no error.</summary>
     /// <param name="name">Its name.</param>

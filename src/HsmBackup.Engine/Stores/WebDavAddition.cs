@@ -34,7 +34,7 @@ internal sealed class WebDavAddition(IBackupStore store, WebDavClient client, We
             RemoveTemporary();
             throw;
         }
-        return Confirm();
+        return Confirm(overwrite);
     }
 
     /// <summary>Each attempt has a name of its own: nobody knows what the server still does with the one before.</summary>
@@ -96,14 +96,15 @@ internal sealed class WebDavAddition(IBackupStore store, WebDavClient client, We
         return moved;
     }
 
-    private WebDavResource Confirm()
+    private WebDavResource Confirm(bool overwrite)
     {
         WebDavResource? there = collection.Find(name, cancellationToken);
         if (there?.Length == _length)
         {
             return there;
         }
-        if (there is not null)
+        // Where it was to take the place of another, it may be the next one's by now, and that is not ours to remove.
+        if (there is not null && !overwrite)
         {
             Remove(name);
         }

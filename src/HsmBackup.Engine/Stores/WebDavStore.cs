@@ -91,14 +91,14 @@ public sealed class WebDavStore : IBackupStore
     }
 
     /// <inheritdoc/>
-    public void Replace(string name, ReadOnlySpan<byte> content, CancellationToken cancellationToken)
+    public void Replace(string name, Stream content, CancellationToken cancellationToken)
     {
+        ArgumentNullException.ThrowIfNull(content);
         StoreName.Check(name);
-        using var document = new MemoryStream(content.ToArray(), writable: false);
         Run(() =>
         {
             MakeReady(cancellationToken);
-            return Write(name, document, overwrite: true, cancellationToken);
+            return Write(name, content, overwrite: true, cancellationToken);
         }, cancellationToken);
     }
 

@@ -97,7 +97,9 @@ public sealed class CopyHsmBackupCommand : HsmCommand
         // A store that cannot be looked into now may well have the copy; it is tried when nothing else is known.
         HashSet<string> away = [.. catalogue.MissingStores.Where(m => m.Error.Code == ErrorCode.StoreUnmounted
             && targets.All.Any(t => t.Name == m.Store && t.Kind == StoreKind.Offline)).Select(m => m.Store)];
-        foreach (BackupInfo backup in chosen)
+        // What retention gives up is not brought back by itself; who names a backup wants it.
+        HashSet<string> expired = _wanted.TrueForAll(w => w == "*") ? RetentionCommand.FindExpired(cluster, sources, StopToken) : [];
+        foreach (BackupInfo backup in chosen.Where(b => !expired.Contains(b.BackupId)))
         {
             List<IBackupStore> lacking = [.. targets.All.Where(t => !away.Contains(t.Name) && Lacks(backup, t))];
             if (lacking.Count > 0)

@@ -3,7 +3,6 @@ using HsmBackup.Engine;
 using HsmBackup.Engine.Catalogue;
 using HsmBackup.Engine.Clusters;
 using HsmBackup.Engine.Format;
-using HsmBackup.Engine.Retention;
 using HsmBackup.PowerShell.Binding;
 
 namespace HsmBackup.PowerShell.Commands;
@@ -105,7 +104,7 @@ public sealed class GetHsmBackupCommand : HsmCommand
     private void ListStores(ClusterDefinition cluster)
     {
         using var stores = StoreSet.Of(cluster, Store, Pins.Asker);
-        HashSet<string>? expired = Expired ? FindExpired(cluster, stores) : null;
+        HashSet<string>? expired = Expired ? RetentionCommand.FindExpired(cluster, stores, StopToken) : null;
         foreach (BackupInfo backup in stores.Read(cluster.Id, cluster.RetentionPolicy.MaximumVerificationAge, WriteWarning, WriteError, StopToken).Backups)
         {
             if (expired is null || expired.Contains(backup.BackupId))
@@ -114,10 +113,6 @@ public sealed class GetHsmBackupCommand : HsmCommand
             }
         }
     }
-
-    private HashSet<string> FindExpired(ClusterDefinition cluster, StoreSet stores) => [.. RetentionOperation.Prepare(
-        new RetentionRequest { Stores = stores.All, ClusterId = cluster.Id, Policy = cluster.RetentionPolicy }, StopToken).Plan.Copies
-        .Where(c => c.Decision is RetentionDecision.MarkForRemoval or RetentionDecision.Remove || c.Reason == RetentionReason.RemovalPending).Select(c => c.BackupId)];
 
     private void ListMatches(string path)
     {

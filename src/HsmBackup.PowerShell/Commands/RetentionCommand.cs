@@ -30,6 +30,11 @@ public abstract class RetentionCommand : HsmCommand
     [ArgumentCompleter(typeof(StoreNameCompleter))]
     public string[]? Store { get; set; }
 
+    /// <summary>The backups of which retention gives up a copy, or has begun to.</summary>
+    internal static HashSet<string> FindExpired(ClusterDefinition cluster, StoreSet stores, CancellationToken stop) => [.. RetentionOperation.Prepare(
+        new RetentionRequest { Stores = stores.All, ClusterId = cluster.Id, Policy = cluster.RetentionPolicy }, stop).Plan.Copies
+        .Where(c => c.Decision is RetentionDecision.MarkForRemoval or RetentionDecision.Remove || c.Reason == RetentionReason.RemovalPending).Select(c => c.BackupId)];
+
     /// <summary>Shows a plan, asks, and carries it out.</summary>
     /// <param name="request">What is asked for.</param>
     /// <param name="cluster">The cluster; null for a lone token.</param>

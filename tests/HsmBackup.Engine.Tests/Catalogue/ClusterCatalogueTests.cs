@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using HsmBackup.Engine.Backup;
 using HsmBackup.Engine.Catalogue;
 using HsmBackup.Engine.Format;
@@ -74,6 +75,66 @@ public sealed class ClusterCatalogueTests : IDisposable
         Assert.Equal(ErrorCode.CopiesMissing, refused.Code);
         Assert.False(File.Exists(keyPath));
         Assert.Empty(Read().Backups);
+    }
+
+    [Fact]
+    public void A_store_that_dies_after_it_has_the_file_takes_no_key_with_it()
+    {
+        using var dying = new BrokenStore(_far) { AddError = ErrorCode.StoreUnavailable, WritesFirst = true };
+        string keyPath = Path.Combine(_fixture.Folder, "keys", "key.txt");
+        BackupResult made = BackUp(keyPath, dying);
+        Assert.Equal(CopyOutcome.Unknown, Assert.Single(made.Copies).Outcome);
+        Assert.True(File.Exists(keyPath));
+        var missing = Assert.Throws<HsmBackupException>(() => made.CheckCopies(1));
+        Assert.Equal(ErrorCode.CopiesMissing, missing.Code);
+        Assert.DoesNotContain("gone", missing.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_store_of_which_nothing_is_known_takes_no_key_with_it()
+    {
+        using var silent = new BrokenStore(_far) { AddError = ErrorCode.StoreUnavailable, ReadError = ErrorCode.StoreUnavailable };
+        string keyPath = Path.Combine(_fixture.Folder, "keys", "key.txt");
+        Assert.Equal(CopyOutcome.Unknown, Assert.Single(BackUp(keyPath, silent).Copies).Outcome);
+        Assert.True(File.Exists(keyPath));
+    }
+
+    [Fact]
+    public void One_folder_under_two_names_is_one_store()
+    {
+        BackUp(_near);
+        using var again = new DirectoryStore(Path.Combine(_near.Location, "..", "near"), "again");
+        ClusterCatalogue found = Read(stores: [_near, again]);
+        Assert.Equal("near", Assert.Single(Assert.Single(found.Backups).Copies).Store);
+        Assert.Equal(ErrorCode.InvalidArgument, Assert.Single(found.MissingStores).Error.Code);
+    }
+
+    [Fact]
+    public void The_date_of_a_file_does_not_hide_that_it_failed_its_test()
+    {
+        BackupResult made = BackUp(_near);
+        TestRecords.Add(_fixture.State, made.ToTestRecords());
+        byte[] content = File.ReadAllBytes(made.Path);
+        content[^100] ^= 1;
+        File.WriteAllBytes(made.Path, content);
+        string link = Path.Combine(_fixture.Folder, "link");
+        Directory.CreateSymbolicLink(link, _near.Location);
+        string elsewhere = Path.Combine(link, Path.GetFileName(made.Path));
+        TestRecords.Add(_fixture.State, TestOperation.Run(new TestRequest { Path = elsewhere, Level = TestLevel.Integrity }, null, default).ToTestRecord()!);
+        File.SetLastWriteTimeUtc(made.Path, DateTime.UtcNow.AddDays(400));
+
+        BackupInfo found = Assert.Single(Read().Backups);
+
+        Assert.Equal((CopyState.Damaged, false), (Assert.Single(found.Copies).State, found.Restorable));
+    }
+
+    [Fact]
+    public void A_live_token_that_differs_says_nothing_against_the_backup()
+    {
+        BackupResult made = BackUp(_near);
+        TestRecord passed = made.ToTestRecords()[0];
+        TestRecords.Add(_fixture.State, passed, passed with { Level = TestLevel.Live, Passed = false, Tested = passed.Tested.AddHours(1) });
+        Assert.NotNull(Assert.Single(Read().Backups).Proof);
     }
 
     [Fact]
@@ -158,6 +219,7 @@ public sealed class ClusterCatalogueTests : IDisposable
         CopiedBackup copied = Copy(Assert.Single(Read().Backups), replace: true, _far);
 
         Assert.Equal(CopyOutcome.Written, Assert.Single(copied.Copies).Outcome);
+        TestRecords.Add(_fixture.State, copied.Tests);
         Assert.All(Assert.Single(Read().Backups).Copies, c => Assert.Equal(CopyState.Present, c.State));
     }
 
@@ -229,6 +291,30 @@ public sealed class ClusterCatalogueTests : IDisposable
         CopiedBackup copied = Copy(Assert.Single(Read().Backups), replace: false, _far);
         Assert.Equal(ErrorCode.KeyFileBesideBackup, Assert.Single(copied.Copies).Error!.Code);
         Assert.Equal([keyPath], Directory.GetFiles(_far.Location));
+    }
+
+    [Fact]
+    public void A_key_file_below_the_folder_counts_too_and_a_pipe_is_not_opened()
+    {
+        string keyPath = Path.Combine(Folder("far"), "sub", "key.txt");
+        BackUp(keyPath, _near);
+        using (var mkfifo = Process.Start("mkfifo", Path.Combine(_far.Location, "pipe")))
+        {
+            mkfifo.WaitForExit();
+        }
+        CopiedBackup copied = Copy(Assert.Single(Read().Backups), replace: false, _far);
+        Assert.Equal(ErrorCode.KeyFileBesideBackup, Assert.Single(copied.Copies).Error!.Code);
+    }
+
+    [Fact]
+    public void A_damaged_copy_stays_where_a_good_one_cannot_be_written()
+    {
+        BackupResult made = BackUp(_near, _far);
+        string damaged = made.Copies[1].Location;
+        File.WriteAllBytes(damaged, File.ReadAllBytes(damaged)[..^1]);
+        using var full = new BrokenStore(_far) { AddError = ErrorCode.CopyExists };
+        Assert.Equal(CopyOutcome.Failed, Assert.Single(Copy(Assert.Single(Read(stores: [_near]).Backups), replace: true, full).Copies).Outcome);
+        Assert.True(File.Exists(damaged));
     }
 
     private ClusterCatalogue Read(double days = 0, IReadOnlyList<IBackupStore>? stores = null) => ClusterCatalogue.Read(

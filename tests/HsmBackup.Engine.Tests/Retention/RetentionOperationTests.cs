@@ -297,7 +297,7 @@ public sealed class RetentionOperationTests : IDisposable
 
         public StoreItem Add(string name, Stream content, CancellationToken cancellationToken) => throw Down();
 
-        public void Replace(string name, ReadOnlySpan<byte> content, CancellationToken cancellationToken) => throw Down();
+        public void Replace(string name, Stream content, CancellationToken cancellationToken) => throw Down();
 
         public void Remove(string name, CancellationToken cancellationToken) => throw Down();
 

@@ -130,7 +130,7 @@ internal sealed class ScheduleTrial : IDisposable
 
         public StoreItem Add(string name, Stream content, CancellationToken cancellationToken) => throw Error();
 
-        public void Replace(string name, ReadOnlySpan<byte> content, CancellationToken cancellationToken) => throw Error();
+        public void Replace(string name, Stream content, CancellationToken cancellationToken) => throw Error();
 
         public void Remove(string name, CancellationToken cancellationToken) => throw Error();
 

@@ -159,7 +159,7 @@ public sealed class WebDavFaultTests : WebDavTrial
         Plant([1, 2, 3]);
         Server.Fault = r => r.Method == "MOVE" && Server.Count("MOVE") == 1 ? new DavFault { CutAfter = true } : null;
 
-        Store.Replace(Name, Content, CancellationToken.None);
+        ((IBackupStore)Store).Replace(Name, Content, CancellationToken.None);
 
         AssertOnly(Content);
     }

@@ -47,6 +47,7 @@ public abstract class WebDavServerTests(DavServer server) : StoreConformanceTest
     public void The_collection_is_made_with_the_first_file_where_the_one_above_is_there()
     {
         _ = Store;
+        WaitForChanges();
         using var below = new WebDavStore(Settings("/below"));
         using var deep = new WebDavStore(Settings("/other/deep"));
         using var content = new MemoryStream([1]);

@@ -8,7 +8,13 @@ internal sealed class BrokenStore(IBackupStore inner) : IBackupStore
 {
     public ErrorCode? ListError { get; init; }
 
-    public ErrorCode AddError { get; set; } = ErrorCode.DiskFull;
+    public ErrorCode AddError { get; init; } = ErrorCode.DiskFull;
+
+    /// <summary>What reading fails with; null where it does not.</summary>
+    public ErrorCode? ReadError { get; init; }
+
+    /// <summary>It has the file when it fails, as a server that dies over its answer.</summary>
+    public bool WritesFirst { get; init; }
 
     public string Name => inner.Name;
 
@@ -22,13 +28,20 @@ internal sealed class BrokenStore(IBackupStore inner) : IBackupStore
 
     public string? LocalPath(string name) => inner.LocalPath(name);
 
-    public byte[] ReadStart(string name, int count, CancellationToken cancellationToken) => inner.ReadStart(name, count, cancellationToken);
+    public byte[] ReadStart(string name, int count, CancellationToken cancellationToken) => ReadError is { } error ? throw Error(error) : inner.ReadStart(name, count, cancellationToken);
 
     public void Read(string name, Stream destination, CancellationToken cancellationToken) => inner.Read(name, destination, cancellationToken);
 
-    public StoreItem Add(string name, Stream content, CancellationToken cancellationToken) => throw Error(AddError);
+    public StoreItem Add(string name, Stream content, CancellationToken cancellationToken)
+    {
+        if (WritesFirst)
+        {
+            inner.Add(name, content, cancellationToken);
+        }
+        throw Error(AddError);
+    }
 
-    public void Replace(string name, ReadOnlySpan<byte> content, CancellationToken cancellationToken) => throw Error(AddError);
+    public void Replace(string name, Stream content, CancellationToken cancellationToken) => throw Error(AddError);
 
     public void Remove(string name, CancellationToken cancellationToken) => throw Error(AddError);
 

@@ -191,7 +191,7 @@ public sealed class RcloneServer : DavServer
     [
         "serve", "webdav", served, "--config", Path.Combine(Root, "rclone.conf"), "--addr", $"127.0.0.1:{Port}",
         "--cert", Identity.CertificateFile, "--key", Identity.KeyFile, "--user", User, "--pass", Password,
-        "--dir-cache-time", "500ms",
+        "--dir-cache-time", "300ms",
     ]);
 
     // It would look into the folder for each file of a list that takes longer than its memory.

@@ -40,6 +40,7 @@ internal static class DefinitionReader
         IReadOnlyList<ClusterStore> stores = json.List("stores", "a store in braces",
             value => DefinitionObject.Read(value, "a store in braces", ReadStore, CheckStore));
         json.CheckDifferent("stores", [.. stores.Select(s => s.Name)]);
+        CheckPlaces(json, stores);
         DefinitionType<string> contact = NameOf("contacts", [.. contacts.Select(c => c.Name)]);
         return new ClusterDefinition
         {
@@ -257,6 +258,20 @@ internal static class DefinitionReader
         else if (store.Password is null != store.User is null)
         {
             throw (json.Find("password") ?? json.Find("user"))!.Error("one of user and password is missing", "user and password, or neither");
+        }
+    }
+
+    // Two names for one place would pass for two copies.
+    private static void CheckPlaces(DefinitionObject json, IReadOnlyList<ClusterStore> stores)
+    {
+        var seen = new Dictionary<string, string>(StringComparer.Ordinal);
+        for (int i = 0; i < stores.Count; i++)
+        {
+            string place = stores[i].Kind == StoreKind.WebDav ? new Uri(stores[i].Location).AbsoluteUri : Path.GetFullPath(stores[i].Location);
+            if (!seen.TryAdd(place.TrimEnd('/', '\\'), stores[i].Name))
+            {
+                throw json.Find("stores")!.Items[i].Error($"it is the same place as store '{seen[place.TrimEnd('/', '\\')]}'", "a place of its own for each store");
+            }
         }
     }
 
