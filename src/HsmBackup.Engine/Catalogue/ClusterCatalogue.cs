@@ -139,7 +139,7 @@ public sealed class ClusterCatalogue
                 BackupInfo? info = null;
                 try
                 {
-                    info = ReadHeader(store, item, cancellationToken);
+                    info = BackupInfo.Of(ReadPreamble(store, item.Name, cancellationToken), store.LocationOf(item.Name), item.Length);
                 }
                 catch (HsmBackupException e) when (e.Code is not (ErrorCode.StoreUnavailable or ErrorCode.StoreUnmounted or ErrorCode.Cancelled))
                 {
@@ -176,13 +176,24 @@ public sealed class ClusterCatalogue
         }
     }
 
-    private static BackupInfo ReadHeader(IBackupStore store, StoreItem item, CancellationToken cancellationToken)
+    /// <summary>The header of one backup in a store.</summary>
+    /// <param name="store">The store.</param>
+    /// <param name="backupId">The backup.</param>
+    /// <param name="cancellationToken">Stops it.</param>
+    /// <exception cref="HsmBackupException">Of the store, BackupNotFound among them; NotABackup, HeaderInvalid and the like.</exception>
+    public static BackupHeader ReadHeader(IBackupStore store, string backupId, CancellationToken cancellationToken)
     {
-        string location = store.LocationOf(item.Name);
-        byte[] start = store.ReadStart(item.Name, UsualHeader, cancellationToken);
+        ArgumentNullException.ThrowIfNull(store);
+        return ReadPreamble(store, StoreFile.OfBackup(backupId), cancellationToken).Header;
+    }
+
+    private static BackupPreamble ReadPreamble(IBackupStore store, string name, CancellationToken cancellationToken)
+    {
+        string location = store.LocationOf(name);
+        byte[] start = store.ReadStart(name, UsualHeader, cancellationToken);
         BackupPreamble preamble = BackupFile.TryReadHeader(start, start.Length < UsualHeader, location)
-            ?? BackupFile.TryReadHeader(store.ReadStart(item.Name, MaxPreamble, cancellationToken), isWhole: true, location)!;
-        return preamble.Header.Id.FileName == item.Name ? BackupInfo.Of(preamble, location, item.Length) : throw new HsmBackupException(ErrorCode.HeaderInvalid,
+            ?? BackupFile.TryReadHeader(store.ReadStart(name, MaxPreamble, cancellationToken), isWhole: true, location)!;
+        return preamble.Header.Id.FileName == name ? preamble : throw new HsmBackupException(ErrorCode.HeaderInvalid,
             $"'{location}' is named after another backup: its header says that it is {preamble.Header.Id}.",
             "If it is a good backup that somebody renamed, give it its name back; it is not used under this one.")
         { Target = location };

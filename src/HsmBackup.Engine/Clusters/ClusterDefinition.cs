@@ -3,6 +3,7 @@ using HsmBackup.Engine.Backup;
 using HsmBackup.Engine.Clusters.Definitions;
 using HsmBackup.Engine.Clusters.Keys;
 using HsmBackup.Engine.Retention;
+using HsmBackup.Engine.Stores;
 
 namespace HsmBackup.Engine.Clusters;
 
@@ -150,6 +151,9 @@ public sealed record ClusterDefinition
             Acknowledged = Acknowledged,
         };
     }
+
+    /// <summary>The folders of this machine that are stores: a key of any backup may be in none of them.</summary>
+    public IReadOnlyList<string> StoreFolders() => [.. Stores.Where(s => s.Kind != StoreKind.WebDav).Select(s => s.Location)];
 
     /// <summary>One of the nodes.</summary>
     /// <param name="name">Its name, in any case.</param>

@@ -94,8 +94,9 @@ public sealed class WaitingKeys
     /// <summary>Takes a key away whose backup never came to be.</summary>
     internal void Discard(BackupId id)
     {
-        RemoveFromVault(id);
+        // The file first: a vault that is locked now must not keep it here. The mark stays then, and tells where the rest is.
         File.Delete(PathOf(id, SealedExtension));
+        RemoveFromVault(id);
     }
 
     /// <summary>Opens the key of a backup, to be handed over.</summary>

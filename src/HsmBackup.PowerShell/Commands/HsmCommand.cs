@@ -149,6 +149,20 @@ public abstract class HsmCommand : PSCmdlet, IDisposable
         }
     }
 
+    /// <summary>Tells something after the pipeline has ended, as far as that is possible still.</summary>
+    private protected static void TryTell(Action tell)
+    {
+        try
+        {
+            tell();
+        }
+        catch (PipelineStoppedException)
+        {
+            // What ended the pipeline is on its way already.
+            return;
+        }
+    }
+
     /// <summary>Calls the engine with progress, which is taken off the screen whatever happens.</summary>
     private protected T WithProgress<T>(Func<IProgress<OperationProgress>, CancellationToken, T> operation)
     {

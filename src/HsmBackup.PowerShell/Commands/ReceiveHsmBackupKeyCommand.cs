@@ -91,8 +91,8 @@ public sealed class ReceiveHsmBackupKeyCommand : ScheduleCommand
 
     private protected override void ProcessInput()
     {
-        CheckDestination();
         ClusterDefinition cluster = Cluster!.Find(Paths);
+        CheckDestination(cluster);
         WaitingKeys waiting = WaitingKeys.Of(cluster, State, SecretVault.ForKeys, TimeProvider.System);
         if (!ShouldProcess($"backup {BackupId}", "Receive the one-time key, and delete what waits"))
         {
@@ -102,7 +102,7 @@ public sealed class ReceiveHsmBackupKeyCommand : ScheduleCommand
         {
             action.Note("backup", BackupId);
             using OfficerKeys? keys = OpenKeys(cluster, waiting);
-            using KeyReception reception = waiting.Open(BackupId!, keys, KnownBackups.KeyCheckOf(BackupId!, cluster));
+            using KeyReception reception = waiting.Open(BackupId!, keys, KnownBackups.KeyCheckOf(BackupId!, cluster, Pins.Asker, StopToken));
             action.Note("with", reception.Receipt.With);
             HandOver(reception, cluster);
         });
@@ -119,17 +119,24 @@ public sealed class ReceiveHsmBackupKeyCommand : ScheduleCommand
         {
             KeyDisplay.Show(Host, reception.Key, BackupId!);
         }
+        if (!KeyInOutputOnly)
+        {
+            // Shown or written: received, whatever becomes of the object.
+            reception.Complete();
+        }
         try
         {
             WriteObject(new ReceivedKey(reception.Receipt, cluster.Name, keyPath, KeyInOutputOnly ? reception.Key.ToSecureString() : null));
         }
-        finally
+        catch when (KeyInOutputOnly)
         {
-            // A pipeline that was stopped takes no object any more: a key that was in it alone goes on waiting.
-            if (!(KeyInOutputOnly && Stopping))
-            {
-                reception.Complete();
-            }
+            // Whoever takes the output failed or stopped, and whether the key arrived before that is not known. Twice is better than never.
+            TryTell(() => WriteWarning($"The key of backup {BackupId} goes on waiting: the pipeline ended while it was handed over."));
+            throw;
+        }
+        if (KeyInOutputOnly)
+        {
+            reception.Complete();
         }
     }
 
@@ -169,7 +176,7 @@ public sealed class ReceiveHsmBackupKeyCommand : ScheduleCommand
     }
 
     /// <summary>Refuses, before anything is opened, what would show the key to nobody.</summary>
-    private void CheckDestination()
+    private void CheckDestination(ClusterDefinition cluster)
     {
         if (KeyInOutputOnly && KeyPath is not null)
         {
@@ -183,7 +190,12 @@ public sealed class ReceiveHsmBackupKeyCommand : ScheduleCommand
         }
         if (KeyPath is not null)
         {
-            KeyFile.CheckDestination(Paths.Literal(KeyPath), null);
+            string path = Paths.Literal(KeyPath);
+            KeyFile.CheckDestination(path, null);
+            foreach (string store in cluster.StoreFolders())
+            {
+                KeyFile.CheckDestination(path, store);
+            }
         }
     }
 }

@@ -229,6 +229,22 @@ public sealed class WaitingKeysTests : IDisposable
     }
 
     [Fact]
+    public void A_vault_that_is_locked_keeps_no_sealed_file_of_a_key_that_was_received()
+    {
+        Vault vault = new();
+        WaitingKeys waiting = Waiting(vault: vault);
+        waiting.Add(_key, _id, [_officer.Public], "officers");
+        string path = waiting.List()[0].Path!;
+        vault.KeepsAll = true;
+        Refusal.Of(ErrorCode.PinUnavailable, () => Receive(waiting));
+        Assert.False(File.Exists(path));
+        // What is left in the vault goes with the next attempt.
+        vault.KeepsAll = false;
+        Refusal.Of(ErrorCode.KeyHandedOver, () => Receive(waiting));
+        Assert.Empty(vault.Secrets);
+    }
+
+    [Fact]
     public void A_schedule_that_says_nothing_of_keys_is_refused()
     {
         Refusal.Of(ErrorCode.KeyDestinationRequired, () => Handover(null));
@@ -318,6 +334,15 @@ public sealed class WaitingKeysTests : IDisposable
 
         public SecureString? Find(string vault, string name) => Secrets.GetValueOrDefault($"{vault}/{name}")?.Copy();
 
-        public void Remove(string vault, string name) => Secrets.Remove($"{vault}/{name}");
+        public bool KeepsAll { get; set; }
+
+        public void Remove(string vault, string name)
+        {
+            if (KeepsAll)
+            {
+                throw new HsmBackupException(ErrorCode.PinUnavailable, "The vault is locked.", "Unlock it.");
+            }
+            Secrets.Remove($"{vault}/{name}");
+        }
     }
 }
