@@ -44,6 +44,13 @@ Describe 'Register-HsmBackupSchedule' -Skip:$IsWindows {
         (Get-Content -LiteralPath $definition -Raw) | Should -Not -Match 'schedule'
     }
 
+    It 'refuses for a service of systemd what is in /tmp, of which the service has one of its own' -Skip:(-not $IsLinux) {
+        $system = @{ Cluster = 'payments'; KeyRecipient = $officer; User = 'nobody'; At = '02:00'; Destination = "$TestDrive/system" }
+        { Register-HsmBackupSchedule @system -Scheduler Systemd -KeyFolder /tmp/keys } | Should -Throw -ErrorId 'ScheduleInvalid,*' -ExpectedMessage '*/tmp*'
+        "$TestDrive/system" | Should -Not -Exist
+        Register-HsmBackupSchedule @system -Scheduler Cron -KeyFolder /tmp/keys | Should -Exist
+    }
+
     It 'shows with -WhatIf, and writes for review, without installing' {
         Register-HsmBackupSchedule @own -At 02:00 -Scheduler Systemd -WhatIf | Should -BeNullOrEmpty
         (Register-HsmBackupSchedule @own -At 02:00 -Scheduler Systemd -Destination $TestDrive/review).Extension | Should -Be '.service', '.timer'

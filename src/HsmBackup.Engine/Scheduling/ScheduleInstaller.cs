@@ -20,7 +20,7 @@ public sealed class ScheduleInstaller(TimeProvider? clock = null, Func<string, I
     public InstalledSchedule Install(ScheduledCommand command, SchedulerKind scheduler)
     {
         ArgumentNullException.ThrowIfNull(command);
-        command.Check();
+        command.Check(scheduler);
         return Scheduler(scheduler, command.Scope, command.User).Install(command);
     }
 
@@ -29,7 +29,7 @@ public sealed class ScheduleInstaller(TimeProvider? clock = null, Func<string, I
     public IReadOnlyList<string> WriteTo(string folder, ScheduledCommand command, SchedulerKind scheduler)
     {
         ArgumentNullException.ThrowIfNull(command);
-        command.Check();
+        command.Check(scheduler);
         try
         {
             return Scheduler(scheduler, command.Scope, command.User).WriteTo(folder, command);

@@ -1,6 +1,7 @@
 using System.Text;
 using HsmBackup.Engine.Clusters;
 using HsmBackup.Engine.Clusters.Definitions;
+using HsmBackup.Engine.Protection;
 
 namespace HsmBackup.Engine.Scheduling;
 
@@ -27,6 +28,9 @@ public sealed record ScheduledCommand
 
     /// <summary>Folders that a run must be able to write to beside those that are known from the definition.</summary>
     public IReadOnlyList<string> WritablePaths { get; init; } = [];
+
+    // What systemd gives every run of a system's service anew.
+    private static readonly string[] PrivateFolders = ["/tmp", "/var/tmp"];
 
     /// <summary>What the scheduler calls it.</summary>
     public string Name => NameOf(Cluster);
@@ -57,9 +61,10 @@ public sealed record ScheduledCommand
             + $"-StatePath {Literal(StateFolder)}{(ifDue ? " -IfDue" : "")} -ErrorAction Stop",
     ];
 
-    /// <summary>Refuses what no scheduler could be told.</summary>
+    /// <summary>Refuses what no scheduler could be told, and what this one would not find.</summary>
+    /// <param name="scheduler">The scheduler.</param>
     /// <exception cref="HsmBackupException">ScheduleInvalid, ScheduleNotFound.</exception>
-    public void Check()
+    public void Check(SchedulerKind scheduler)
     {
         _ = Cluster.Schedule ?? throw ScheduledRun.NoSchedule(Cluster);
         if (Cluster.DefinitionPath is null)
@@ -74,6 +79,24 @@ public sealed record ScheduledCommand
         {
             throw Invalid("It is not said as whom the runs of a schedule of the machine are made.",
                 "Name an account of their own with -User, or make the schedule your own with -Scope User.");
+        }
+        if (scheduler == SchedulerKind.Systemd && Scope == ScheduleScope.System)
+        {
+            CheckNotPrivate();
+        }
+    }
+
+    // A service has a /tmp of its own, which is empty when it starts and gone when it ends: backups, and the keys that wait, would go with it.
+    private void CheckNotPrivate()
+    {
+        foreach (string path in FoldersWritten().Concat(Schedule.KeyRecipients).Concat([Cluster.DefinitionPath!, Module]))
+        {
+            string real = RealPath.Of(path);
+            if (PrivateFolders.FirstOrDefault(folder => RealPath.IsSameOrBelow(real, RealPath.Of(folder))) is { } folder)
+            {
+                throw Invalid($"'{path}' is in {folder}, and a service of systemd has one of its own there: what a run reads is not in it, and what it writes is gone with it.",
+                    "Name another folder, outside of /tmp and /var/tmp, for the stores, the keys, the state and all else that the runs need.");
+            }
         }
     }
 

@@ -4,7 +4,6 @@ using HsmBackup.Engine.Clusters;
 using HsmBackup.Engine.Clusters.Definitions;
 using HsmBackup.Engine.Handover;
 using HsmBackup.Engine.Scheduling;
-using HsmBackup.Engine.Stores;
 using HsmBackup.PowerShell.Binding;
 using HsmBackup.PowerShell.Output;
 
@@ -94,7 +93,7 @@ public sealed class RegisterHsmBackupScheduleCommand : ScheduleCommand
         ClusterDefinition after = (before with { Schedule = NewSchedule(before) }).Check();
         CheckHandover(after);
         ScheduledCommand command = CommandFor(after);
-        command.Check();
+        command.Check(Scheduler);
         var installer = new ScheduleInstaller();
         if (!ShouldProcess(Destination ?? $"{Scheduler}", $"Register backups of cluster '{after.Name}'"))
         {
@@ -152,7 +151,7 @@ public sealed class RegisterHsmBackupScheduleCommand : ScheduleCommand
     {
         WaitingKeys waiting = WaitingKeys.Of(cluster, State, SecretVault.ForKeys, TimeProvider.System);
         using UnattendedHandover handover = UnattendedHandover.Of(cluster, waiting);
-        handover.CheckApart([.. cluster.Stores.Where(s => s.Kind != StoreKind.WebDav).Select(s => s.Location)]);
+        handover.CheckApart(cluster.StoreFolders());
         if (cluster.Stores.Count == 0)
         {
             throw new HsmBackupException(ErrorCode.ScheduleInvalid, $"The cluster '{cluster.Name}' has no store that a scheduled backup could go to.",

@@ -17,8 +17,8 @@ Describe 'A scheduled run' -Skip:([bool]$skip) {
         $account = 'nobody'
         $group = (id -gn $account)
 
-        # A folder that the account can get to; the sources of this test may be anywhere.
-        $folder = Join-Path ([IO.Path]::GetTempPath()) "hsmbackup-tests-$([IO.Path]::GetRandomFileName())"
+        # A folder that the account can get to, and a service too: it has a /tmp of its own. The sources of this test may be anywhere.
+        $folder = Join-Path /var/lib "hsmbackup-tests-$([IO.Path]::GetRandomFileName())"
         $null = New-Item -ItemType Directory -Path $folder, "$folder/local", "$folder/it's remote", "$folder/home", "$folder/officer"
         Copy-Item -LiteralPath $root/out/HsmBackup -Destination "$folder/module 100%" -Recurse
         $token = Initialize-TestToken -Folder $folder/token
