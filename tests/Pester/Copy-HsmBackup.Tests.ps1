@@ -55,6 +55,50 @@ Describe 'A backup in several stores' {
         $made.Copies.Store | Should -Be 'near'
     }
 
+    It 'tells of copies that are missing when nobody downstream wants more, and remembers what was proven' {
+        $null = New-HsmBackup -Cluster payments -Store near, vault -MinimumCopies 2 -KeyPath $TestDrive/first.key -ErrorAction SilentlyContinue -ErrorVariable told |
+            Select-Object -First 1 -OutVariable taken
+        $told.FullyQualifiedErrorId | Should -Be "CopyFailed,$newCommand", "CopiesMissing,$newCommand"
+        $taken.Path | Should -Exist
+        $found = Get-HsmBackup -Cluster payments -WarningAction Ignore | Where-Object BackupId -EQ $taken.BackupId
+        $found.Proof.Digest | Should -Be $taken.Digest
+    }
+
+    It 'leaves no backup behind whose only key was given to a script that failed' {
+        $before = Get-ChildItem -LiteralPath $near, $far -Name
+        { New-HsmBackup -Cluster payments -Store near, far -KeyInOutputOnly -WarningAction SilentlyContinue | ForEach-Object { throw 'no' } } | Should -Throw 'no'
+        Get-ChildItem -LiteralPath $near, $far -Name | Should -Be $before
+        { New-HsmBackup -Cluster payments -Destination $TestDrive/alone -KeyInOutputOnly -WarningAction SilentlyContinue | ForEach-Object { throw 'no' } } | Should -Throw 'no'
+        Get-ChildItem -LiteralPath $TestDrive/alone | Should -BeNullOrEmpty
+    }
+
+    It 'keeps the backup whose key was taken, and says so where it may not have been' {
+        $taken = New-HsmBackup -Cluster payments -Store near -KeyInOutputOnly -WarningAction SilentlyContinue -WarningVariable said | Select-Object -First 1
+        ($taken | Test-HsmBackup -Level Content).Passed | Should -BeTrue
+        "$said" | Should -BeLike '*only key*'
+        { New-HsmBackup -Cluster payments -Store near -KeyPath $TestDrive/kept.key | ForEach-Object { $script:kept = $_; throw 'no' } } | Should -Throw 'no'
+        (Test-HsmBackup -Path $kept.Path -KeyPath $TestDrive/kept.key -Level Content).Passed | Should -BeTrue
+    }
+
+    It 'loses no key to a pipeline that is stopped while progress is shown' {
+        $shown = @{ Count = 0 }
+        $shell = [powershell]::Create('CurrentRunspace').AddScript('New-HsmBackup -Cluster payments -Store near -KeyInOutputOnly -ProgressAction Continue')
+        $shell.Streams.Progress.add_DataAdding({ $shown.Count++; throw [Management.Automation.PipelineStoppedException]::new() })
+        $made = $shell.Invoke()
+        $shown.Count | Should -BeGreaterThan 1
+        ($made | Test-HsmBackup -Level Content).Passed | Should -BeTrue
+    }
+
+    It 'keeps the key out of every store, and not only out of those that the backup goes to' -ForEach 'far', 'vault' {
+        $place = Get-Variable -Name $_ -ValueOnly
+        $null = New-Item -ItemType Directory -Path $place/sub -Force
+        { New-HsmBackup -Cluster payments -Store near -KeyPath $place/sub/key.txt } | Should -Throw -ErrorId "KeyFileBesideBackup,$newCommand"
+        { New-HsmBackup -Cluster payments -Destination $TestDrive/lone -KeyPath $place/sub/key.txt } | Should -Throw -ErrorId "KeyFileBesideBackup,$newCommand"
+        Remove-Item -LiteralPath $place/sub
+        if ($_ -eq 'vault') { Remove-Item -LiteralPath $place }
+        "$TestDrive/lone" | Should -Not -Exist
+    }
+
     It 'refuses a store that there is not, and more copies than stores' {
         { New-HsmBackup -Cluster payments -Store moon -KeyInOutputOnly } | Should -Throw -ErrorId "InvalidArgument,$newCommand"
         { New-HsmBackup -Cluster payments -MinimumCopies 4 -KeyInOutputOnly } | Should -Throw -ErrorId "InvalidArgument,$newCommand"

@@ -27,7 +27,7 @@ public static class BackupOperation
         CheckMode(request);
         CheckDestination(request);
         IKeyHandover? handover = HandoverOf(request, folders);
-        handover?.Check(request.Destination is { } only ? [only] : [.. request.Stores.Where(s => s.Kind != StoreKind.WebDav).Select(s => s.Location)]);
+        handover?.Check(KeyFreeFolders(request));
         string activity = $"Backing up {request.Token}";
         progress?.Report(new OperationProgress(activity, "Opening the token", 0, 0));
 
@@ -207,6 +207,12 @@ public static class BackupOperation
         {
             BackupDistribution.Check(request.Stores, request.MinimumCopies);
         }
+    }
+
+    private static List<string> KeyFreeFolders(BackupRequest request)
+    {
+        IEnumerable<string> folders = request.Destination is { } only ? [only] : request.Stores.Where(s => s.Kind != StoreKind.WebDav).Select(s => s.Location);
+        return [.. folders.Concat(request.KeyFreeFolders).Distinct(StringComparer.Ordinal)];
     }
 
     private static IKeyHandover? HandoverOf(BackupRequest request, NewFolders folders)

@@ -34,6 +34,9 @@ public sealed record BackupRequest
     /// <summary>Certificates to seal the key file for. The key is then in the file alone.</summary>
     public IReadOnlyList<X509Certificate2> KeyRecipients { get; init; } = [];
 
+    /// <summary>Folders that the key may not be in either, beside those that the backup goes to: copies of it may get there later.</summary>
+    public IReadOnlyList<string> KeyFreeFolders { get; init; } = [];
+
     /// <summary>Takes the key, in place of a file.</summary>
     public IKeyHandover? Handover { get; init; }
 

@@ -10,7 +10,7 @@ namespace HsmBackup.Engine.Backup;
 public interface IKeyHandover
 {
     /// <summary>Refuses, before any work is done, what could not take the key.</summary>
-    /// <param name="backupFolders">The folders of this machine that the backup goes to; the key may be in none of them.</param>
+    /// <param name="backupFolders">The folders of this machine that the backup goes to, or that copies of it may get to; the key may be in none of them.</param>
     /// <exception cref="HsmBackupException">As it sees fit; nothing was done.</exception>
     void Check(IReadOnlyList<string> backupFolders);
 

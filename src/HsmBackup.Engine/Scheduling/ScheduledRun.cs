@@ -159,6 +159,7 @@ public static class ScheduledRun
             Mode = cluster.ClusterKey is null ? BackupMode.OneTimeKey : BackupMode.ClusterBound,
             Stores = stores,
             Handover = handover,
+            KeyFreeFolders = cluster.StoreFolders(),
             Audit = request.Audit,
             StateFolder = request.StateFolder,
             Clock = request.Clock,

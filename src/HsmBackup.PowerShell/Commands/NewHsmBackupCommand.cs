@@ -87,6 +87,7 @@ public sealed class NewHsmBackupCommand : TokenCommand
             Stores = stores?.All ?? [],
             MinimumCopies = MinimumCopies,
             KeyPath = keyPath,
+            KeyFreeFolders = target.Definition?.StoreFolders() ?? [],
             KeyRecipients = KeyRecipient ?? [],
             AllowPartial = AllowPartial,
             Audit = Audit,
@@ -110,18 +111,57 @@ public sealed class NewHsmBackupCommand : TokenCommand
             Discard(result, stores);
             throw new PipelineStoppedException();
         }
-        // The object first: it may carry the only key, and a warning may be made to stop the command.
-        WriteObject(new CreatedBackup(result, key?.ToSecureString()));
-        Tell(result);
-        TryItem(result.Id.ToString(), () => TestRecords.Add(stateFolder: null, result.ToTestRecords()));
-        foreach (CopyResult failed in result.Copies.Where(c => !c.IsThere))
-        {
-            WriteError(Errors.From(new HsmBackupException(ErrorCode.CopyFailed,
-                $"Backup {result.Id} has no copy in store '{failed.Store}': {failed.Error!.Message}",
-                $"{failed.Error.RecommendedAction} Then bring the copy there: Copy-HsmBackup -Cluster {result.ClusterName} -BackupId {result.Id}.", failed.Error)
-            { Target = failed.Location }, failed.Store));
-        }
+        // Before the object, after which nothing else may be done; what went wrong after it, since it may carry the only key, and a warning
+        // or an error may be made to stop the command.
+        List<ErrorRecord> problems = [.. Remember(result), .. result.Copies.Where(c => !c.IsThere).Select(c => ProblemOf(c, result))];
+        Deliver(result, key, stores, problems);
+        Tell(result, problems);
         result.CheckCopies(MinimumCopies);
+    }
+
+    private static IEnumerable<ErrorRecord> Remember(BackupResult result)
+    {
+        try
+        {
+            TestRecords.Add(stateFolder: null, result.ToTestRecords());
+            return [];
+        }
+        catch (Exception error) when (Errors.TryFrom(error, result.Id.ToString()) is { } record)
+        {
+            return [record];
+        }
+    }
+
+    private static ErrorRecord ProblemOf(CopyResult failed, BackupResult result) => Errors.From(new HsmBackupException(ErrorCode.CopyFailed,
+        $"Backup {result.Id} has no copy in store '{failed.Store}': {failed.Error!.Message}",
+        $"{failed.Error.RecommendedAction} Then bring the copy there: Copy-HsmBackup -Cluster {result.ClusterName} -BackupId {result.Id}.", failed.Error)
+    { Target = failed.Location }, failed.Store);
+
+    private void Deliver(BackupResult result, OneTimeKey? key, StoreSet? stores, List<ErrorRecord> problems)
+    {
+        try
+        {
+            WriteObject(new CreatedBackup(result, key?.ToSecureString()));
+        }
+        catch (Exception error)
+        {
+            if (KeyInOutputOnly && error is not (PipelineStoppedException or FlowControlException))
+            {
+                // A script that throws has not kept the key, and nobody else has it.
+                TryTell(() => Discard(result, stores));
+                TryTell(() => WriteWarning($"Backup {result.Id} was removed again: what was to take its only key failed."));
+                throw;
+            }
+            // The pipeline was ended, by Select-Object -First 1 that has what it wants, or by a cmdlet that failed: which, is not known here.
+            // A backup whose key may be in safety is not removed, and what there is to tell is told all the same.
+            if (KeyInOutputOnly)
+            {
+                TryTell(() => WriteWarning($"The pipeline ended while it took backup {result.Id} with its only key. If the key was not kept, nobody can open the backup."));
+            }
+            TryTell(() => Tell(result, problems));
+            TryTell(() => TryItem(result.Id.ToString(), () => result.CheckCopies(MinimumCopies)));
+            throw;
+        }
     }
 
     private StoreSet? OpenStores(TokenTarget target)
@@ -139,7 +179,7 @@ public sealed class NewHsmBackupCommand : TokenCommand
     {
         if (stores is null)
         {
-            File.Delete(result.Path);
+            TryItem(result.Path, () => File.Delete(result.Path));
             return;
         }
         foreach (CopyResult copy in result.Copies.Where(c => c.IsThere))
@@ -176,7 +216,7 @@ public sealed class NewHsmBackupCommand : TokenCommand
         }
     }
 
-    private void Tell(BackupResult result)
+    private void Tell(BackupResult result, List<ErrorRecord> problems)
     {
         WriteVerbose(result.Capabilities.ToString());
         WriteVerbose(string.Create(CultureInfo.InvariantCulture,
@@ -189,5 +229,6 @@ public sealed class NewHsmBackupCommand : TokenCommand
             WriteWarning($"Backup {result.Id} is Partial: {missing} of {result.Objects} objects of token '{result.TokenLabel}' "
                 + $"are not in it ({result.Verdicts}).{acknowledged}");
         }
+        problems.ForEach(WriteError);
     }
 }

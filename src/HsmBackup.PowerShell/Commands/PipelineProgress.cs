@@ -17,8 +17,7 @@ internal sealed class PipelineProgress(HsmCommand command) : IProgress<Operation
 
     public void Report(OperationProgress value)
     {
-        // Once the user has stopped the pipeline, writing to it throws; the engine ends by its cancellation token.
-        if (command.Stopping || (_shown is not null && Stopwatch.GetElapsedTime(_shownAt) < Interval))
+        if (_shown is not null && Stopwatch.GetElapsedTime(_shownAt) < Interval)
         {
             return;
         }
@@ -27,18 +26,32 @@ internal sealed class PipelineProgress(HsmCommand command) : IProgress<Operation
             PercentComplete = value.Total > 0 ? (int)(100L * Math.Clamp(value.Done, 0, value.Total) / value.Total) : -1,
         };
         _shownAt = Stopwatch.GetTimestamp();
-        command.WriteProgress(_shown);
+        Show(_shown);
     }
 
     /// <summary>Takes the progress bar off the screen.</summary>
     public void Complete()
     {
-        if (_shown is not null && !command.Stopping)
+        if (_shown is not null)
         {
             _shown.RecordType = ProgressRecordType.Completed;
-            command.WriteProgress(_shown);
+            Show(_shown);
         }
         _shown = null;
+    }
+
+    private void Show(ProgressRecord record)
+    {
+        try
+        {
+            command.WriteProgress(record);
+        }
+        catch (PipelineStoppedException)
+        {
+            // The engine ends by its cancellation token, and in order. What it has done by now, a backup with its only key, must not go
+            // because nobody looks any more.
+            _shown = null;
+        }
     }
 
     private static string NotEmpty(string text) => text.Length > 0 ? text : " ";
