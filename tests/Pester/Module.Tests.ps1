@@ -78,7 +78,8 @@ Import-Module -Name '$root/out/HsmBackup' -ErrorAction Stop
 Describe '<Name>' -ForEach $cmdlets {
     It 'has an approved verb and a singular noun' {
         $Cmdlet.Verb | Should -BeIn (Get-Verb).Verb
-        $Cmdlet.Noun | Should -MatchExactly '^Hsm([A-Z][a-z]+)*[A-Z][a-z]+(?<!s)$'
+        # One name was given: Remove-ExpiredHsmBackup stands beside Remove-HsmBackup, and says first which ones it removes.
+        $Cmdlet.Noun -replace '^Expired(?=HsmBackup$)' | Should -MatchExactly '^Hsm([A-Z][a-z]+)*[A-Z][a-z]+(?<!s)$'
         $Cmdlet.ImplementingType.Name | Should -Be "$($Cmdlet.Verb)$($Cmdlet.Noun)Command"
         $Cmdlet.ImplementingType.IsSealed | Should -BeTrue
     }
