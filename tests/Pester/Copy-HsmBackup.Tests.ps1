@@ -81,11 +81,13 @@ Describe 'A backup in several stores' {
     }
 
     It 'loses no key to a pipeline that is stopped while progress is shown' {
-        $shown = @{ Count = 0 }
-        $shell = [powershell]::Create('CurrentRunspace').AddScript('New-HsmBackup -Cluster payments -Store near -KeyInOutputOnly -ProgressAction Continue')
-        $shell.Streams.Progress.add_DataAdding({ $shown.Count++; throw [Management.Automation.PipelineStoppedException]::new() })
-        $made = $shell.Invoke()
-        $shown.Count | Should -BeGreaterThan 1
+        $shell = [powershell]::Create().AddScript("Import-Module '$root/out/HsmBackup'").AddStatement()
+        $null = $shell.AddScript('New-HsmBackup -Cluster payments -Store near -KeyInOutputOnly')
+        # Of no runspace, so that it runs in that of the command.
+        $shell.Streams.Progress.add_DataAdding([scriptblock]::Create('$global:shown++; throw [Management.Automation.PipelineStoppedException]::new()'))
+        $made = $shell.AddStatement().AddScript('$global:shown').Invoke()
+        $made[1] | Should -BeGreaterThan 1
+        $made = $made[0]
         ($made | Test-HsmBackup -Level Content).Passed | Should -BeTrue
     }
 
