@@ -14,6 +14,7 @@ internal sealed class RetentionExecution
     private readonly Dictionary<string, IBackupStore> _stores;
     private readonly Dictionary<string, BackupInfo> _backups;
     private readonly ILookup<string, RetentionItem> _staying;
+    private readonly Lazy<HsmBackupException?> _lostResort;
     private readonly Dictionary<string, HsmBackupException> _down = new(StringComparer.Ordinal);
     private readonly Dictionary<string, HsmBackupException?> _read = new(StringComparer.Ordinal);
 
@@ -25,6 +26,7 @@ internal sealed class RetentionExecution
         _stop = stop;
         _stores = request.Stores.ToDictionary(s => s.Name, StringComparer.Ordinal);
         _backups = catalogue.Backups.ToDictionary(b => b.BackupId, StringComparer.Ordinal);
+        _lostResort = new Lazy<HsmBackupException?>(FindLostResort);
         _staying = plan.Items.Where(i => i.Stays).ToLookup(i => i.BackupId, StringComparer.Ordinal);
     }
 
@@ -83,13 +85,9 @@ internal sealed class RetentionExecution
     /// <summary>What speaks against a removal now that was right when it was planned.</summary>
     private HsmBackupException? Obstacle(RetentionItem item)
     {
-        if (_plan.NewestProven is { } newest && !_backups[newest].Copies.Any(c => c.State == CopyState.Present && ReadWhole(_backups[newest], c) is null))
+        if (_lostResort.Value is { } lost)
         {
-            HsmBackupException cause = ReadWhole(_backups[newest], _backups[newest].Copies.First(c => c.State == CopyState.Present))!;
-            return new HsmBackupException(ErrorCode.TestFailed,
-                $"Backup {newest} was the newest that is known to restore, and no copy of it can be relied on now. Nothing is removed. {cause.Message}",
-                "Make a new backup and test it at level Content; then run the command again.", cause)
-            { Target = newest };
+            return lost;
         }
         BackupInfo backup = _backups[item.BackupId];
         if (item.IsBackupWanted && StayingAndWhole(backup, item) is { } whole && whole < _request.Policy.MinimumCopies)
@@ -100,6 +98,26 @@ internal sealed class RetentionExecution
             { Target = item.BackupId };
         }
         return WhatPeopleWantNow(backup, item);
+    }
+
+    /// <summary>Reads what everything else goes in favour of: by its header alone, a damaged backup is as good as any.</summary>
+    /// <returns>Which of them cannot be relied on; null where all can.</returns>
+    private HsmBackupException? FindLostResort()
+    {
+        foreach (BackupInfo backup in _plan.LastResorts.Select(id => _backups[id]))
+        {
+            HsmBackupException? cause = null;
+            bool whole = backup.Copies.Any(c => c.State == CopyState.Present && (cause = ReadWhole(backup, c)) is null);
+            if (!whole)
+            {
+                return new HsmBackupException(ErrorCode.TestFailed,
+                    $"Backup {backup.BackupId} is one of those that everything else goes in favour of, and no copy of it can be relied on now. Nothing is removed. {cause?.Message}",
+                    "Replace it with a good copy (Copy-HsmBackup), or test its copies with Test-HsmBackup: those that fail do not count any more. "
+                    + "Make a new backup and test it at level Content; then run the command again.", cause)
+                { Target = backup.BackupId };
+            }
+        }
+        return null;
     }
 
     private int StayingAndWhole(BackupInfo backup, RetentionItem item) =>

@@ -7,8 +7,8 @@ namespace HsmBackup.Engine.Retention;
 /// <summary>Retention of one cluster: looks into its stores, plans, and carries the plan out.</summary>
 /// <remarks>
 /// Nothing goes in one step. A copy that the rules do not want is marked, and goes in a later run when it was marked for long enough. Before
-/// the first copy of a run goes, the newest backup that is known to restore is read whole and compared with its test; and before a copy of
-/// a backup goes of which other copies are to stay, those are.
+/// the first copy of a run goes, the newest backups that are known to restore, of each sort one, are read whole and compared with their tests;
+/// and before a copy of a backup goes of which other copies are to stay, those are.
 /// </remarks>
 public sealed class RetentionOperation
 {

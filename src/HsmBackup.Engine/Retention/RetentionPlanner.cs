@@ -36,7 +36,7 @@ public static class RetentionPlanner
         return new RetentionPlan(
             [.. all.SelectMany(judge.Judge).Concat(input.Unreadable.Select(Unreadable))
                 .OrderBy(i => i.BackupId, StringComparer.Ordinal).ThenBy(i => i.Store, StringComparer.Ordinal)],
-            clock, newest?.Backup.BackupId);
+            clock, newest?.Backup.BackupId, [.. all.Where(c => c.IsNewestProven).Select(c => c.Backup.BackupId)]);
     }
 
     private static void ApplyRules(IEnumerable<RetentionCandidate> newestFirst, RetentionPolicy policy, RetentionClass retentionClass, DateTimeOffset now)

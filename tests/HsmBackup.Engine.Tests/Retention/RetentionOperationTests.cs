@@ -62,6 +62,40 @@ public sealed class RetentionOperationTests : IDisposable
     }
 
     [Fact]
+    public void Nothing_goes_when_the_newest_complete_backup_is_damaged_and_a_newer_partial_one_is_whole()
+    {
+        string good = _stores.BackUp();
+        _stores.Now += TimeSpan.FromHours(1);
+        string damaged = _stores.BackUp();
+        _stores.Now += TimeSpan.FromHours(1);
+        _stores.BackUp(complete: false, proven: true);
+        RetentionRequest one = _stores.Request with { Policy = _stores.Request.Policy with { Offline = new RetentionRules { KeepLast = 1 } } };
+        _stores.Run(one);
+        _stores.Now += TimeSpan.FromDays(8);
+        Flip(_stores.Local, damaged);
+        Flip(_stores.Safe, damaged);
+        HsmBackupException error = Assert.Single(_stores.Run(one).Errors);
+        Assert.Equal((ErrorCode.TestFailed, damaged), (error.Code, error.Target));
+        Assert.True(Has(_stores.Local, good) && Has(_stores.Safe, good));
+    }
+
+    [Fact]
+    public void Nothing_goes_on_request_either_when_what_was_proven_long_ago_is_damaged()
+    {
+        string[] ids = ThreeBackups();
+        _stores.Run(Wish(ids[0]));
+        // Meanwhile no test counts any more.
+        _stores.Now += TimeSpan.FromDays(100);
+        _stores.Run();
+        _stores.Now += TimeSpan.FromDays(8);
+        Flip(_stores.Local, ids[2]);
+        Flip(_stores.Safe, ids[2]);
+        HsmBackupException error = Assert.Single(_stores.Run(Wish(ids[0])).Errors);
+        Assert.Equal((ErrorCode.TestFailed, ids[2]), (error.Code, error.Target));
+        Assert.True(Has(_stores.Local, ids[0]));
+    }
+
+    [Fact]
     public void One_good_copy_of_the_newest_is_enough()
     {
         string[] ids = ThreeBackups();

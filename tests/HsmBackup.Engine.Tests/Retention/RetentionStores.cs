@@ -51,11 +51,14 @@ internal sealed class RetentionStores : IDisposable
     };
 
     /// <summary>Makes a backup of this moment in both stores, or in those that are named.</summary>
-    public string BackUp(bool proven = true, params IBackupStore[] stores)
+    public string BackUp(bool proven = true, params IBackupStore[] stores) => BackUp(complete: true, proven, stores);
+
+    /// <summary>The same, of a backup that may lack an object.</summary>
+    public string BackUp(bool complete, bool proven, params IBackupStore[] stores)
     {
         string id = string.Create(CultureInfo.InvariantCulture, $"{Now.UtcDateTime:yyyyMMdd'T'HHmmss'Z'}-payments-{_count++:x8}");
-        BackupHeader header = Sample.Header(1) with { Id = Sample.Parse(id) };
-        byte[] file = Sample.Write([Sample.Line(0)], header: header);
+        BackupHeader header = Sample.Header(captured: 1, notExtractable: complete ? 0 : 1) with { Id = Sample.Parse(id) };
+        byte[] file = Sample.Write(complete ? [Sample.Line(0)] : [Sample.Line(0), Sample.Line(1)], header: header);
         foreach (IBackupStore store in stores.Length == 0 ? [Local, Safe] : stores)
         {
             store.Add(StoreFile.OfBackup(id), new MemoryStream(file), CancellationToken.None);
