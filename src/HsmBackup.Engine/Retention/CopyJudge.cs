@@ -22,7 +22,7 @@ internal sealed class CopyJudge(RetentionPolicy policy, DateTimeOffset now, Cloc
         { Health: CopyHealth.Different } => RetentionReason.Different,
         _ when candidate.IsHeld => RetentionReason.Held,
         // Whoever asked for the removal of this very copy goes before the rules, but not before what may be the last resort.
-        { Mark.Origin: RemovalOrigin.Request } => candidate.NewestProven ?? (candidate.IsProven ? candidate.Doubt : null),
+        { Mark.Origin: RemovalOrigin.Request } => candidate.Needed,
         _ => candidate.WantedBy(copy.Class)
             ?? candidate.NewestProven
             ?? (newestOfStores.Contains(copy) ? RetentionReason.NewestProvenOfStore : (RetentionReason?)null)

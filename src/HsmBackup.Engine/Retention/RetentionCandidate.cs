@@ -16,7 +16,7 @@ internal sealed class RetentionCandidate
         Backup = backup;
         _copies = backup.Copies;
         IsHeld = backup.Copies.Any(c => c.Hold is { } hold && hold.HoldsAt(now));
-        IsProven = backup.Proven is not null && backup.Copies.Any(c => c.Health == CopyHealth.Readable);
+        IsProven = backup.Proven is not null && IsReadable;
         // How old a test of the far future is nobody knows: a wrong clock has dated it.
         IsProvenLately = IsProven && now - backup.Proven <= policy.MaximumVerificationAge && backup.Proven - now <= policy.MaximumVerificationAge;
         Doubt = backup.Created - now > Tolerance ? RetentionReason.FutureDated
@@ -27,6 +27,9 @@ internal sealed class RetentionCandidate
     public RetentionBackup Backup { get; }
 
     public bool IsHeld { get; }
+
+    /// <summary>There is a copy to restore from.</summary>
+    public bool IsReadable => _copies.Any(c => c.Health == CopyHealth.Readable);
 
     /// <summary>It passed a test once, and there is a copy to restore from.</summary>
     public bool IsProven { get; }
@@ -43,8 +46,17 @@ internal sealed class RetentionCandidate
     /// <summary>It is the newest of those that are known to restore.</summary>
     public bool IsNewestProven { get; set; }
 
+    /// <summary>No complete backup is known to restore, and it is the newest that may.</summary>
+    public bool IsNewestUntested { get; set; }
+
+    /// <summary>Whether it is what everything else goes in favour of.</summary>
+    public bool IsLastResort => IsNewestProven || IsNewestUntested;
+
     /// <summary>The same as a reason.</summary>
     public RetentionReason? NewestProven => IsNewestProven ? RetentionReason.NewestProven : null;
+
+    /// <summary>Why not even a person has it removed, apart from holds; null where nothing speaks against it.</summary>
+    public RetentionReason? Needed => NewestProven ?? (IsNewestUntested ? RetentionReason.NewestUntested : IsProven ? Doubt : null);
 
     /// <summary>Whether the rules of any class want it.</summary>
     public bool IsWanted => _wanted[0] is not null || _wanted[1] is not null;

@@ -42,6 +42,8 @@ public enum RetentionReason
     NewestProven,
     /// <summary>The copy is the newest of its store that is known to restore.</summary>
     NewestProvenOfStore,
+    /// <summary>No complete backup is known to restore here, and the backup is the newest that may.</summary>
+    NewestUntested,
     /// <summary>The rules want the backup, and it would have too few copies.</summary>
     MinimumCopies,
     /// <summary>It says that it was made in the future.</summary>
@@ -111,6 +113,7 @@ public sealed record RetentionItem
         RetentionReason.Held => "The backup is held; Unlock-HsmBackup ends that.",
         RetentionReason.NewestProven => "The backup is the newest that is known to restore, or the newest complete one, or the newest by a test that still counts.",
         RetentionReason.NewestProvenOfStore => "No newer copy in this store is known to restore.",
+        RetentionReason.NewestUntested => "Nothing here knows of a test that a complete backup has passed, and this is the newest that may restore.",
         RetentionReason.MinimumCopies => "The rules want the backup, and it would have too few copies without this one.",
         RetentionReason.FutureDated => "It says that it was made in the future. A clock was or is wrong, or somebody made the file up.",
         RetentionReason.OutOfOrder => "It says that it was made before the backup that it follows: the clock was wrong then, and its age is not known.",

@@ -31,12 +31,13 @@ public static class RetentionPlanner
             ApplyRules(counted, policy, retentionClass, now);
         }
         HashSet<RetentionCopy> newestOfStores = ProtectNewest(dated);
+        ProtectUntested(all);
         RetentionCandidate? newest = dated.Find(c => c.IsProvenLately);
         var judge = new CopyJudge(policy, now, clock, newestOfStores, newest is not null);
         return new RetentionPlan(
             [.. all.SelectMany(judge.Judge).Concat(input.Unreadable.Select(Unreadable))
                 .OrderBy(i => i.BackupId, StringComparer.Ordinal).ThenBy(i => i.Store, StringComparer.Ordinal)],
-            clock, newest?.Backup.BackupId, [.. all.Where(c => c.IsNewestProven).Select(c => c.Backup.BackupId)]);
+            clock, newest?.Backup.BackupId, [.. all.Where(c => c.IsLastResort).Select(c => c.Backup.BackupId)]);
     }
 
     private static void ApplyRules(IEnumerable<RetentionCandidate> newestFirst, RetentionPolicy policy, RetentionClass retentionClass, DateTimeOffset now)
@@ -75,6 +76,19 @@ public static class RetentionPlanner
             }
         }
         return copies;
+    }
+
+    /// <summary>
+    /// Where no complete backup is known to restore, the newest one may be all that does: tests are remembered where they were made, and this
+    /// may be another account or computer. A date that can be believed comes first, and a partial backup is better than none.
+    /// </summary>
+    private static void ProtectUntested(List<RetentionCandidate> newestFirst)
+    {
+        if (!newestFirst.Exists(c => c.IsProven && c.Backup.Complete)
+            && newestFirst.Where(c => c.IsReadable).OrderBy(c => !c.Backup.Complete).ThenBy(c => c.Doubt is not null).FirstOrDefault() is { IsProven: false } newest)
+        {
+            newest.IsNewestUntested = true;
+        }
     }
 
     private static RetentionItem Unreadable(UnreadableFile file) => new()

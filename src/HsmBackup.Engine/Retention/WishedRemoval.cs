@@ -48,6 +48,8 @@ internal static class WishedRemoval
     {
         RetentionReason.Held => Refused(ErrorCode.BackupHeld, item, "Find out why it is held (Get-HsmBackup shows the copies), then unlock it: Unlock-HsmBackup."),
         RetentionReason.NewestProven => Refused(ErrorCode.BackupNeeded, item, "Make a new backup, test it at level Content, and remove this one then."),
+        RetentionReason.NewestUntested => Refused(ErrorCode.BackupNeeded, item,
+            "Test it with Test-HsmBackup at level Content, or run the command under the account and on the computer where its tests are known."),
         RetentionReason.MinimumCopies => Refused(ErrorCode.BackupNeeded, item, "Make another copy with Copy-HsmBackup first, or remove the backup from all its stores."),
         RetentionReason.FutureDated or RetentionReason.OutOfOrder => Refused(ErrorCode.BackupNeeded, item, "Look at it; delete the file by hand if it is not needed."),
         RetentionReason.Unreadable or RetentionReason.Different => Refused(ErrorCode.BackupNeeded, item,

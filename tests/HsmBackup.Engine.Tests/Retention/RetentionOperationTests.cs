@@ -225,6 +225,29 @@ public sealed class RetentionOperationTests : IDisposable
     }
 
     [Fact]
+    public void Where_no_test_is_known_the_newest_complete_backup_stays_whoever_wishes_it_away()
+    {
+        string old = _stores.BackUp(proven: false);
+        _stores.Now += TimeSpan.FromHours(1);
+        string newest = _stores.BackUp(proven: false);
+        _stores.Now += TimeSpan.FromHours(1);
+        string partial = _stores.BackUp(complete: false, proven: false);
+        HsmBackupException refusal = Refusal.Of(ErrorCode.BackupNeeded, () => _stores.Run(Wish(newest)));
+        Assert.Contains("Nothing here knows of a test", refusal.Message, StringComparison.Ordinal);
+        foreach (string id in new[] { old, partial })
+        {
+            Assert.All(_stores.Run(Wish(id)).Copies, c => Assert.Equal(RetentionOutcome.Marked, c.Outcome));
+        }
+        _stores.Now += TimeSpan.FromDays(8);
+        // It is read before the others go, though there is no test to compare it with.
+        Flip(_stores.Local, newest);
+        Flip(_stores.Safe, newest);
+        Assert.Equal(newest, Assert.Single(_stores.Run(Wish(old)).Errors).Target);
+        Flip(_stores.Safe, newest);
+        Assert.All(_stores.Run(Wish(old)).Copies, c => Assert.Equal(RetentionOutcome.Removed, c.Outcome));
+    }
+
+    [Fact]
     public void A_hold_that_comes_between_plan_and_removal_counts()
     {
         string[] ids = ThreeBackups();

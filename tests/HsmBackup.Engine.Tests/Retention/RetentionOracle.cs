@@ -23,6 +23,14 @@ internal sealed class RetentionOracle(RetentionPolicy policy, RetentionInput inp
     /// <summary>Whether there is a proof that speaks for anything.</summary>
     public bool IsAnythingProven => input.Backups.Any(b => b.Proven is not null && Counts(b) && b.Copies.Any(IsReadable) && !IsFuture(b));
 
+    /// <summary>Where no complete backup is known to restore: the complete ones of which one, the newest that can be believed, must stay.</summary>
+    public string? NewestUntested()
+    {
+        RetentionBackup[] complete = [.. input.Backups.Where(b => b.Complete && b.Copies.Any(IsReadable))];
+        RetentionBackup[] believed = [.. complete.Where(b => !IsFuture(b) && !IsOutOfOrder(b))];
+        return complete.Any(b => b.Proven is not null) || believed.Length == 0 ? null : believed.Aggregate((a, b) => IsNewer(a, b) ? a : b).BackupId;
+    }
+
     public bool IsHeld(RetentionBackup backup) => backup.Copies.Any(c => c.Hold is { Until: null } || c.Hold?.Until > now);
 
     /// <summary>Whether the rules of any class want a backup.</summary>

@@ -62,6 +62,10 @@ public sealed class RetentionPropertyTests(ITestOutputHelper output)
             {
                 return "The newest backup that is known to restore is given up.";
             }
+            if (oracle.NewestUntested() is { } untested && given.Any(i => i.BackupId == untested))
+            {
+                return "Nothing complete is known to restore, and the newest complete backup is given up.";
+            }
             if (given.Any(i => i.Reason != RetentionReason.Requested) && !oracle.IsAnythingProven)
             {
                 return "Something is given up although nothing is known to restore.";
