@@ -1,12 +1,13 @@
 namespace HsmBackup.Engine.Retention;
 
 /// <summary>
-/// The latest time that the clock of this machine has ever shown to retention, in <c>clock.json</c> of the state folder. It only grows;
-/// whoever knows that the clock was wrong then and is right now deletes the file.
+/// What the clock of this machine has shown to retention, in <c>clock.json</c> of the state folder. Its times only grow; whoever knows that
+/// the clock was wrong then and is right now deletes the file.
 /// </summary>
 internal sealed class ClockRecord(string stateFolder)
 {
-    private const string Member = "highWater";
+    private const string HighWater = "highWater";
+    private const string UnsureSince = "unsureSince";
 
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
 
@@ -14,22 +15,22 @@ internal sealed class ClockRecord(string stateFolder)
 
     /// <summary>Reads it.</summary>
     /// <param name="warning">What is wrong with it; null where nothing is.</param>
-    /// <returns>Null where it is not known.</returns>
-    public DateTimeOffset? Read(out string? warning)
+    public ClockMemory Read(out string? warning)
     {
         warning = null;
         try
         {
             if (!File.Exists(_path))
             {
-                return null;
+                return ClockMemory.Nothing;
             }
             using FileStream file = File.OpenRead(_path);
             byte[] bytes = new byte[StoreDocument.MaxLength + 1];
             int length = file.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false);
-            if (StoreDocument.Parse(bytes.AsMemory(0, length), json => (object)StoreDocument.ReadTime(json, Member)) is DateTimeOffset time)
+            if (StoreDocument.Parse(bytes.AsMemory(0, length),
+                json => new ClockMemory(StoreDocument.ReadTime(json, HighWater), StoreDocument.ReadOptionalTime(json, UnsureSince))) is { } memory)
             {
-                return time;
+                return memory;
             }
             warning = $"'{_path}' is damaged, so it is not known what the clock has shown before. It is written anew.";
         }
@@ -37,17 +38,18 @@ internal sealed class ClockRecord(string stateFolder)
         {
             warning = $"'{_path}' cannot be read, so it is not known what the clock has shown before: {e.Message}";
         }
-        return null;
+        return ClockMemory.Nothing;
     }
 
-    /// <summary>Notes a time, unless a later one is noted already.</summary>
+    /// <summary>Notes what the clock shows, unless a later time is noted already.</summary>
     /// <exception cref="HsmBackupException">Busy, DestinationUnwritable, DiskFull.</exception>
     public void Advance(DateTimeOffset now)
     {
         StateFolder.Create(stateFolder);
         // Retention of another cluster may note its time in this moment.
         using IDisposable held = StateFolder.Lock(_path + ".lock", "the record of the clock", Patience);
-        if (Read(out _) >= now)
+        ClockMemory known = Read(out _), memory = known.After(now);
+        if (memory == known)
         {
             return;
         }
@@ -56,7 +58,11 @@ internal sealed class ClockRecord(string stateFolder)
         {
             using (FileStream file = StateFolder.CreateFile(temporary))
             {
-                file.Write(StoreDocument.Write(json => StoreDocument.WriteTime(json, Member, now)));
+                file.Write(StoreDocument.Write(json =>
+                {
+                    StoreDocument.WriteTime(json, HighWater, memory.HighWater);
+                    StoreDocument.WriteTime(json, UnsureSince, memory.UnsureSince);
+                }));
                 file.Flush(flushToDisk: true);
             }
             File.Move(temporary, _path, overwrite: true);

@@ -1,7 +1,8 @@
 namespace HsmBackup.Engine.Retention;
 
 /// <summary>Decides on the copies of one backup after another, once it is known what the rules want.</summary>
-internal sealed class CopyJudge(RetentionPolicy policy, DateTimeOffset now, ClockTrust clock, HashSet<RetentionCopy> newestOfStores, bool anythingProven)
+internal sealed class CopyJudge(
+    RetentionPolicy policy, DateTimeOffset now, ClockTrust clock, DateTimeOffset? unsureSince, HashSet<RetentionCopy> newestOfStores, bool anythingProven)
 {
     /// <summary>Decides on every copy of a backup.</summary>
     public IEnumerable<RetentionItem> Judge(RetentionCandidate candidate)
@@ -24,7 +25,7 @@ internal sealed class CopyJudge(RetentionPolicy policy, DateTimeOffset now, Cloc
         // Whoever asked for the removal of this very copy goes before the rules, but not before what may be the last resort.
         { Mark.Origin: RemovalOrigin.Request } => candidate.Needed,
         _ => candidate.WantedBy(copy.Class)
-            ?? candidate.NewestProven
+            ?? candidate.LastResort
             ?? (newestOfStores.Contains(copy) ? RetentionReason.NewestProvenOfStore : (RetentionReason?)null)
             ?? candidate.Doubt,
     };
@@ -45,7 +46,7 @@ internal sealed class CopyJudge(RetentionPolicy policy, DateTimeOffset now, Cloc
             && (copy.Mark.Origin == RemovalOrigin.Policy || reason == RetentionReason.Held);
         return isWantedAgain && clock != ClockTrust.Backwards
             ? Item(candidate, copy, RetentionDecision.Unmark, reason)
-            : Item(candidate, copy, RetentionDecision.Keep, reason, copy.Mark?.DueUnder(policy.RemovalDelay));
+            : Item(candidate, copy, RetentionDecision.Keep, reason, copy.Mark?.DueUnder(policy.RemovalDelay, unsureSince));
     }
 
     private RetentionItem NotKept(RetentionCandidate candidate, RetentionCopy copy)
@@ -57,14 +58,15 @@ internal sealed class CopyJudge(RetentionPolicy policy, DateTimeOffset now, Cloc
         RetentionReason? obstacle = clock == ClockTrust.Backwards ? RetentionReason.ClockBackwards
             : !anythingProven && !requested ? RetentionReason.NothingProven
             : copy.Mark is null ? null
-            : !copy.Mark.IsDue(policy.RemovalDelay, now) ? RetentionReason.RemovalPending
+            : !copy.Mark.IsDue(policy.RemovalDelay, now, unsureSince: null) ? RetentionReason.RemovalPending
             : clock == ClockTrust.Unsure ? RetentionReason.ClockUnsure
+            : !copy.Mark.IsDue(policy.RemovalDelay, now, unsureSince) ? RetentionReason.RemovalPending
             : null;
         return (obstacle, copy.Mark) switch
         {
             (null, null) => Item(candidate, copy, RetentionDecision.MarkForRemoval, reason, RemovalMark.At(now, policy.RemovalDelay, RemovalOrigin.Policy).Due),
-            (null, { } mark) => Item(candidate, copy, RetentionDecision.Remove, reason, mark.DueUnder(policy.RemovalDelay)),
-            ({ } why, _) => Item(candidate, copy, RetentionDecision.Keep, why, copy.Mark?.DueUnder(policy.RemovalDelay)),
+            (null, { } mark) => Item(candidate, copy, RetentionDecision.Remove, reason, mark.DueUnder(policy.RemovalDelay, unsureSince)),
+            ({ } why, _) => Item(candidate, copy, RetentionDecision.Keep, why, copy.Mark?.DueUnder(policy.RemovalDelay, unsureSince)),
         };
     }
 

@@ -49,14 +49,11 @@ internal sealed class RetentionCandidate
     /// <summary>No complete backup is known to restore, and it is the newest that may.</summary>
     public bool IsNewestUntested { get; set; }
 
-    /// <summary>Whether it is what everything else goes in favour of.</summary>
-    public bool IsLastResort => IsNewestProven || IsNewestUntested;
-
-    /// <summary>The same as a reason.</summary>
-    public RetentionReason? NewestProven => IsNewestProven ? RetentionReason.NewestProven : null;
+    /// <summary>Why it is what everything else goes in favour of; null where it is not.</summary>
+    public RetentionReason? LastResort => IsNewestProven ? RetentionReason.NewestProven : IsNewestUntested ? RetentionReason.NewestUntested : null;
 
     /// <summary>Why not even a person has it removed, apart from holds; null where nothing speaks against it.</summary>
-    public RetentionReason? Needed => NewestProven ?? (IsNewestUntested ? RetentionReason.NewestUntested : IsProven ? Doubt : null);
+    public RetentionReason? Needed => LastResort ?? (IsProven ? Doubt : null);
 
     /// <summary>Whether the rules of any class want it.</summary>
     public bool IsWanted => _wanted[0] is not null || _wanted[1] is not null;

@@ -6,7 +6,7 @@ public enum ClockTrust
     /// <summary>It goes on where it was seen last.</summary>
     Good,
 
-    /// <summary>It was never seen before, or so long ago that it may have jumped: marks are set, and nothing goes before the next look.</summary>
+    /// <summary>It was never seen before, or so long ago that it may have jumped: marks are set, and every delay is counted anew.</summary>
     Unsure,
 
     /// <summary>It shows a time before one that it has shown: nothing is touched.</summary>

@@ -10,6 +10,7 @@ internal sealed class RetentionExecution
     private readonly RetentionRequest _request;
     private readonly RetentionPlan _plan;
     private readonly DateTimeOffset _now;
+    private readonly DateTimeOffset? _unsureSince;
     private readonly CancellationToken _stop;
     private readonly Dictionary<string, IBackupStore> _stores;
     private readonly Dictionary<string, BackupInfo> _backups;
@@ -18,11 +19,13 @@ internal sealed class RetentionExecution
     private readonly Dictionary<string, HsmBackupException> _down = new(StringComparer.Ordinal);
     private readonly Dictionary<string, HsmBackupException?> _read = new(StringComparer.Ordinal);
 
-    public RetentionExecution(RetentionRequest request, ClusterCatalogue catalogue, RetentionPlan plan, DateTimeOffset now, CancellationToken stop)
+    public RetentionExecution(
+        RetentionRequest request, ClusterCatalogue catalogue, RetentionPlan plan, DateTimeOffset now, DateTimeOffset? unsureSince, CancellationToken stop)
     {
         _request = request;
         _plan = plan;
         _now = now;
+        _unsureSince = unsureSince;
         _stop = stop;
         _stores = request.Stores.ToDictionary(s => s.Name, StringComparer.Ordinal);
         _backups = catalogue.Backups.ToDictionary(b => b.BackupId, StringComparer.Ordinal);
@@ -132,7 +135,7 @@ internal sealed class RetentionExecution
             return new HsmBackupException(ErrorCode.BackupHeld, $"Backup {item.BackupId} was locked meanwhile, so it stays.", "Nothing is to be done.") { Target = item.BackupId };
         }
         DateTimeOffset modified = backup.Copies.First(c => c.Store == item.Store).Modified;
-        return RetentionInput.ReadMark(_stores[item.Store], item.BackupId, modified, _ => { }, _stop)?.IsDue(_request.Policy.RemovalDelay, _now) == true
+        return RetentionInput.ReadMark(_stores[item.Store], item.BackupId, modified, _ => { }, _stop)?.IsDue(_request.Policy.RemovalDelay, _now, _unsureSince) == true
             ? null
             : new HsmBackupException(ErrorCode.RemovalNotPending, $"The removal of backup {item.BackupId} from store '{item.Store}' was undone meanwhile, so it stays.",
                 "Nothing is to be done.")

@@ -95,10 +95,14 @@ public sealed record RemovalMark(DateTimeOffset Since, DateTimeOffset Due, Remov
     internal static RemovalMark At(DateTimeOffset now, TimeSpan delay, RemovalOrigin origin) => new(now, Later(now, delay), origin);
 
     /// <summary>Whether the copy has waited long enough: by differences, because sums of such claims may overflow.</summary>
-    internal bool IsDue(TimeSpan delay, DateTimeOffset now) => now - Since >= delay && now >= Due;
+    internal bool IsDue(TimeSpan delay, DateTimeOffset now, DateTimeOffset? unsureSince) => now - Waits(unsureSince) >= delay && now >= Due;
 
     /// <summary>When the copy may go under a policy.</summary>
-    internal DateTimeOffset DueUnder(TimeSpan delay) => Later(Since, delay) is var earliest && Due > earliest ? Due : earliest;
+    internal DateTimeOffset DueUnder(TimeSpan delay, DateTimeOffset? unsureSince) =>
+        Later(Waits(unsureSince), delay) is var earliest && Due > earliest ? Due : earliest;
+
+    // How long before a jump of the clock the mark was set nobody knows: no time that it has waited counts but that since the jump.
+    private DateTimeOffset Waits(DateTimeOffset? unsureSince) => unsureSince > Since ? unsureSince.Value : Since;
 
     private static DateTimeOffset Later(DateTimeOffset time, TimeSpan delay) =>
         DateTimeOffset.MaxValue - time > delay ? time + delay : DateTimeOffset.MaxValue;

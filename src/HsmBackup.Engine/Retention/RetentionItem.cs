@@ -58,7 +58,7 @@ public enum RetentionReason
     NothingProven,
     /// <summary>The clock shows a time before one that it has shown.</summary>
     ClockBackwards,
-    /// <summary>The clock was not looked at for long or never; the next run may remove.</summary>
+    /// <summary>The clock was not looked at for long or never; its removal waits for the whole delay again.</summary>
     ClockUnsure,
     /// <summary>Its removal is pending and not due yet.</summary>
     RemovalPending,
@@ -121,7 +121,7 @@ public sealed record RetentionItem
         RetentionReason.Different => "It is damaged, or not the file that was tested, or not the one that other stores have under this id.",
         RetentionReason.NothingProven => "No backup has passed a test at level Content or better that still counts, so none is given up.",
         RetentionReason.ClockBackwards => "The clock shows a time before one that it has shown; nothing is removed on its word.",
-        RetentionReason.ClockUnsure => "This is the first look at the clock for long; what is due goes in the next run.",
+        RetentionReason.ClockUnsure => "This is the first look at the clock for long, so nobody knows how long its removal has been pending; the delay begins again.",
         RetentionReason.RemovalPending => $"Its removal is pending, and due at {Due?.UtcDateTime.ToString("yyyy-MM-dd HH:mm:ss'Z'", CultureInfo.InvariantCulture)}.",
         RetentionReason.Expired => $"No rule of {Stores} wants it any more.",
         RetentionReason.TooOld => $"It is older than {Stores} keep anything.",

@@ -18,6 +18,7 @@ public sealed class RetentionOperation
     private readonly IReadOnlyList<RetentionItem> _items;
     private readonly List<string> _warnings = [];
     private readonly DateTimeOffset _now;
+    private readonly ClockMemory _memory;
 
     private RetentionOperation(RetentionRequest request, CancellationToken cancellationToken)
     {
@@ -31,25 +32,23 @@ public sealed class RetentionOperation
             StateFolder = request.StateFolder,
             Clock = request.Clock,
         }, cancellationToken);
-        DateTimeOffset? highWater = new ClockRecord(StateFolder.Locate(request.StateFolder)).Read(out string? warning);
-        // Where nobody knows what the clock has shown, the tests that were made by it do.
-        highWater ??= _catalogue.Backups.Max(b => b.LastTest?.Tested);
+        _memory = Remember(out string? warning);
         _warnings.AddRange(warning is null ? [] : [warning]);
         var input = RetentionInput.From(_catalogue, request.Stores, _warnings.Add, cancellationToken);
         if (request.Wish is { } wish)
         {
             RetentionInput wished = WishedRemoval.Apply(input, wish, request, _now);
-            _plan = RetentionPlanner.Plan(request.Policy, wished, _now, highWater);
+            _plan = RetentionPlanner.Plan(request.Policy, wished, _now, _memory);
             _items = WishedRemoval.Restrict(_plan, input, wished, wish, request.OnlyStores);
         }
         else
         {
-            _plan = RetentionPlanner.Plan(request.Policy, input, _now, highWater);
+            _plan = RetentionPlanner.Plan(request.Policy, input, _now, _memory);
             _items = [.. _plan.Items.Where(i => request.OnlyStores is null || request.OnlyStores.Contains(i.Store))];
         }
         _warnings.AddRange(_plan.Clock switch
         {
-            ClockTrust.Backwards => [$"The clock shows {_now:u}, and it has shown {highWater:u} before. Nothing is removed before it has caught up; "
+            ClockTrust.Backwards => [$"The clock shows {_now:u}, and it has shown {_memory.HighWater:u} before. Nothing is removed before it has caught up; "
                 + "docs/retention.md says what to do where it was wrong then and is right now."],
             _ => [],
         });
@@ -89,7 +88,7 @@ public sealed class RetentionOperation
         StateFolder.Create(state);
         using IDisposable held = StateFolder.Lock(Path.Combine(state, LockName), "retention of this cluster");
         new ClockRecord(state).Advance(_now);
-        var execution = new RetentionExecution(_request, _catalogue, _plan, _now, cancellationToken);
+        var execution = new RetentionExecution(_request, _catalogue, _plan, _now, _memory.UnsureSince, cancellationToken);
         var done = new CopyRetention[_items.Count];
         // What keeps more comes first: whatever happens then, nothing has gone that should have stayed.
         foreach (int i in Enumerable.Range(0, done.Length).OrderBy(i => _items[i].Decision == RetentionDecision.Remove))
@@ -99,6 +98,18 @@ public sealed class RetentionOperation
             done[i] = Describe(_items[i], outcome, error);
         }
         return Result(done);
+    }
+
+    /// <summary>
+    /// Where nobody knows what the clock has shown, the tests that were made by it tell whether it went back. Whether it has jumped they do
+    /// not tell: they may have been made since.
+    /// </summary>
+    private ClockMemory Remember(out string? warning)
+    {
+        ClockMemory memory = new ClockRecord(StateFolder.Locate(_request.StateFolder)).Read(out warning);
+        return memory.HighWater is null && _catalogue.Backups.Max(b => b.LastTest?.Tested) is { } tested && tested > _now
+            ? memory with { HighWater = tested }
+            : memory;
     }
 
     // An id from a header is any text; as a name of a file it must not lead elsewhere.

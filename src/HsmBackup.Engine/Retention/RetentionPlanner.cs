@@ -15,12 +15,13 @@ public static class RetentionPlanner
     /// <param name="policy">What is to be kept.</param>
     /// <param name="input">What is there, of one cluster.</param>
     /// <param name="now">What the clock shows.</param>
-    /// <param name="clockHighWater">The latest time that the clock has ever shown; null where that is not known.</param>
-    public static RetentionPlan Plan(RetentionPolicy policy, RetentionInput input, DateTimeOffset now, DateTimeOffset? clockHighWater)
+    /// <param name="memory">What the clock has shown before.</param>
+    public static RetentionPlan Plan(RetentionPolicy policy, RetentionInput input, DateTimeOffset now, ClockMemory memory)
     {
         ArgumentNullException.ThrowIfNull(policy);
         ArgumentNullException.ThrowIfNull(input);
-        ClockTrust clock = RetentionClock.Judge(now, clockHighWater);
+        ArgumentNullException.ThrowIfNull(memory);
+        ClockTrust clock = RetentionClock.Judge(now, memory.HighWater);
         List<RetentionCandidate> all = [.. input.Backups.Select(b => new RetentionCandidate(b, policy, now))
             .OrderByDescending(c => c.Backup.Created).ThenByDescending(c => c.Backup.BackupId, StringComparer.Ordinal)];
         List<RetentionCandidate> dated = all.FindAll(c => c.Doubt is null);
@@ -33,11 +34,11 @@ public static class RetentionPlanner
         HashSet<RetentionCopy> newestOfStores = ProtectNewest(dated);
         ProtectUntested(all);
         RetentionCandidate? newest = dated.Find(c => c.IsProvenLately);
-        var judge = new CopyJudge(policy, now, clock, newestOfStores, newest is not null);
+        var judge = new CopyJudge(policy, now, clock, memory.After(now).UnsureSince, newestOfStores, newest is not null);
         return new RetentionPlan(
             [.. all.SelectMany(judge.Judge).Concat(input.Unreadable.Select(Unreadable))
                 .OrderBy(i => i.BackupId, StringComparer.Ordinal).ThenBy(i => i.Store, StringComparer.Ordinal)],
-            clock, newest?.Backup.BackupId, [.. all.Where(c => c.IsLastResort).Select(c => c.Backup.BackupId)]);
+            clock, newest?.Backup.BackupId, [.. all.Where(c => c.LastResort is not null).Select(c => c.Backup.BackupId)]);
     }
 
     private static void ApplyRules(IEnumerable<RetentionCandidate> newestFirst, RetentionPolicy policy, RetentionClass retentionClass, DateTimeOffset now)

@@ -39,15 +39,15 @@ internal sealed class HostileHistory
     public static string Tell(int seed)
     {
         var history = new HostileHistory(seed, told: true);
-        IEnumerable<RetentionItem> plan = RetentionPlanner.Plan(history.Policy, history.Input, history.Now, history.HighWater).Items;
-        return $"{history._log}{history.Now:u} is now, {history.HighWater:u} was seen\n{string.Join('\n', plan)}";
+        IEnumerable<RetentionItem> plan = RetentionPlanner.Plan(history.Policy, history.Input, history.Now, history.Memory).Items;
+        return $"{history._log}{history.Now:u} is now, {history.Memory} is remembered\n{string.Join('\n', plan)}";
     }
 
     public RetentionPolicy Policy { get; private set; }
 
     public DateTimeOffset Now { get; private set; } = new(2026, 1, 1, 0, 0, 0, TimeSpan.Zero);
 
-    public DateTimeOffset? HighWater { get; private set; }
+    public ClockMemory Memory { get; private set; } = ClockMemory.Nothing;
 
     public RetentionInput Input => new() { Backups = [.. _backups.Values], Unreadable = [.. _unreadable] };
 
@@ -96,15 +96,35 @@ internal sealed class HostileHistory
                 _unreadable.Add(new UnreadableFile(Stores[_random.Next(Stores.Length)].Name, $"garbage{_count++}.hsmbackup"));
                 break;
             case 19:
-                HighWater = _random.Next(3) == 0 ? null : HighWater;
+                Memory = _random.Next(3) == 0 ? ClockMemory.Nothing : Memory;
                 break;
             default:
-                Apply(RetentionPlanner.Plan(Policy, Input, Now, HighWater));
-                HighWater = Latest(HighWater, Now);
+                Run();
                 Tell($"run");
                 break;
         }
     }
+
+    /// <summary>Retention runs.</summary>
+    public RetentionPlan Run()
+    {
+        RetentionPlan plan = RetentionPlanner.Plan(Policy, Input, Now, Memory);
+        Apply(plan);
+        Memory = Memory.After(Now);
+        return plan;
+    }
+
+    /// <summary>The clock steps ahead of all that it has shown, by more than could be a pause.</summary>
+    public void StepAhead()
+    {
+        Now = Saturated(Memory.HighWater > Now ? Memory.HighWater.Value : Now, TimeSpan.FromMinutes(_random.Next(36 * 1440, 3650 * 1440)));
+        // Something is proven by the wrong clock, so that it is not for want of a test that nothing goes.
+        Back(forged: false);
+        Change("tested", b => b with { Proven = Now });
+    }
+
+    /// <summary>Time passes, for at least a while.</summary>
+    public void Pass(TimeSpan time) => Now = Saturated(Now, time);
 
     /// <summary>Carries a plan out.</summary>
     public void Apply(RetentionPlan plan)

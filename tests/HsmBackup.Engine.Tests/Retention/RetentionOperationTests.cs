@@ -160,7 +160,27 @@ public sealed class RetentionOperationTests : IDisposable
         RetentionResult result = _stores.Run();
         Assert.Equal(ClockTrust.Unsure, result.Clock);
         Assert.True(Has(_stores.Local, ids[0]));
+        // The second look finds a clock that goes on as it should, and marks of long ago.
+        DateTimeOffset jumped = _stores.Now;
+        _stores.Now += TimeSpan.FromDays(7) - TimeSpan.FromSeconds(1);
+        RetentionResult waiting = _stores.Run();
+        Assert.Equal(ClockTrust.Good, waiting.Clock);
+        Assert.All(waiting.Copies.Where(c => c.BackupId == ids[0]), c => Assert.Equal((RetentionReason.RemovalPending, jumped.AddDays(7)), (c.Reason, c.Due)));
+        _stores.Now += TimeSpan.FromSeconds(1);
         Assert.Equal(3, _stores.Run().Copies.Count(c => c.Outcome == RetentionOutcome.Removed));
+    }
+
+    [Fact]
+    public void A_step_of_the_clock_is_not_hidden_by_a_test_that_was_made_since()
+    {
+        string[] ids = ThreeBackups();
+        _stores.Run();
+        _stores.Now += TimeSpan.FromDays(400);
+        _stores.BackUp();
+        File.Delete(_stores.ClockFile);
+        Assert.Equal(ClockTrust.Unsure, _stores.Run().Clock);
+        Assert.DoesNotContain(_stores.Run().Copies, c => c.Outcome == RetentionOutcome.Removed);
+        Assert.True(Has(_stores.Local, ids[0]));
     }
 
     [Fact]

@@ -41,7 +41,7 @@ public sealed class RetentionPlannerTests
     public void Periods_are_those_of_the_calendar_in_UTC(string rules, string days, string kept)
     {
         RetentionBackup[] backups = [.. days.Split(',').Select(d => Backup(d, DateTimeOffset.Parse(d + "T23:59:59Z", CultureInfo.InvariantCulture))).Select(b => b with { Proven = b.Created })];
-        RetentionPlan plan = RetentionPlanner.Plan(Policy(Rules(rules)), new RetentionInput { Backups = backups }, backups[0].Created, backups[0].Created);
+        RetentionPlan plan = RetentionPlanner.Plan(Policy(Rules(rules)), new RetentionInput { Backups = backups }, backups[0].Created, new ClockMemory(backups[0].Created, null));
         Assert.Equal(kept.Split(',').Order(), plan.Items.Where(i => i.Decision == RetentionDecision.Keep).Select(i => i.BackupId));
     }
 
@@ -145,7 +145,7 @@ public sealed class RetentionPlannerTests
         [backup with { Copies = [backup.Copies[0] with { Mark = mark }] }, .. others]).Items.Single(i => i.BackupId == backup.BackupId);
 
     private static RetentionPlan Plan(RetentionPolicy policy, params RetentionBackup[] backups) =>
-        RetentionPlanner.Plan(policy, new RetentionInput { Backups = backups }, Now, Now);
+        RetentionPlanner.Plan(policy, new RetentionInput { Backups = backups }, Now, new ClockMemory(Now, null));
 
     private static IEnumerable<string> Kept(RetentionPlan plan) => plan.Items.Where(i => i.Decision == RetentionDecision.Keep).Select(i => i.BackupId);
 

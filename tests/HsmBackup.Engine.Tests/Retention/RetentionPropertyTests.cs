@@ -35,7 +35,7 @@ public sealed class RetentionPropertyTests(ITestOutputHelper output)
         RetentionPolicy policy = history.Policy;
         RetentionInput input = history.Input;
         DateTimeOffset now = history.Now;
-        RetentionPlan plan = RetentionPlanner.Plan(policy, input, now, history.HighWater);
+        RetentionPlan plan = RetentionPlanner.Plan(policy, input, now, history.Memory);
         foreach (RetentionItem item in plan.Items)
         {
             seen[(item.Decision, item.Reason)] = seen.GetValueOrDefault((item.Decision, item.Reason)) + 1;
@@ -47,11 +47,11 @@ public sealed class RetentionPropertyTests(ITestOutputHelper output)
         {
             return "There is not one item for each file.";
         }
-        if (!RetentionPlanner.Plan(policy, history.Shuffled(), now, history.HighWater).Items.SequenceEqual(plan.Items))
+        if (!RetentionPlanner.Plan(policy, history.Shuffled(), now, history.Memory).Items.SequenceEqual(plan.Items))
         {
             return "The order of the input matters.";
         }
-        if (now < history.HighWater && plan.Items.Any(i => i.Decision != RetentionDecision.Keep))
+        if (now < history.Memory.HighWater && plan.Items.Any(i => i.Decision != RetentionDecision.Keep))
         {
             return "Something is done although the clock went backwards.";
         }
@@ -92,24 +92,45 @@ public sealed class RetentionPropertyTests(ITestOutputHelper output)
                 }
             }
         }
-        Dictionary<(string, string), RetentionItem> amongForgeries = RetentionPlanner.Plan(policy, history.WithForgeries(), now, history.HighWater)
+        Dictionary<(string, string), RetentionItem> amongForgeries = RetentionPlanner.Plan(policy, history.WithForgeries(), now, history.Memory)
             .Items.ToDictionary(i => (i.BackupId, i.Store));
         if (plan.Items.FirstOrDefault(i => !IsGivenUp(i) && backups.TryGetValue(i.BackupId, out RetentionBackup? backup) && backup.Proven is not null
             && IsGivenUp(amongForgeries[(i.BackupId, i.Store)])) is { } pushed)
         {
             return $"Files that were made up push a good one out: {pushed}";
         }
-        DateTimeOffset? highWater = history.HighWater;
+        ClockMemory memory = history.Memory;
         history.Apply(plan);
-        if (RetentionPlanner.Plan(policy, history.Input, now, highWater).Items.FirstOrDefault(i => i.Decision != RetentionDecision.Keep) is { } unstable)
+        if (RetentionPlanner.Plan(policy, history.Input, now, memory).Items.FirstOrDefault(i => i.Decision != RetentionDecision.Keep) is { } unstable)
         {
             return $"The second plan is another one: {unstable}";
         }
-        return null;
+        return ComesEarlyAfterAStep(history, seen);
 
         RetentionCopy CopyOf(RetentionItem item) => backups[item.BackupId].Copies.Single(c => c.Store == item.Store);
 
         bool WaitedLongEnough(RemovalMark? mark) => mark is not null && mark.Since <= now && now - mark.Since >= policy.RemovalDelay && mark.Due <= now;
+    }
+
+    /// <summary>Whether a step of the clock makes anything go before the delay has passed since.</summary>
+    private static string? ComesEarlyAfterAStep(HostileHistory history, Dictionary<(RetentionDecision, RetentionReason), int> seen)
+    {
+        history.StepAhead();
+        TimeSpan third = history.Policy.RemovalDelay / 3;
+        foreach (TimeSpan pause in new[] { TimeSpan.Zero, third, third, third - TimeSpan.FromTicks(10) })
+        {
+            history.Pass(pause);
+            if (history.Run().Items.FirstOrDefault(i => i.Decision == RetentionDecision.Remove) is { } early)
+            {
+                return $"A step of the clock ends the delay: {early}";
+            }
+        }
+        history.Pass(TimeSpan.FromTicks(20));
+        foreach (RetentionItem item in history.Run().Items.Where(i => i.Decision == RetentionDecision.Remove))
+        {
+            seen[(item.Decision, item.Reason)] = seen.GetValueOrDefault((item.Decision, item.Reason)) + 1;
+        }
+        return null;
     }
 
     private static bool IsGivenUp(RetentionItem item) => item.Decision is RetentionDecision.MarkForRemoval or RetentionDecision.Remove;
