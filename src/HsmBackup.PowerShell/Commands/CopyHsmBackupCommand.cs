@@ -92,7 +92,8 @@ public sealed class CopyHsmBackupCommand : HsmCommand
         foreach (string missing in _wanted.Where(w => !WildcardPattern.ContainsWildcardCharacters(w) && !chosen.Exists(c => c.BackupId == w)))
         {
             WriteError(Errors.From(new HsmBackupException(ErrorCode.BackupNotFound, $"None of the stores of cluster '{cluster.Name}' that could be looked into has a backup {missing}.",
-                "Get-HsmBackup -Cluster lists what there is.") { Target = missing }, missing));
+                "Get-HsmBackup -Cluster lists what there is.")
+            { Target = missing }, missing));
         }
         // A store that cannot be looked into now may well have the copy; it is tried when nothing else is known.
         HashSet<string> away = [.. catalogue.MissingStores.Where(m => m.Error.Code == ErrorCode.StoreUnmounted
@@ -155,7 +156,8 @@ public sealed class CopyHsmBackupCommand : HsmCommand
         foreach (CopyResult failed in copied.Copies.Where(c => !c.IsThere))
         {
             WriteError(Errors.From(new HsmBackupException(ErrorCode.CopyFailed, $"Backup {backup.BackupId} was not copied to '{failed.Store}': {failed.Error!.Message}",
-                failed.Error.RecommendedAction, failed.Error) { Target = failed.Location }, failed.Store));
+                failed.Error.RecommendedAction, failed.Error)
+            { Target = failed.Location }, failed.Store));
         }
     }
 }

@@ -154,7 +154,8 @@ public sealed class ReceiveHsmBackupKeyCommand : ScheduleCommand
                 var address = new TokenAddress(new LibraryLocation(Paths.Literal(Library!)) { Environment = LibraryVariables.From(LibraryEnvironment) }, TokenLabel, TokenSerial);
                 using (SecureString? typed = Pin is null ? Pins.Ask($"PIN of token '{address}'") : Pin.Copy())
                 using (TokenPin pin = typed is null ? throw new HsmBackupException(ErrorCode.PinRequired,
-                    $"The token '{address}' needs its user PIN.", "Give it with -Pin, as a SecureString.") { Target = address.ToString() } : TokenPin.FromSecureString(typed))
+                    $"The token '{address}' needs its user PIN.", "Give it with -Pin, as a SecureString.")
+                { Target = address.ToString() } : TokenPin.FromSecureString(typed))
                 {
                     return OfficerKeys.FromToken(address, pin, Certificates(cluster), StopToken);
                 }
