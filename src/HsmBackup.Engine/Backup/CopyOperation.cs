@@ -126,6 +126,7 @@ public static class CopyOperation
         try
         {
             CheckNoKey(target, request.Backup.BackupId);
+            CarryHold(request, target, cancellationToken);
             CopyOutcome outcome = CopyOutcome.Written;
             try
             {
@@ -141,6 +142,26 @@ public static class CopyOperation
         catch (HsmBackupException e) when (e.Code != ErrorCode.Cancelled)
         {
             return new CopyResult(target.Name, location, CopyOutcome.Failed, e);
+        }
+    }
+
+    // Before the copy: while the stores with the hold are away, nothing else tells that this copy is held.
+    private static void CarryHold(CopyRequest request, IBackupStore target, CancellationToken cancellationToken)
+    {
+        const int maxHold = 64 * 1024;
+        string name = StoreFile.OfHold(request.Backup.BackupId);
+        if (request.Backup.Copies.FirstOrDefault(c => c.Held && c.Store != target.Name) is not { } held)
+        {
+            return;
+        }
+        try
+        {
+            _ = target.ReadStart(name, 1, cancellationToken);
+        }
+        catch (HsmBackupException e) when (e.Code == ErrorCode.BackupNotFound)
+        {
+            byte[] hold = request.Sources.First(s => s.Name == held.Store).ReadStart(name, maxHold, cancellationToken);
+            target.Replace(name, hold, cancellationToken);
         }
     }
 

@@ -99,7 +99,6 @@ public sealed class ClusterCatalogue
         TestRecords RecordsOf(string id) => tests.GetOrAdd(id, i => TestRecords.Read(request.StateFolder, i));
     }
 
-    // To write to it would make it. To look for backups in it is another matter: they may be on a volume that is not there.
     private static void CheckFolder(IBackupStore store, Dictionary<string, string> folders)
     {
         if (store.Kind != StoreKind.WebDav && !folders.TryAdd(RealPath.Of(store.Location), store.Name))
@@ -109,13 +108,7 @@ public sealed class ClusterCatalogue
                 "Name each folder once in the definition.")
             { Target = store.Location };
         }
-        if (store.Kind == StoreKind.Directory && !Directory.Exists(store.Location))
-        {
-            throw new HsmBackupException(ErrorCode.StoreUnmounted,
-                $"The folder '{store.Location}' of store '{store.Name}' is not there: nothing was written to it yet, or its volume is not mounted.",
-                "Mount the volume if there should be backups. The first backup makes the folder.")
-            { Target = store.Location };
-        }
+        StoreFolder.Check(store);
     }
 
     private static void ReadStore(IBackupStore store, List<FoundCopy> found, List<UnreadableBackup> unreadable, CancellationToken cancellationToken)

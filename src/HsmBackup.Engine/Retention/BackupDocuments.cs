@@ -35,14 +35,23 @@ public sealed record HeldCopy
 /// <param name="backupId">The backup.</param>
 /// <param name="stores">The stores.</param>
 /// <param name="fail">Told what fails, store by store.</param>
+/// <param name="stateFolder">The state folder, where holds are remembered; null for that of this account.</param>
 /// <param name="clock">The clock.</param>
-public sealed class BackupDocuments(string backupId, IReadOnlyList<IBackupStore> stores, Action<HsmBackupException> fail, TimeProvider clock)
+public sealed class BackupDocuments(
+    string backupId, IReadOnlyList<IBackupStore> stores, Action<HsmBackupException> fail, string? stateFolder, TimeProvider clock)
 {
-    /// <summary>Holds the backup: no copy of it is removed before the hold ends. A removal that is pending is undone.</summary>
+    private readonly RememberedHolds _remembered = new(stateFolder);
+
+    /// <summary>
+    /// Holds the backup: no copy of it is removed before the hold ends. A removal that is pending is undone. The hold is remembered on this
+    /// machine too, for when a store that has it is away.
+    /// </summary>
     /// <param name="reason">Why.</param>
     /// <param name="until">When it ends by itself; null for never.</param>
     /// <param name="cancellationToken">Stops it.</param>
-    /// <exception cref="HsmBackupException">BackupNotFound: no store has a copy; InvalidArgument; Cancelled.</exception>
+    /// <exception cref="HsmBackupException">
+    /// BackupNotFound: no store has a copy; InvalidArgument; Cancelled; DestinationUnwritable, DiskFull: of the state folder.
+    /// </exception>
     public IReadOnlyList<HeldCopy> Lock(string reason, DateTimeOffset? until, CancellationToken cancellationToken)
     {
         DateTimeOffset now = clock.GetUtcNow();
@@ -69,8 +78,13 @@ public sealed class BackupDocuments(string backupId, IReadOnlyList<IBackupStore>
             hold.WriteTo(store, backupId, cancellationToken);
             store.Remove(StoreFile.OfRemoval(backupId), cancellationToken);
             return new HeldCopy { BackupId = backupId, Store = store.Name, Path = PathIn(store), Held = true, Hold = hold };
-        }, out bool failed);
-        return found || failed ? held : throw NotFound();
+        }, e => NotDone(e, "The hold is not there."), out bool failed);
+        if (!found && !failed)
+        {
+            throw NotFound();
+        }
+        _remembered.Add(backupId, hold, cancellationToken);
+        return held;
     }
 
     /// <summary>Ends the hold. The rules decide again, and a removal begins with its delay.</summary>
@@ -78,7 +92,7 @@ public sealed class BackupDocuments(string backupId, IReadOnlyList<IBackupStore>
     /// <exception cref="HsmBackupException">BackupNotFound: no store has a copy or a hold; Cancelled.</exception>
     public IReadOnlyList<HeldCopy> Unlock(CancellationToken cancellationToken)
     {
-        bool found = false;
+        bool found = _remembered.Remove(backupId, cancellationToken);
         List<HeldCopy> freed = ForEach(store =>
         {
             byte[]? hold = StoreDocument.Find(store, StoreFile.OfHold(backupId), cancellationToken);
@@ -89,7 +103,7 @@ public sealed class BackupDocuments(string backupId, IReadOnlyList<IBackupStore>
             }
             store.Remove(StoreFile.OfHold(backupId), cancellationToken);
             return new HeldCopy { BackupId = backupId, Store = store.Name, Path = PathIn(store), Held = false, Hold = HoldDocument.Parse(hold) };
-        }, out bool failed);
+        }, e => NotDone(e, "A hold that is there holds on."), out bool failed);
         return found || failed ? freed : throw NotFound();
     }
 
@@ -119,14 +133,14 @@ public sealed class BackupDocuments(string backupId, IReadOnlyList<IBackupStore>
                 Explanation = "The removal was undone on request.",
                 Outcome = RetentionOutcome.Unmarked,
             };
-        }, out bool failed);
+        }, e => NotDone(e, "A removal that is pending there goes on."), out bool failed);
         return undone.Count > 0 || failed ? undone
             : !found ? throw NotFound()
             : throw new HsmBackupException(ErrorCode.RemovalNotPending, $"No removal of backup {backupId} is pending.", "Get-HsmBackup shows what is pending where.")
             { Target = backupId };
     }
 
-    private List<T> ForEach<T>(Func<IBackupStore, T?> work, out bool failed) where T : class
+    private List<T> ForEach<T>(Func<IBackupStore, T?> work, Func<HsmBackupException, HsmBackupException> describe, out bool failed) where T : class
     {
         failed = false;
         var results = new List<T>();
@@ -134,6 +148,7 @@ public sealed class BackupDocuments(string backupId, IReadOnlyList<IBackupStore>
         {
             try
             {
+                StoreFolder.Check(store);
                 if (work(store) is { } result)
                 {
                     results.Add(result);
@@ -142,11 +157,14 @@ public sealed class BackupDocuments(string backupId, IReadOnlyList<IBackupStore>
             catch (HsmBackupException e) when (e.Code != ErrorCode.Cancelled)
             {
                 failed = true;
-                fail(e);
+                fail(describe(e));
             }
         }
         return results;
     }
+
+    private HsmBackupException NotDone(HsmBackupException e, string consequence) =>
+        new(e.Code, $"{e.Message} {consequence}", $"{e.RecommendedAction} Then run the command for backup {backupId} again.", e) { Target = e.Target ?? backupId };
 
     private bool HasCopy(IBackupStore store, CancellationToken cancellationToken)
     {

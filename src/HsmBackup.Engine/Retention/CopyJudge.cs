@@ -2,7 +2,8 @@ namespace HsmBackup.Engine.Retention;
 
 /// <summary>Decides on the copies of one backup after another, once it is known what the rules want.</summary>
 internal sealed class CopyJudge(
-    RetentionPolicy policy, DateTimeOffset now, ClockTrust clock, DateTimeOffset? unsureSince, HashSet<RetentionCopy> newestOfStores, bool anythingProven)
+    RetentionPolicy policy, DateTimeOffset now, ClockTrust clock, DateTimeOffset? unsureSince, HashSet<RetentionCopy> newestOfStores, bool anythingProven,
+    bool storeMissing)
 {
     /// <summary>Decides on every copy of a backup.</summary>
     public IEnumerable<RetentionItem> Judge(RetentionCandidate candidate)
@@ -61,6 +62,7 @@ internal sealed class CopyJudge(
             : !copy.Mark.IsDue(policy.RemovalDelay, now, unsureSince: null) ? RetentionReason.RemovalPending
             : clock == ClockTrust.Unsure ? RetentionReason.ClockUnsure
             : !copy.Mark.IsDue(policy.RemovalDelay, now, unsureSince) ? RetentionReason.RemovalPending
+            : storeMissing ? RetentionReason.StoreMissing
             : null;
         return (obstacle, copy.Mark) switch
         {

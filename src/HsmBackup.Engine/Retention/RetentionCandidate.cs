@@ -15,7 +15,7 @@ internal sealed class RetentionCandidate
     {
         Backup = backup;
         _copies = backup.Copies;
-        IsHeld = backup.Copies.Any(c => c.Hold is { } hold && hold.HoldsAt(now));
+        IsHeld = backup.Copies.Select(c => c.Hold).Append(backup.Hold).Any(h => h is not null && h.HoldsAt(now));
         IsProven = backup.Proven is not null && IsReadable;
         // How old a test of the far future is nobody knows: a wrong clock has dated it.
         IsProvenLately = IsProven && now - backup.Proven <= policy.MaximumVerificationAge && backup.Proven - now <= policy.MaximumVerificationAge;

@@ -15,6 +15,7 @@ internal sealed class RetentionExecution
     private readonly Dictionary<string, IBackupStore> _stores;
     private readonly Dictionary<string, BackupInfo> _backups;
     private readonly ILookup<string, RetentionItem> _staying;
+    private readonly RememberedHolds _remembered;
     private readonly Lazy<HsmBackupException?> _lostResort;
     private readonly Dictionary<string, HsmBackupException> _down = new(StringComparer.Ordinal);
     private readonly Dictionary<string, HsmBackupException?> _read = new(StringComparer.Ordinal);
@@ -29,6 +30,7 @@ internal sealed class RetentionExecution
         _stop = stop;
         _stores = request.Stores.ToDictionary(s => s.Name, StringComparer.Ordinal);
         _backups = catalogue.Backups.ToDictionary(b => b.BackupId, StringComparer.Ordinal);
+        _remembered = new RememberedHolds(request.StateFolder);
         _lostResort = new Lazy<HsmBackupException?>(FindLostResort);
         _staying = plan.Items.Where(i => i.Stays).ToLookup(i => i.BackupId, StringComparer.Ordinal);
     }
@@ -130,7 +132,8 @@ internal sealed class RetentionExecution
     // A question may have waited for its answer since the plan was made.
     private HsmBackupException? WhatPeopleWantNow(BackupInfo backup, RetentionItem item)
     {
-        if (backup.Copies.Any(c => RetentionInput.ReadHold(_stores[c.Store], item.BackupId, _ => { }, _stop) is { } hold && hold.HoldsAt(_now)))
+        if (backup.Copies.Select(c => RetentionInput.ReadHold(_stores[c.Store], item.BackupId, _ => { }, _stop))
+            .Append(_remembered.Find(item.BackupId, _ => { }, _stop)).Any(h => h is not null && h.HoldsAt(_now)))
         {
             return new HsmBackupException(ErrorCode.BackupHeld, $"Backup {item.BackupId} was locked meanwhile, so it stays.", "Nothing is to be done.") { Target = item.BackupId };
         }

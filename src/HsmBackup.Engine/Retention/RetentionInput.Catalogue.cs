@@ -11,17 +11,21 @@ public sealed partial record RetentionInput
 
     /// <summary>What the catalogue of one cluster knows, with the holds and marks that lie beside the copies.</summary>
     /// <param name="catalogue">The catalogue.</param>
-    /// <param name="stores">The stores that it was made of.</param>
+    /// <param name="request">Where holds are remembered, and which stores could not be opened.</param>
     /// <param name="warn">Told of documents that are not what they should be.</param>
     /// <param name="cancellationToken">Stops it.</param>
     /// <exception cref="HsmBackupException">Cancelled.</exception>
-    public static RetentionInput From(ClusterCatalogue catalogue, IReadOnlyList<IBackupStore> stores, Action<string> warn, CancellationToken cancellationToken)
+    public static RetentionInput From(ClusterCatalogue catalogue, RetentionRequest request, Action<string> warn, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(catalogue);
-        Dictionary<string, IBackupStore> byName = stores.ToDictionary(s => s.Name, StringComparer.Ordinal);
+        ArgumentNullException.ThrowIfNull(request);
+        Dictionary<string, IBackupStore> byName = request.Stores.ToDictionary(s => s.Name, StringComparer.Ordinal);
         HashSet<string> known = [.. catalogue.Backups.SelectMany(b => b.Copies).Select(c => c.Location)];
+        var remembered = new RememberedHolds(request.StateFolder);
+        HashSet<string> held = remembered.List(cancellationToken);
         return new RetentionInput
         {
+            IsStoreMissing = request.UnopenedStores.Count > 0 || catalogue.MissingStores.Any(m => byName[m.Store].Kind != StoreKind.Offline),
             Backups = [.. catalogue.Backups.Select(b => new RetentionBackup
             {
                 BackupId = b.BackupId,
@@ -29,6 +33,7 @@ public sealed partial record RetentionInput
                 PreviousCreated = BackupId.TryParse(b.PreviousBackupId, out BackupId? previous) ? previous.Created : null,
                 Complete = b.Complete,
                 Proven = b.Proof?.Tested,
+                Hold = held.Contains(b.BackupId) ? remembered.Find(b.BackupId, warn, cancellationToken) : null,
                 Copies = [.. b.Copies.Select(c => new RetentionCopy(c.Store, c.RetentionClass)
                 {
                     Health = c.State switch

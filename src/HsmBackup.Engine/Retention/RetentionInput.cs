@@ -8,6 +8,9 @@ public sealed partial record RetentionInput
     /// <summary>The backups, each id once, in any order.</summary>
     public required IReadOnlyList<RetentionBackup> Backups { get; init; }
 
+    /// <summary>Whether a store is away that should always be there: the hold of any backup may be in it.</summary>
+    public bool IsStoreMissing { get; init; }
+
     /// <summary>Files that have the name of a backup and could not be read.</summary>
     public IReadOnlyList<UnreadableFile> Unreadable { get; init; } = [];
 }
@@ -34,6 +37,9 @@ public sealed record RetentionBackup
 
     /// <summary>When it last passed a test at level Content or better; null for a backup that never did.</summary>
     public DateTimeOffset? Proven { get; init; }
+
+    /// <summary>A hold on it that this machine remembers; null where there is none.</summary>
+    public RetentionHold? Hold { get; init; }
 
     /// <summary>Its copies, one a store, in any order.</summary>
     public required IReadOnlyList<RetentionCopy> Copies { get; init; }

@@ -62,6 +62,8 @@ public enum RetentionReason
     ClockUnsure,
     /// <summary>Its removal is pending and not due yet.</summary>
     RemovalPending,
+    /// <summary>Its removal is due, and a store is away that may have a hold of it.</summary>
+    StoreMissing,
     /// <summary>No rule wants it any more.</summary>
     Expired,
     /// <summary>It is older than anything may be.</summary>
@@ -102,7 +104,7 @@ public sealed record RetentionItem
 
     /// <summary>Whether the copy stays for longer than until its removal is due.</summary>
     internal bool Stays => Decision is RetentionDecision.Keep or RetentionDecision.Unmark
-        && Reason is not (RetentionReason.RemovalPending or RetentionReason.ClockUnsure);
+        && Reason is not (RetentionReason.RemovalPending or RetentionReason.ClockUnsure or RetentionReason.StoreMissing);
 
     /// <summary>The reason as a sentence.</summary>
     public string Explanation => Reason switch
@@ -123,6 +125,7 @@ public sealed record RetentionItem
         RetentionReason.ClockBackwards => "The clock shows a time before one that it has shown; nothing is removed on its word.",
         RetentionReason.ClockUnsure => "This is the first look at the clock for long, so nobody knows how long its removal has been pending; the delay begins again.",
         RetentionReason.RemovalPending => $"Its removal is pending, and due at {Due?.UtcDateTime.ToString("yyyy-MM-dd HH:mm:ss'Z'", CultureInfo.InvariantCulture)}.",
+        RetentionReason.StoreMissing => "Its removal is due, and a store is away that may have a hold of it; it goes when all stores but offline media are there.",
         RetentionReason.Expired => $"No rule of {Stores} wants it any more.",
         RetentionReason.TooOld => $"It is older than {Stores} keep anything.",
         RetentionReason.Requested => "Its removal was asked for.",

@@ -34,7 +34,7 @@ public sealed class RetentionOperation
         }, cancellationToken);
         _memory = Remember(out string? warning);
         _warnings.AddRange(warning is null ? [] : [warning]);
-        var input = RetentionInput.From(_catalogue, request.Stores, _warnings.Add, cancellationToken);
+        var input = RetentionInput.From(_catalogue, request, _warnings.Add, cancellationToken);
         if (request.Wish is { } wish)
         {
             RetentionInput wished = WishedRemoval.Apply(input, wish, request, _now);
@@ -52,6 +52,19 @@ public sealed class RetentionOperation
                 + "docs/retention.md says what to do where it was wrong then and is right now."],
             _ => [],
         });
+        WarnOfMissing();
+    }
+
+    // What waits for a store that is never there again waits for ever, and somebody should know.
+    private void WarnOfMissing()
+    {
+        int waiting = _items.Count(i => i.Reason == RetentionReason.StoreMissing);
+        if (waiting > 0)
+        {
+            IEnumerable<string> away = _request.UnopenedStores.Concat(_catalogue.MissingStores.Select(m => m.Store));
+            _warnings.Add($"The removal of {(waiting == 1 ? "1 copy" : $"{waiting} copies")} is due and waits: "
+                + $"a hold may be in a store that could not be looked into ({string.Join(", ", away.Select(s => $"'{s}'"))}).");
+        }
     }
 
     /// <summary>Looks into the stores and plans. Nothing is written.</summary>

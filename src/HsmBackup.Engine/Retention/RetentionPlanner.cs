@@ -34,7 +34,7 @@ public static class RetentionPlanner
         HashSet<RetentionCopy> newestOfStores = ProtectNewest(dated);
         ProtectUntested(all);
         RetentionCandidate? newest = dated.Find(c => c.IsProvenLately);
-        var judge = new CopyJudge(policy, now, clock, memory.After(now).UnsureSince, newestOfStores, newest is not null);
+        var judge = new CopyJudge(policy, now, clock, memory.After(now).UnsureSince, newestOfStores, newest is not null, input.IsStoreMissing);
         return new RetentionPlan(
             [.. all.SelectMany(judge.Judge).Concat(input.Unreadable.Select(Unreadable))
                 .OrderBy(i => i.BackupId, StringComparer.Ordinal).ThenBy(i => i.Store, StringComparer.Ordinal)],

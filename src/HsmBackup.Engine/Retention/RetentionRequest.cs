@@ -8,6 +8,9 @@ public sealed record RetentionRequest
     /// <summary>All stores of the cluster that can be looked into: whoever leaves one out protects less than there is.</summary>
     public required IReadOnlyList<IBackupStore> Stores { get; init; }
 
+    /// <summary>Names of stores that could not even be opened and are no media that are put away: nothing goes for good while there are any.</summary>
+    public IReadOnlyCollection<string> UnopenedStores { get; init; } = [];
+
     /// <summary>The cluster; backups of others do not count and are not touched.</summary>
     public required string ClusterId { get; init; }
 

@@ -19,6 +19,7 @@ internal static class ScheduledRetention
         RetentionResult result = Run(new RetentionRequest
         {
             Stores = stores,
+            UnopenedStores = [.. request.Cluster.Stores.Where(s => s.Kind != StoreKind.Offline && stores.All(o => o.Name != s.Name)).Select(s => s.Name)],
             ClusterId = request.Cluster.Id,
             Policy = request.Cluster.RetentionPolicy,
             StateFolder = request.StateFolder,

@@ -33,7 +33,7 @@ public sealed class LockHsmBackupCommand : StoredBackupCommand
     {
         record.Note("reason", Reason);
         using StoreSet stores = OpenChosen(cluster, folder);
-        var documents = new BackupDocuments(backupId, stores.All, e => WriteError(Errors.From(e, backupId)), TimeProvider.System);
+        var documents = new BackupDocuments(backupId, stores.All, e => WriteError(Errors.From(e, backupId)), stateFolder: null, TimeProvider.System);
         WriteObject(documents.Lock(Reason!, Until, StopToken), enumerateCollection: true);
     }
 }

@@ -17,7 +17,7 @@ public sealed class UndoHsmBackupRemovalCommand : StoredBackupCommand
             Audited(backupId, cluster, _ =>
             {
                 using StoreSet stores = OpenChosen(cluster, folder);
-                var documents = new BackupDocuments(backupId, stores.All, e => WriteError(Errors.From(e, backupId)), TimeProvider.System);
+                var documents = new BackupDocuments(backupId, stores.All, e => WriteError(Errors.From(e, backupId)), stateFolder: null, TimeProvider.System);
                 WriteObject(documents.UndoRemoval(StopToken), enumerateCollection: true);
             });
         }

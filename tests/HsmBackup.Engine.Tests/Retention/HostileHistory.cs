@@ -18,6 +18,7 @@ internal sealed class HostileHistory
     private readonly Dictionary<string, RetentionBackup> _backups = new(StringComparer.Ordinal);
     private readonly List<UnreadableFile> _unreadable = [];
     private readonly StringBuilder? _log;
+    private bool _isStoreMissing;
     private int _count;
 
     private HostileHistory(int seed, bool told)
@@ -49,12 +50,12 @@ internal sealed class HostileHistory
 
     public ClockMemory Memory { get; private set; } = ClockMemory.Nothing;
 
-    public RetentionInput Input => new() { Backups = [.. _backups.Values], Unreadable = [.. _unreadable] };
+    public RetentionInput Input => new() { Backups = [.. _backups.Values], Unreadable = [.. _unreadable], IsStoreMissing = _isStoreMissing };
 
     /// <summary>Something happens.</summary>
     private void Step()
     {
-        switch (_random.Next(22))
+        switch (_random.Next(24))
         {
             case < 6:
                 Back(forged: false);
@@ -97,6 +98,13 @@ internal sealed class HostileHistory
                 break;
             case 19:
                 Memory = _random.Next(3) == 0 ? ClockMemory.Nothing : Memory;
+                break;
+            case 20:
+                _isStoreMissing = !_isStoreMissing;
+                Tell($"store away or back");
+                break;
+            case 21:
+                Change("remembered hold", b => b with { Hold = b.Hold is null ? new RetentionHold(_random.Next(2) == 0 ? null : AnyTime()) : null });
                 break;
             default:
                 Run();
@@ -154,14 +162,14 @@ internal sealed class HostileHistory
     public RetentionInput Shuffled()
     {
         RetentionBackup[] backups = [.. _backups.Values.Select(b => b with { Copies = Shuffle(b.Copies) })];
-        return new RetentionInput { Backups = Shuffle(backups), Unreadable = Shuffle(_unreadable) };
+        return new RetentionInput { Backups = Shuffle(backups), Unreadable = Shuffle(_unreadable), IsStoreMissing = _isStoreMissing };
     }
 
     /// <summary>The same, and files that somebody made up: new ids, and other files under the ids of what is there.</summary>
     public RetentionInput WithForgeries()
     {
         List<RetentionBackup> backups = [.. _backups.Values.Select(AlsoElsewhere), .. Enumerable.Range(0, _random.Next(1, 6)).Select(_ => Forged())];
-        return new RetentionInput { Backups = backups, Unreadable = _unreadable };
+        return new RetentionInput { Backups = backups, Unreadable = _unreadable, IsStoreMissing = _isStoreMissing };
     }
 
     private RetentionBackup AlsoElsewhere(RetentionBackup backup) => _random.Next(3) > 0 ? backup : backup with

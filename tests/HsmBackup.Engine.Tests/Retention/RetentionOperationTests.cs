@@ -1,3 +1,4 @@
+using HsmBackup.Engine.Backup;
 using HsmBackup.Engine.Catalogue;
 using HsmBackup.Engine.Retention;
 using HsmBackup.Engine.Stores;
@@ -274,11 +275,57 @@ public sealed class RetentionOperationTests : IDisposable
         _stores.Run();
         _stores.Now += TimeSpan.FromDays(7);
         var prepared = RetentionOperation.Prepare(_stores.Request, CancellationToken.None);
-        new BackupDocuments(ids[0], [_stores.Safe], e => throw e, _stores.Clock).Lock("audit", null, CancellationToken.None);
+        new BackupDocuments(ids[0], [_stores.Safe], e => throw e, _stores.State, _stores.Clock).Lock("audit", null, CancellationToken.None);
         _stores.Documents(ids[1]).UndoRemoval(CancellationToken.None);
         RetentionResult result = prepared.Apply(null, CancellationToken.None);
         Assert.Equal([ErrorCode.BackupHeld, ErrorCode.RemovalNotPending], result.Errors.Select(e => e.Code));
         Assert.True(Has(_stores.Local, ids[0]) && Has(_stores.Local, ids[1]));
+    }
+
+    [Fact]
+    public void A_hold_of_this_machine_holds_when_the_store_that_has_it_is_away()
+    {
+        string[] ids = ThreeBackups();
+        new BackupDocuments(ids[0], [_stores.Safe], e => throw e, _stores.State, _stores.Clock).Lock("audit", null, CancellationToken.None);
+        Directory.Move(_stores.Safe.Location, _stores.Safe.Location + ".away");
+        Assert.Equal(RetentionReason.Held, _stores.Run().Copies.Single(c => c.BackupId == ids[0]).Reason);
+        Refusal.Of(ErrorCode.BackupHeld, () => _stores.Run(Wish(ids[0])));
+        new BackupDocuments(ids[0], [_stores.Local], e => throw e, _stores.State, _stores.Clock).Unlock(CancellationToken.None);
+        Assert.Equal(RetentionOutcome.Marked, _stores.Run().Copies.Single(c => c.BackupId == ids[0]).Outcome);
+        // And one that is set after the plan was made.
+        _stores.Now += TimeSpan.FromDays(7);
+        var prepared = RetentionOperation.Prepare(_stores.Request, CancellationToken.None);
+        new RememberedHolds(_stores.State).Add(ids[0], new HoldDocument { By = "a", Host = "b", Since = _stores.Now, Reason = "c" }, CancellationToken.None);
+        CopyRetention kept = prepared.Apply(null, CancellationToken.None).Copies.Single(c => c.BackupId == ids[0]);
+        Assert.Equal((RetentionOutcome.Refused, ErrorCode.BackupHeld), (kept.Outcome, kept.Error!.Code));
+    }
+
+    [Fact]
+    public void Nothing_goes_for_good_while_a_store_is_away_that_may_have_a_hold()
+    {
+        string[] ids = ThreeBackups();
+        _stores.Run();
+        _stores.Now += TimeSpan.FromDays(7);
+        var away = new DirectoryStore(Path.Combine(_stores.State, "nowhere"), "remote");
+        foreach (RetentionRequest request in new[] { _stores.Request with { Stores = [_stores.Local, _stores.Safe, away] }, _stores.Request with { UnopenedStores = ["remote"] } })
+        {
+            RetentionResult waiting = _stores.Run(request);
+            Assert.Equal(3, waiting.Copies.Count(c => c is { Reason: RetentionReason.StoreMissing, Outcome: RetentionOutcome.Kept }));
+            Assert.Contains("'remote'", Assert.Single(waiting.Warnings), StringComparison.Ordinal);
+            Assert.All(_stores.Run(request with { Wish = new RemovalWish(ids[0], "not needed") }).Copies, c => Assert.Equal(RetentionOutcome.Kept, c.Outcome));
+        }
+        Assert.Equal(3, _stores.Run().Copies.Count(c => c.Outcome == RetentionOutcome.Removed));
+    }
+
+    [Fact]
+    public void A_copy_takes_the_hold_along()
+    {
+        string id = _stores.BackUp(proven: true, _stores.Local);
+        _stores.Documents(id).Lock("audit", null, CancellationToken.None);
+        BackupInfo backup = ClusterCatalogue.Read(new CatalogueRequest { Stores = [_stores.Local], StateFolder = _stores.State, Clock = _stores.Clock }, CancellationToken.None).Backups.Single();
+        CopyOperation.Run(new CopyRequest { Backup = backup, Sources = [_stores.Local], Targets = [_stores.Safe], StateFolder = _stores.State }, null, CancellationToken.None);
+        Assert.Equal(File.ReadAllBytes(HoldOf(_stores.Local, id)), File.ReadAllBytes(HoldOf(_stores.Safe, id)));
+        Assert.True(Has(_stores.Safe, id));
     }
 
     [Fact]

@@ -31,7 +31,8 @@ internal sealed class RetentionOracle(RetentionPolicy policy, RetentionInput inp
         return complete.Any(b => b.Proven is not null) || believed.Length == 0 ? null : believed.Aggregate((a, b) => IsNewer(a, b) ? a : b).BackupId;
     }
 
-    public bool IsHeld(RetentionBackup backup) => backup.Copies.Any(c => c.Hold is { Until: null } || c.Hold?.Until > now);
+    public bool IsHeld(RetentionBackup backup) => backup.Hold is { Until: null } || backup.Hold?.Until > now
+        || backup.Copies.Any(c => c.Hold is { Until: null } || c.Hold?.Until > now);
 
     /// <summary>Whether the rules of any class want a backup.</summary>
     public bool IsWanted(RetentionBackup backup) => Enum.GetValues<RetentionClass>().Any(retentionClass =>

@@ -74,6 +74,10 @@ public sealed class RetentionPropertyTests(ITestOutputHelper output)
             {
                 return $"A hold is broken: {held}";
             }
+            if (input.IsStoreMissing && given.Any(i => i.Decision == RetentionDecision.Remove))
+            {
+                return "Something goes for good although a store is away that may have a hold.";
+            }
             if (given.FirstOrDefault(i => CopyOf(i).Health != CopyHealth.Readable) is { } unknown)
             {
                 return $"What cannot be read is given up: {unknown}";

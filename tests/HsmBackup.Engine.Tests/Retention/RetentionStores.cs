@@ -95,7 +95,7 @@ internal sealed class RetentionStores : IDisposable
 
     public static bool Has(IBackupStore store, string id) => File.Exists(PathOf(store, id));
 
-    public BackupDocuments Documents(string id) => new(id, [Local, Safe], e => throw e, _clock);
+    public BackupDocuments Documents(string id) => new(id, [Local, Safe], e => throw e, State, _clock);
 
     public void Dispose() => _folder.Dispose();
 

@@ -90,12 +90,26 @@ public sealed class StoreDocumentTests : IDisposable
     }
 
     [Fact]
+    public void A_folder_that_is_away_is_told_with_what_that_means_for_the_hold()
+    {
+        string id = _stores.BackUp();
+        Directory.Move(_stores.Local.Location, _stores.Local.Location + ".away");
+        var errors = new List<HsmBackupException>();
+        var documents = new BackupDocuments(id, [_stores.Local, _stores.Safe], errors.Add, _stores.State, _stores.Clock);
+        Assert.Equal("safe", Assert.Single(documents.Lock("audit", null, CancellationToken.None)).Store);
+        HsmBackupException error = Assert.Single(errors);
+        Assert.Equal(ErrorCode.StoreUnmounted, error.Code);
+        Assert.EndsWith("The hold is not there.", error.Message, StringComparison.Ordinal);
+        Assert.False(Directory.Exists(_stores.Local.Location));
+    }
+
+    [Fact]
     public void A_medium_that_is_away_is_told_and_the_other_stores_are_done()
     {
         string id = _stores.BackUp();
         Directory.Move(_stores.Safe.Location, _stores.Safe.Location + ".away");
         var errors = new List<ErrorCode>();
-        var documents = new BackupDocuments(id, [_stores.Safe, _stores.Local], e => errors.Add(e.Code), _stores.Clock);
+        var documents = new BackupDocuments(id, [_stores.Safe, _stores.Local], e => errors.Add(e.Code), _stores.State, _stores.Clock);
         Assert.Equal("local", Assert.Single(documents.Lock("audit", null, CancellationToken.None)).Store);
         Assert.Equal([ErrorCode.StoreUnmounted], errors);
     }
