@@ -47,12 +47,23 @@ Describe 'A backup in several stores' {
         (Get-FileHash -LiteralPath $near/$($first.BackupId).hsmbackup).Hash | Should -Be (Get-FileHash -LiteralPath $far/$($first.BackupId).hsmbackup).Hash
     }
 
-    It 'fails where fewer copies came to be than were demanded, and gives the object and its key all the same' {
-        $made = $null
-        { New-HsmBackup -Cluster payments -Store vault, near -MinimumCopies 2 -KeyInOutputOnly -ErrorAction SilentlyContinue -OutVariable made } |
+    It 'fails where fewer copies came to be than were demanded, and the copies and the key stand' {
+        { New-HsmBackup -Cluster payments -Store vault, near -MinimumCopies 2 -KeyPath $TestDrive/keys/few.key -ErrorAction SilentlyContinue } |
             Should -Throw -ErrorId "CopiesMissing,$newCommand"
         $made = Get-HsmBackup -Cluster payments -WarningAction Ignore | Where-Object BackupId -NE $first.BackupId
         $made.Copies.Store | Should -Be 'near'
+        "$TestDrive/keys/few.key" | Should -FileContentMatch $made.BackupId
+        $made | Test-HsmBackup -Level Content -KeyPath $TestDrive/keys/few.key -Quiet | Should -BeTrue
+    }
+
+    It 'leaves no backup whose only key an error has taken from the script' {
+        $before = (Get-HsmBackup -Cluster payments -WarningAction Ignore).BackupId
+        $made = $null
+        { $made = New-HsmBackup -Cluster payments -Store vault, near -MinimumCopies 2 -KeyInOutputOnly -ErrorAction SilentlyContinue } |
+            Should -Throw -ErrorId "CopiesMissing,$newCommand"
+        { $made = New-HsmBackup -Cluster payments -Store vault, near -KeyInOutputOnly -ErrorAction Stop } | Should -Throw -ErrorId "CopyFailed,$newCommand"
+        $made | Should -BeNullOrEmpty
+        (Get-HsmBackup -Cluster payments -WarningAction Ignore).BackupId | Should -Be $before
     }
 
     It 'tells of copies that are missing when nobody downstream wants more, and remembers what was proven' {

@@ -114,9 +114,41 @@ public sealed class NewHsmBackupCommand : TokenCommand
         // Before the object, after which nothing else may be done; what went wrong after it, since it may carry the only key, and a warning
         // or an error may be made to stop the command.
         List<ErrorRecord> problems = [.. Remember(result), .. result.Copies.Where(c => !c.IsThere).Select(c => ProblemOf(c, result))];
+        if (KeyInOutputOnly)
+        {
+            TellBeforeKey(result, stores, problems);
+            problems = [];
+        }
         Deliver(result, key, stores, problems);
         Tell(result, problems);
         result.CheckCopies(MinimumCopies);
+    }
+
+    /// <summary>
+    /// Says what went wrong before the object goes out that has the only key: an error that ends the statement would take both from a script
+    /// that assigns them, and leave a backup that nobody can open.
+    /// </summary>
+    private void TellBeforeKey(BackupResult result, StoreSet? stores, List<ErrorRecord> problems)
+    {
+        try
+        {
+            problems.ForEach(WriteError);
+            result.CheckCopies(MinimumCopies);
+        }
+        catch (Exception error)
+        {
+            Discard(result, stores);
+            if (error is HsmBackupException { Code: ErrorCode.CopiesMissing } missing)
+            {
+                throw new HsmBackupException(ErrorCode.CopiesMissing, $"{missing.Message} Those that were made are removed again, for want of anybody who has the key.",
+                    "See to the stores, then make a backup again; with -KeyPath a backup stays whatever becomes of the others.", missing)
+                {
+                    Target = missing.Target,
+                    Result = missing.Result,
+                };
+            }
+            throw;
+        }
     }
 
     private static IEnumerable<ErrorRecord> Remember(BackupResult result)
@@ -182,7 +214,7 @@ public sealed class NewHsmBackupCommand : TokenCommand
             TryItem(result.Path, () => File.Delete(result.Path));
             return;
         }
-        foreach (CopyResult copy in result.Copies.Where(c => c.IsThere))
+        foreach (CopyResult copy in result.Copies.Where(c => !c.IsMissing))
         {
             TryItem(copy.Location, () => stores.All.First(s => s.Name == copy.Store).Remove(result.Id.FileName, CancellationToken.None));
         }
