@@ -104,7 +104,7 @@ internal static class BackupDistribution
             HsmBackupException error = e as HsmBackupException ?? new HsmBackupException(
                 e is OperationCanceledException ? ErrorCode.Cancelled : ErrorCode.StoreUnavailable, $"The copy failed: {e.Message}", "Look at the store, then try again.", e)
             { Target = location };
-            return new CopyResult(store.Name, location, MayBeThere(store, id, error) ? CopyOutcome.Unknown : CopyOutcome.Failed, error);
+            return new CopyResult(store.Name, location, MayBeThere(store, id, e) ? CopyOutcome.Unknown : CopyOutcome.Failed, error);
         }
     }
 
@@ -112,9 +112,10 @@ internal static class BackupDistribution
     /// Whether a copy may be there although it failed: a connection can break after the file got its name. The id is ours alone, so that a
     /// file of this name is this backup.
     /// </summary>
-    private static bool MayBeThere(IBackupStore store, BackupId id, HsmBackupException error)
+    private static bool MayBeThere(IBackupStore store, BackupId id, Exception error)
     {
-        if (error.Code is ErrorCode.DiskFull or ErrorCode.StoreRefused or ErrorCode.StoreUntrusted or ErrorCode.StoreUnmounted or ErrorCode.CopyExists)
+        // What is no error of a store came from elsewhere, at any moment.
+        if (error is HsmBackupException { Result: not AdditionInDoubt })
         {
             return false;
         }

@@ -54,7 +54,10 @@ public interface IBackupStore : IDisposable
     /// <param name="name">Its name.</param>
     /// <param name="content">What is in it, from its beginning; a stream that can seek.</param>
     /// <param name="cancellationToken">Stops it; nothing is left behind where the store still answers.</param>
-    /// <exception cref="HsmBackupException">As for all members; CopyExists: there is a file of that name.</exception>
+    /// <exception cref="HsmBackupException">
+    /// As for all members; CopyExists: there is a file of that name. Its result is an <see cref="AdditionInDoubt"/> where the file may have
+    /// got its name all the same.
+    /// </exception>
     StoreItem Add(string name, Stream content, CancellationToken cancellationToken);
 
     /// <summary>Puts a file in the place of any of that name, as <see cref="Add"/> does: its readers see the old one or the new one.</summary>

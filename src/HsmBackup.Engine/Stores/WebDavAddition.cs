@@ -10,6 +10,9 @@ internal sealed class WebDavAddition(IBackupStore store, WebDavClient client, We
 {
     private static readonly HttpMethod Move = new("MOVE");
 
+    /// <summary>Whether the server was asked to give the file its name: from then on it may have it, whatever fails.</summary>
+    public bool WasAsked { get; private set; }
+
     private string _temporary = "";
     private byte[] _digest = [];
     private long _length;
@@ -59,6 +62,7 @@ internal sealed class WebDavAddition(IBackupStore store, WebDavClient client, We
     private bool MoveIntoPlace(bool overwrite)
     {
         Exception failure;
+        WasAsked = true;
         try
         {
             using var request = new HttpRequestMessage(Move, collection.AddressOf(_temporary));

@@ -82,12 +82,20 @@ public sealed class WebDavStore : IBackupStore
     {
         ArgumentNullException.ThrowIfNull(content);
         StoreName.Check(name);
-        return Run(() =>
+        var addition = new WebDavAddition(this, _client, _collection, name, cancellationToken);
+        try
         {
-            MakeReady(cancellationToken);
-            // Before a long transfer rather than after it. Whoever comes in between is found when the file gets its name.
-            return _collection.Find(name, cancellationToken) is null ? Write(name, content, overwrite: false, cancellationToken) : throw StoreErrors.Exists(this, name);
-        }, cancellationToken);
+            return Run(() =>
+            {
+                MakeReady(cancellationToken);
+                // Before a long transfer rather than after it. Whoever comes in between is found when the file gets its name.
+                return _collection.Find(name, cancellationToken) is null ? ItemOf(name, addition.Run(content, overwrite: false)) : throw StoreErrors.Exists(this, name);
+            }, cancellationToken);
+        }
+        catch (HsmBackupException e) when (addition.WasAsked && e.Code != ErrorCode.CopyExists)
+        {
+            throw AdditionInDoubt.About(e);
+        }
     }
 
     /// <inheritdoc/>
@@ -98,7 +106,7 @@ public sealed class WebDavStore : IBackupStore
         Run(() =>
         {
             MakeReady(cancellationToken);
-            return Write(name, content, overwrite: true, cancellationToken);
+            return ItemOf(name, new WebDavAddition(this, _client, _collection, name, cancellationToken).Run(content, overwrite: true));
         }, cancellationToken);
     }
 
@@ -113,9 +121,6 @@ public sealed class WebDavStore : IBackupStore
     public void Dispose() => _client.Dispose();
 
     private WebDavDownload Download(string name, CancellationToken cancellationToken) => new(this, _client, _collection, name, cancellationToken);
-
-    private StoreItem Write(string name, Stream content, bool overwrite, CancellationToken cancellationToken) =>
-        ItemOf(name, new WebDavAddition(this, _client, _collection, name, cancellationToken).Run(content, overwrite));
 
     private bool Delete(string name, CancellationToken cancellationToken) => _client.Repeat(() =>
     {

@@ -1,4 +1,3 @@
-using HsmBackup.Engine.Format;
 using HsmBackup.Engine.Stores;
 
 namespace HsmBackup.Engine.Tests.Retention;
@@ -14,7 +13,7 @@ internal sealed class RefusingStore(IBackupStore inner) : IBackupStore
 
     public string Location => inner.Location;
 
-    public HsmBackup.Engine.Format.RetentionClass RetentionClass => inner.RetentionClass;
+    public Engine.Format.RetentionClass RetentionClass => inner.RetentionClass;
 
     public IReadOnlyList<StoreItem> List(CancellationToken cancellationToken) => inner.List(cancellationToken);
 

@@ -154,6 +154,17 @@ public sealed class WebDavFaultTests : WebDavTrial
     }
 
     [Fact]
+    public void A_server_that_dies_over_the_move_leaves_a_doubt_and_one_that_takes_nothing_none()
+    {
+        Server.Fault = r => r.Method == "MOVE" ? new DavFault { CutAfter = true } : Server.Count("MOVE") > 0 ? new DavFault { Status = 503 } : null;
+        Assert.IsType<AdditionInDoubt>(Assert.Throws<HsmBackupException>(Add).Result);
+        AssertOnly(Content);
+
+        Server.Fault = r => new DavFault { Status = 503 };
+        Assert.Null(Assert.Throws<HsmBackupException>(Add).Result);
+    }
+
+    [Fact]
     public void A_document_whose_move_lost_its_answer_is_in_its_place()
     {
         Plant([1, 2, 3]);

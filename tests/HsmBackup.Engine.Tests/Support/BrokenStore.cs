@@ -38,7 +38,7 @@ internal sealed class BrokenStore(IBackupStore inner) : IBackupStore
         {
             inner.Add(name, content, cancellationToken);
         }
-        throw Error(AddError);
+        throw WritesFirst || ReadError is not null ? AdditionInDoubt.About(Error(AddError)) : Error(AddError);
     }
 
     public void Replace(string name, Stream content, CancellationToken cancellationToken) => throw Error(AddError);
