@@ -143,6 +143,10 @@ public static class CopyOperation
         {
             return new CopyResult(target.Name, location, CopyOutcome.Failed, e);
         }
+        catch (Exception e) when (FileErrors.Covers(e))
+        {
+            return new CopyResult(target.Name, location, CopyOutcome.Failed, FileErrors.From(e, location));
+        }
     }
 
     // Before the copy: while the stores with the hold are away, nothing else tells that this copy is held.

@@ -22,27 +22,32 @@ internal sealed class KeyFileHandover(string path, IReadOnlyList<X509Certificate
         {
             folders.Make(folder, forOwner: true);
         }
-        KeyFile.CheckDestination(path, null);
-        foreach (string backups in backupFolders)
-        {
-            KeyFile.CheckDestination(path, backups);
-        }
         _backupFolders = backupFolders;
+        CheckFolders();
     }
 
     public void Accept(BackupId id, OneTimeKey key)
     {
-        // Checked for all of them above; written once, beside the one that is looked at last.
-        string? beside = _backupFolders.Count > 0 ? _backupFolders[0] : null;
+        // Again: a link can lead elsewhere by now.
+        CheckFolders();
         if (recipients.Count > 0)
         {
-            KeyFile.WriteSealed(path, beside, key, id.ToString(), recipients);
+            KeyFile.WriteSealed(path, backupFolder: null, key, id.ToString(), recipients);
         }
         else
         {
-            KeyFile.Write(path, beside, key, id.ToString());
+            KeyFile.Write(path, backupFolder: null, key, id.ToString());
         }
     }
 
     public void Withdraw(BackupId id) => File.Delete(path);
+
+    private void CheckFolders()
+    {
+        KeyFile.CheckDestination(path, backupFolder: null);
+        foreach (string backups in _backupFolders)
+        {
+            KeyFile.CheckDestination(path, backups);
+        }
+    }
 }

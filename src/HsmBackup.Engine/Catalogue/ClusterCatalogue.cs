@@ -91,9 +91,8 @@ public sealed class ClusterCatalogue
         ILookup<string, FoundCopy> illegible = found.Where(f => f.Info is null).ToLookup(f => f.BackupId, StringComparer.Ordinal);
         List<BackupInfo> backups = [.. found.Where(f => f.Info is not null && (request.ClusterId is null || f.Info.ClusterId == request.ClusterId))
             .GroupBy(f => (f.BackupId, f.Info!.ClusterId))
-            .AsParallel().WithCancellation(cancellationToken)
-            .Select(g => CopiesOfBackup.Join([.. g], [.. illegible[g.Key.BackupId]], RecordsOf(g.Key.ClusterId), request))];
-        backups.Sort((one, other) => string.CompareOrdinal(one.BackupId, other.BackupId));
+            .Select(g => CopiesOfBackup.Join([.. g], [.. illegible[g.Key.BackupId]], RecordsOf(g.Key.ClusterId), request))
+            .OrderBy(b => b.BackupId, StringComparer.Ordinal)];
         return new ClusterCatalogue(backups, unreadable, missing);
 
         TestRecords RecordsOf(string id) => tests.GetOrAdd(id, i => TestRecords.Read(request.StateFolder, i));

@@ -9,8 +9,6 @@ namespace HsmBackup.Engine.Catalogue;
 /// </summary>
 internal static class PreviousBackups
 {
-    private const int MaxPreamble = BackupFormat.MaxHeaderLength + 64;
-
     /// <summary>The newest that can be read in a folder.</summary>
     public static PreviousBackup? InFolder(string folder, string clusterId)
     {
@@ -51,10 +49,10 @@ internal static class PreviousBackups
         {
             try
             {
-                BackupPreamble preamble = BackupFile.TryReadHeader(store.ReadStart(name, MaxPreamble, cancellationToken), isWhole: true, store.LocationOf(name))!;
-                if (preamble.Header.ClusterId == clusterId && preamble.Header.Id.FileName == name)
+                BackupHeader header = ClusterCatalogue.ReadHeader(store, StoreFile.IdOf(name), cancellationToken);
+                if (header.ClusterId == clusterId)
                 {
-                    return new PreviousBackup(preamble.Header.Id, ReadDigest(store, name, cancellationToken));
+                    return new PreviousBackup(header.Id, ReadDigest(store, name, cancellationToken));
                 }
             }
             catch (HsmBackupException e) when (e.Code != ErrorCode.Cancelled)
@@ -68,23 +66,7 @@ internal static class PreviousBackups
     private static string ReadDigest(IBackupStore store, string name, CancellationToken cancellationToken)
     {
         using var last = new LastBytes(BackupFormat.DigestLength);
-        if (store.LocalPath(name) is { } path)
-        {
-            try
-            {
-                using FileStream file = File.OpenRead(path);
-                file.Seek(-BackupFormat.DigestLength, SeekOrigin.End);
-                file.CopyTo(last);
-            }
-            catch (Exception e) when (FileErrors.Covers(e))
-            {
-                throw new HsmBackupException(ErrorCode.BackupUnreadable, $"'{path}' cannot be read.", "Check the rights of this account.", e);
-            }
-        }
-        else
-        {
-            store.Read(name, last, cancellationToken);
-        }
+        store.Read(name, last, cancellationToken);
         return Convert.ToHexStringLower(last.Bytes);
     }
 }
