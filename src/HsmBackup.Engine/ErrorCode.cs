@@ -169,6 +169,16 @@ public enum ErrorCode
     ScheduleFailed,
     /// <summary>A scheduled run did not do all that it should; its record says what.</summary>
     RunFailed,
+    /// <summary>A drill did not pass; its report says at which step, and why.</summary>
+    DrillFailed,
+    /// <summary>A drill cannot be run as it is: there is nowhere to recover to, or what there is is not blank.</summary>
+    DrillNotPossible,
+    /// <summary>The files of a drill are not those that were written when it ended.</summary>
+    DrillAltered,
+    /// <summary>A runbook no longer matches the configuration of its cluster, or was changed.</summary>
+    RunbookOutdated,
+    /// <summary>An alert could not be delivered; it is kept, and tried again.</summary>
+    AlertUndelivered,
     /// <summary>An argument does not make sense; the message says which and why.</summary>
     InvalidArgument,
 }

@@ -26,6 +26,9 @@ public sealed partial class ArchitectureTests
         ["Clusters"] = ["Retention", "Backup", "Auditing", "Catalogue", "Stores", "Tokens", "Pkcs11", "Format", "Protection"],
         ["Handover"] = ["Clusters", "Backup", "Auditing", "Tokens", "Pkcs11", "Format", "Protection"],
         ["Scheduling"] = ["Handover", "Clusters", "Retention", "Backup", "Auditing", "Catalogue", "Stores", "Tokens", "Pkcs11", "Format", "Protection"],
+        ["Drills"] = ["Clusters", "Backup", "Auditing", "Catalogue", "Stores", "Tokens", "Pkcs11", "Format", "Protection"],
+        ["Reporting"] = ["Drills", "Scheduling", "Handover", "Clusters", "Retention", "Backup", "Auditing", "Catalogue", "Stores", "Tokens", "Format", "Protection"],
+        ["Monitoring"] = ["Reporting", "Drills", "Scheduling", "Handover", "Clusters", "Retention", "Backup", "Auditing", "Catalogue", "Stores", "Tokens", "Format", "Protection"],
     };
 
     private static readonly string Source = Path.Combine(FindRoot(), "src", "HsmBackup.Engine");
@@ -115,7 +118,7 @@ public sealed partial class ArchitectureTests
     }
 
     // After "HsmBackup.Engine." or "Engine.", or as the first part of a qualified name; not as a member of something.
-    [GeneratedRegex(@"(?:(?:\bHsmBackup\.)?\bEngine\.|(?<![\w.]))(?<folder>Protection|Pkcs11|Format|Tokens|Stores|Auditing|Catalogue|Backup|Retention|Clusters|Handover|Scheduling)(?:;|\.[A-Z])")]
+    [GeneratedRegex(@"(?:(?:\bHsmBackup\.)?\bEngine\.|(?<![\w.]))(?<folder>Protection|Pkcs11|Format|Tokens|Stores|Auditing|Catalogue|Backup|Retention|Clusters|Handover|Scheduling|Drills|Reporting|Monitoring)(?:;|\.[A-Z])")]
     private static partial Regex Use();
 
     [GeneratedRegex(@"//.*$")]

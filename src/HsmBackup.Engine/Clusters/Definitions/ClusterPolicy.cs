@@ -28,11 +28,29 @@ public sealed record RecoveryTargets
 /// <summary>How recovery is rehearsed.</summary>
 public sealed record ClusterDrill
 {
+    /// <summary>How many backups are verified where nothing else is said.</summary>
+    public const int DefaultSampleSize = 3;
+
     /// <summary>The time from one drill to the next.</summary>
     public required TimeSpan Interval { get; init; }
 
     /// <summary>How far a drill must test a backup at least.</summary>
     public TestLevel Level { get; init; } = TestLevel.Restore;
+
+    /// <summary>
+    /// The definition of the drill cluster, by its name or path: its tokens are recovered to, and are blank between drills. Null where there
+    /// is none.
+    /// </summary>
+    public string? Cluster { get; init; }
+
+    /// <summary>
+    /// Whether throw-away software tokens may take the keys of a drill: they are in the memory of this computer while it lasts, and so is the
+    /// cluster key where backups are bound to it.
+    /// </summary>
+    public bool SoftwareTargets { get; init; }
+
+    /// <summary>How many of the stored backups a verification restores.</summary>
+    public int SampleSize { get; init; } = DefaultSampleSize;
 
     /// <summary>Names of the contacts who take part.</summary>
     public IReadOnlyList<string> Participants { get; init; } = [];

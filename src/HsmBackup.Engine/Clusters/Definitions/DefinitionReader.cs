@@ -310,6 +310,9 @@ internal static class DefinitionReader
     {
         Interval = json.Required("interval", Duration),
         Level = json.OptionalValue("level", OneOf<TestLevel>()) ?? TestLevel.Restore,
+        Cluster = json.Optional("cluster", Text),
+        SoftwareTargets = json.OptionalValue("softwareTargets", YesOrNo) ?? false,
+        SampleSize = json.OptionalValue("sampleSize", Count) ?? ClusterDrill.DefaultSampleSize,
         Participants = json.List("participants", contact),
     };
 

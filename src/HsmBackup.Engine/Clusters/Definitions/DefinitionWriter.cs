@@ -195,6 +195,15 @@ internal static class DefinitionWriter
     {
         WriteDuration(json, "interval", drill.Interval);
         json.WriteString("level", drill.Level.ToString());
+        WriteText(json, "cluster", drill.Cluster);
+        if (drill.SoftwareTargets)
+        {
+            json.WriteBoolean("softwareTargets", true);
+        }
+        if (drill.SampleSize != ClusterDrill.DefaultSampleSize)
+        {
+            json.WriteNumber("sampleSize", drill.SampleSize);
+        }
         WriteStrings(json, "participants", drill.Participants);
     }
 

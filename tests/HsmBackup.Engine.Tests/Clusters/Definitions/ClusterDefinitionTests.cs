@@ -61,6 +61,7 @@ public sealed class ClusterDefinitionTests
             RemovalDelay = TimeSpan.FromDays(30),
         }, definition.Retention);
         Assert.Equal((TimeSpan.FromDays(90), TestLevel.Restore), (definition.Drill!.Interval, definition.Drill.Level));
+        Assert.Equal(("payments-drill", false, 5), (definition.Drill.Cluster, definition.Drill.SoftwareTargets, definition.Drill.SampleSize));
         Assert.Equal(["A. Muster"], definition.Drill.Participants);
         Assert.Equal(new RecoveryTargets { Rto = TimeSpan.FromHours(4), Rpo = TimeSpan.FromDays(4) }, definition.Targets);
         Assert.Equal(new ClusterPolicy

@@ -1,0 +1,42 @@
+namespace HsmBackup.Engine.Drills;
+
+/// <summary>Whether the files of a drill are still what was written when it ended.</summary>
+public enum DrillIntegrity
+{
+    /// <summary>They are, and the cluster's identity key has signed that.</summary>
+    Signed,
+
+    /// <summary>They match their digests, and nobody has signed those: damage shows, and a change by somebody who makes new digests does not.</summary>
+    Unsigned,
+
+    /// <summary>A file was changed, or is missing, or the signature is not by the cluster's identity key.</summary>
+    Altered,
+}
+
+/// <summary>A drill of the past, with its files.</summary>
+public sealed record DrillRecord
+{
+    /// <summary>The id, which is the name of the folder too.</summary>
+    public required string Id { get; init; }
+
+    /// <summary>The folder of its files.</summary>
+    public required string Folder { get; init; }
+
+    /// <summary>The report; null where its files are <see cref="DrillIntegrity.Altered"/>: then nothing in them is believed.</summary>
+    public DrillReport? Report { get; init; }
+
+    /// <summary>Whether the files are what was written.</summary>
+    public required DrillIntegrity Integrity { get; init; }
+
+    /// <summary>What is wrong with them; null where nothing is.</summary>
+    public string? Problem { get; init; }
+
+    /// <summary>Who signed; null where nobody did.</summary>
+    public string? Signer { get; init; }
+
+    /// <summary>The page for people.</summary>
+    public string HtmlPath => Path.Combine(Folder, DrillRecords.HtmlFile);
+
+    /// <summary>The drill and the state of its files.</summary>
+    public override string ToString() => $"{Report?.ToString() ?? Id}, {Integrity}";
+}
