@@ -33,6 +33,9 @@ public sealed class DrillRecords
 
     private const int MaxFileLength = 256 << 20;
 
+    // A drill that was killed while it wrote leaves this, and there is no record of it: it is no record that was altered.
+    private const string Unfinished = ".new";
+
     private readonly string _folder;
 
     private DrillRecords(string folder) => _folder = folder;
@@ -58,6 +61,7 @@ public sealed class DrillRecords
         try
         {
             return !Directory.Exists(_folder) ? [] : [.. Directory.EnumerateDirectories(_folder)
+                .Where(f => !f.EndsWith(Unfinished, StringComparison.Ordinal))
                 .Where(f => File.Exists(Path.Combine(f, DigestFile)) || File.Exists(Path.Combine(f, JsonFile)))
                 .Order(StringComparer.Ordinal).Select(f => Read(f, certificate))];
         }
@@ -77,7 +81,7 @@ public sealed class DrillRecords
     {
         ArgumentNullException.ThrowIfNull(files);
         string folder = Path.Combine(_folder, id);
-        string staging = folder + ".new";
+        string staging = folder + Unfinished;
         byte[] digests = Digests(files);
         try
         {
@@ -112,7 +116,8 @@ public sealed class DrillRecords
         file.Flush(flushToDisk: true);
     }
 
-    private static DrillRecord Read(string folder, ReadOnlyMemory<byte>? certificate)
+    /// <summary>One drill with the state of its files.</summary>
+    internal static DrillRecord Read(string folder, ReadOnlyMemory<byte>? certificate)
     {
         string id = Path.GetFileName(folder);
         try

@@ -1,0 +1,223 @@
+using System.Security.Cryptography;
+using HsmBackup.Engine.Backup;
+using HsmBackup.Engine.Drills;
+using HsmBackup.Engine.Format;
+
+namespace HsmBackup.Engine.Reporting;
+
+/// <summary>The report of a drill for people: the verdict first, then what it rests on, then how to check both.</summary>
+internal static class DrillDocument
+{
+    /// <summary>Makes the document.</summary>
+    /// <param name="report">The drill.</param>
+    /// <param name="json">Its JSON, whose SHA-256 the document carries.</param>
+    /// <param name="signed">Whether the files are signed by the cluster's identity key.</param>
+    public static Document Of(DrillReport report, byte[] json, bool signed)
+    {
+        string digest = Convert.ToHexStringLower(SHA256.HashData(json));
+        return new Document
+        {
+            Kind = "Recovery drill",
+            Title = $"{DrillWords.Of(report.Scenario)}: {report.Cluster}",
+            Subtitle = Phrase.Of($"{PlainText.Minute(report.Started)}, drill {Piece.Code(report.Id)}"),
+            Opening = [.. Opening(report)],
+            Sections =
+            [
+                Issues(report), Steps(report), History(report), DrillKeys.Section(report), Backups(report), Environment(report),
+                People(report), Verification(report, digest, signed),
+            ],
+            RunningFoot = $"Drill {report.Id}",
+            Footer = Phrase.Of($"Made by HsmBackup {report.Environment.ToolVersion} from {Piece.Code(DrillRecords.JsonFile)}, SHA-256 {Piece.Code(digest)}"),
+        };
+    }
+
+    private static IEnumerable<Block> Opening(DrillReport report)
+    {
+        yield return new Verdict(ToneOf(report), report.Result.ToString(), [.. VerdictLines(report)]);
+        if (report.Environment.SoftwareTargets)
+        {
+            yield return new Note(Tone.Warning, "The targets were throw-away software tokens: that the keys come back is shown, how long the HSMs take for it is not.");
+        }
+        yield return new Figures(Figures(report.Measures));
+    }
+
+    private static Tone ToneOf(DrillReport report) => report.Result switch
+    {
+        DrillResult.Passed => report.Measures.RecoveryTimeMet == false || report.Measures.RecoveryPointMet == false ? Tone.Warning : Tone.Good,
+        DrillResult.Failed => Tone.Bad,
+        _ => Tone.Warning,
+    };
+
+    private static IEnumerable<Phrase> VerdictLines(DrillReport report)
+    {
+        yield return DrillWords.Rehearsed(report.Scenario);
+        DrillMeasures measures = report.Measures;
+        switch (report.Result)
+        {
+            case DrillResult.Passed:
+                yield return $"Every step passed. All {PlainText.Count(measures.KeysExpected, "expected key", "expected keys")} came back and were proven to be the same; "
+                    + $"{PlainText.Number(measures.KeysUsed)} of them were used with the right result"
+                    + (measures.KeysSkipped == 0 ? "." : $", {PlainText.Number(measures.KeysSkipped)} could not be used, for the reasons below.");
+                if (measures.RecoveryTimeMet == false)
+                {
+                    yield return $"The recovery took longer than its target of {PlainText.Span(measures.RecoveryTimeTarget ?? default)}.";
+                }
+                if (measures.RecoveryPointMet == false)
+                {
+                    yield return $"The backup was older than its target of {PlainText.Span(measures.RecoveryPointTarget ?? default)}.";
+                }
+                break;
+            case DrillResult.Interrupted:
+                yield return "The drill was stopped before its end, and says nothing about recovery.";
+                break;
+            default:
+                DrillStep? step = report.Steps.FirstOrDefault(s => s.Outcome == CheckOutcome.Failed);
+                yield return step is null ? "Recovery was not shown." : Phrase.Of($"It failed at the step {Piece.Strong(DrillWords.Of(step))}.");
+                break;
+        }
+        if (report.Problem is not null)
+        {
+            yield return report.Error is { } error ? Phrase.Of($"{report.Problem} {Piece.Quiet($"({error})")}") : report.Problem;
+        }
+    }
+
+    private static IReadOnlyList<Figure> Figures(DrillMeasures measures) =>
+    [
+        Against("Recovery time", measures.RecoveryTime, measures.RecoveryTimeTarget, measures.RecoveryTimeMet, "not known"),
+        Against("Recovery point: age of the backup", measures.RecoveryPoint, measures.RecoveryPointTarget, measures.RecoveryPointMet, "no backup"),
+        new Figure("Keys proven", $"{PlainText.Number(measures.KeysProven)} of {PlainText.Number(measures.KeysExpected)}",
+            $"{PlainText.Number(measures.KeysRecovered)} recovered", Whole(measures.KeysProven, measures.KeysExpected)),
+        new Figure("Keys used", $"{PlainText.Number(measures.KeysUsed)} of {PlainText.Number(measures.KeysExpected)}",
+            measures.KeysSkipped == 0 ? "none skipped" : $"{PlainText.Number(measures.KeysSkipped)} skipped, with reasons",
+            measures.KeysSkipped == 0 ? Whole(measures.KeysUsed, measures.KeysExpected)
+                : measures.KeysUsed > 0 && measures.KeysUsed + measures.KeysSkipped == measures.KeysExpected ? Tone.Warning : Tone.Bad),
+    ];
+
+    private static Figure Against(string name, TimeSpan? value, TimeSpan? target, bool? met, string missing) => new(
+        name, value is { } known ? PlainText.Span(known) : missing,
+        (target, met) switch
+        {
+            (null, _) => "no target set",
+            ({ } t, true) => $"target {PlainText.Span(t)}: met",
+            ({ } t, false) => $"target {PlainText.Span(t)}: missed",
+            ({ } t, null) => $"target {PlainText.Span(t)}: not shown",
+        },
+        met switch { true => Tone.Good, false => Tone.Warning, null => value is null ? Tone.Bad : Tone.Plain });
+
+    private static Tone Whole(int number, int expected) => expected > 0 && number == expected ? Tone.Good : Tone.Bad;
+
+    private static Section Issues(DrillReport report) => new("issues", "Deviations and follow-ups",
+    [
+        new Heading("Deviations"),
+        report.Deviations.Count == 0 ? new Paragraph("None: the drill went as planned.") : new Bullets([.. report.Deviations.Select(d => (Phrase)d)]),
+        new Heading("Follow-ups"),
+        report.FollowUps.Count == 0 ? new Paragraph("None.") : new Bullets([.. report.FollowUps.Select(f => (Phrase)f)], ToTick: true),
+    ]);
+
+    private static Section Steps(DrillReport report)
+    {
+        Drawing? chart = DrillCharts.OfSteps(report);
+        TimeSpan whole = new(report.Steps.Sum(s => s.Elapsed.Ticks));
+        return new Section("steps", "Steps",
+        [
+            new Paragraph($"From {PlainText.Time(report.Started)} to {PlainText.Time(report.Ended)}; the steps took {PlainText.Span(whole)}."
+                + (report.Steps.Any(s => !s.IsRecovery) ? " Steps in grey, with their times in brackets, belong to the rehearsal and not to the recovery: they do not count." : "")),
+            .. chart is null ? (Block[])[] : [chart],
+            new Table("Every step, in the order of time", ["Step", "Result", "Time", "What was done"],
+                [.. report.Steps.Select(s => (IReadOnlyList<Phrase>)
+                [
+                    Phrase.Of($"{Piece.Strong(DrillWords.OfStep(s.Name))}{new Piece(s.Subject is null ? "" : " " + s.Subject, Tone.Quiet)}"),
+                    DrillWords.Of(s.Outcome),
+                    s.Outcome == CheckOutcome.NotRun ? "" : s.IsRecovery ? PlainText.Span(s.Elapsed) : Piece.Quiet($"({PlainText.Span(s.Elapsed)})"),
+                    s.Error is { } error ? Phrase.Of($"{s.Detail} {Piece.Quiet($"({error})")}") : s.Detail ?? "",
+                ])]) { Numbers = [2] },
+        ]);
+    }
+
+    private static Section History(DrillReport report)
+    {
+        FormerDrill[] former = [.. report.Former.Reverse().Take(50)];
+        Drawing? chart = DrillCharts.OfHistory(report);
+        return new Section("history", "Earlier drills", former.Length == 0 && chart is null ? [new Paragraph("There are none on record.")] :
+        [
+            .. chart is null ? (Block[])[] : [chart],
+            former.Length == 0 ? new Paragraph("This is the first drill on record.") : new Table("The latest first", ["Day", "Scenario", "Result", "Recovery time", "Drill"],
+                [.. former.Select(f => (IReadOnlyList<Phrase>)
+                [
+                    PlainText.Day(f.Started), DrillWords.Of(f.Scenario), Result(f.Result),
+                    f.RecoveryTime is { } time ? PlainText.Span(time) : "not known", Piece.Code(f.Id),
+                ])]) { Numbers = [3] },
+        ]);
+    }
+
+    private static Piece Result(DrillResult result) => new(result.ToString(), result switch
+    {
+        DrillResult.Passed => Tone.Good,
+        DrillResult.Failed => Tone.Bad,
+        _ => Tone.Warning,
+    });
+
+    private static Section Backups(DrillReport report) => new("backups", "Backups used", report.Backups.Count == 0
+        ? [new Paragraph("None was found that could be used.")]
+        : [.. report.Backups.SelectMany(b => (Block[])[new Heading(b.BackupId), new Facts(
+        [
+            ("Result", DrillWords.Of(b.Result)),
+            ("Made", PlainText.Time(b.Created)),
+            ("Taken from", Phrase.Of($"{b.Store}: {Piece.Code(b.Location)}")),
+            ("Objects", $"{PlainText.Number(b.Captured)} of {PlainText.Number(b.Objects)} are in it whole"),
+            ("Protection", b.Mode == BackupMode.ClusterBound ? "bound to the cluster: one-time key and cluster key" : "one-time key"),
+            ("Length", PlainText.Bytes(b.Length)),
+            ("SHA-256", b.Digest is null ? "could not be read" : Piece.Code(b.Digest)),
+        ])])]);
+
+    private static Section Environment(DrillReport report)
+    {
+        DrillEnvironment e = report.Environment;
+        return new Section("environment", "Environment",
+        [
+            new Facts(
+            [
+                ("Cluster", Phrase.Of($"{report.Cluster}, {Piece.Code(report.ClusterId)}")),
+                ("Recovered to", e.SoftwareTargets ? "throw-away software tokens" : e.DrillCluster is null ? "tokens" : $"drill cluster {e.DrillCluster}"),
+                ("Computer", e.Computer),
+                ("Account", e.User),
+                ("Operating system", e.OperatingSystem),
+                ("Program", $"HsmBackup {e.ToolVersion}"),
+                .. report.Seed is { } seed ? (IEnumerable<(string, Phrase)>)[("Seed of random choices", Piece.Code(FormattableString.Invariant($"{seed}")))] : [],
+            ]),
+            .. e.Targets.Count == 0 ? (Block[])[] : [new Table("Target tokens", ["Node", "Token", "Serial", "Model", "Firmware"],
+                [.. e.Targets.Select(t => (IReadOnlyList<Phrase>)[t.Node, t.TokenLabel, t.TokenSerial ?? "", t.Model ?? "", t.Firmware ?? ""])])],
+        ]);
+    }
+
+    private static Section People(DrillReport report) => new("people", "People",
+    [
+        new Facts(
+        [
+            ("Operator", report.Operator ?? "not named"),
+            ("Witness", report.Witness ?? "none"),
+            .. report.Notes is null ? (IEnumerable<(string, Phrase)>)[] : [("Notes", report.Notes)],
+        ]),
+        new Signatures([("Operator", report.Operator), ("Witness", report.Witness)]),
+    ]);
+
+    private static Section Verification(DrillReport report, string digest, bool signed) => new("verify", "How to check this report",
+    [
+        new Paragraph(Phrase.Of($"This page says what {Piece.Code(DrillRecords.JsonFile)} beside it says. Its SHA-256 is {Piece.Code(digest)}")),
+        new Paragraph(Phrase.Of($"In the folder of the drill, this shows that no file was changed since {Piece.Code(DrillRecords.DigestFile)} was written:")),
+        new Listing("sh", $"sha256sum -c {DrillRecords.DigestFile}", "Check the files"),
+        .. signed ? (Block[])
+        [
+            new Paragraph("And this that the cluster's identity key, which never leaves its HSMs, has signed that list. The certificate comes from the definition of the cluster, "
+                + "which must not come from the same place as the report:"),
+            new Listing("sh", SignatureCommands(report.Cluster), "Check the signature"),
+        ] : [new Note(Tone.Warning, "The report is not signed: whoever can write into its folder can change it and the list of digests with it.")],
+        new Paragraph(Phrase.Of($"{Piece.Code($"Get-HsmDrill -Cluster {report.Cluster}")} checks both for every drill on record.")),
+    ]);
+
+    private static string SignatureCommands(string cluster) => $"""
+        jq -r .identityCertificate {cluster}.hsmcluster.json | openssl base64 -d -A | openssl x509 -inform DER -out identity.pem
+        openssl cms -verify -binary -inform DER -in {DrillRecords.SignatureFile} -content {DrillRecords.DigestFile} \
+          -certfile identity.pem -nointern -noverify -out /dev/null
+        """;
+}

@@ -1,0 +1,174 @@
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.RegularExpressions;
+using System.Xml.Linq;
+using HsmBackup.Engine.Drills;
+using HsmBackup.Engine.Reporting;
+using Xunit;
+
+namespace HsmBackup.Engine.Tests.Reporting;
+
+/// <summary>What the forms of a drill report say, and what they must never do.</summary>
+public sealed partial class DrillReportTests
+{
+    public static TheoryData<string> Samples => ["passed", "failed", "interrupted", "many"];
+
+    [Theory]
+    [MemberData(nameof(Samples))]
+    public void A_report_is_the_same_bytes_in_every_culture(string sample)
+    {
+        DrillReport report = Of(sample);
+        IReadOnlyDictionary<string, byte[]> here = DrillPublication.Render(report, signed: true);
+        CultureInfo before = CultureInfo.CurrentCulture;
+        try
+        {
+            foreach (string culture in (string[])["tr-TR", "de-DE", "ar-SA", "th-TH"])
+            {
+                CultureInfo.CurrentCulture = new CultureInfo(culture);
+                Assert.All(DrillPublication.Render(DrillReport.FromJson(report.ToJson()), signed: true), f => Assert.True(here[f.Key].AsSpan().SequenceEqual(f.Value), f.Key));
+            }
+        }
+        finally
+        {
+            CultureInfo.CurrentCulture = before;
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Samples))]
+    public void The_page_asks_for_nothing_and_runs_nothing(string sample)
+    {
+        string html = Html(Of(sample));
+        Assert.DoesNotMatch(Outside(), html);
+        // The browser is told so as well, and lets in this style sheet alone.
+        string style = Between(html, "<style>", "</style>");
+        string hash = Convert.ToBase64String(SHA256.HashData(Encoding.UTF8.GetBytes(style)));
+        // The base64 of a digest can have a plus sign, which needs no escape in an attribute.
+        Assert.Contains($"default-src &#39;none&#39;; style-src &#39;sha256-{hash}&#39;", html, StringComparison.Ordinal);
+        Assert.DoesNotContain(" style=", html, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [MemberData(nameof(Samples))]
+    public void The_page_is_well_formed(string sample)
+    {
+        string body = "<body>" + Between(Html(Of(sample)), "<body>", "</body>") + "</body>";
+        XElement page = XElement.Parse(body);
+        string[] ids = [.. page.Descendants().Attributes("id").Select(a => a.Value)];
+        Assert.Equal(ids.Length, ids.Distinct(StringComparer.Ordinal).Count());
+        Assert.Equal("h1", page.Descendants().First(e => e.Name.LocalName.StartsWith('h') && e.Name.LocalName.Length == 2).Name.LocalName);
+        Assert.All(page.Descendants().Attributes("href"), a => Assert.Contains(a.Value[1..], ids));
+    }
+
+    [Fact]
+    public void What_a_label_says_is_text_in_every_form()
+    {
+        IReadOnlyDictionary<string, byte[]> files = DrillPublication.Render(SampleDrills.Failed(), signed: false);
+        string html = Text(files[DrillRecords.HtmlFile]);
+        Assert.Contains("&lt;script&gt;alert(&#39;\uFFFD&quot;&amp;amp;|`&#39;)&lt;/script&gt;", html, StringComparison.Ordinal);
+        Assert.DoesNotContain("<script", html, StringComparison.OrdinalIgnoreCase);
+        string markdown = Text(files[DrillRecords.MarkdownFile]);
+        Assert.Contains("&lt;script&gt;alert('\uFFFD\"&amp;amp;\\|\\`')&lt;/script&gt;", markdown, StringComparison.Ordinal);
+        Assert.DoesNotContain("<script", markdown, StringComparison.OrdinalIgnoreCase);
+        Assert.Contains(XDocument.Parse(Text(files[DrillRecords.JUnitFile])).Descendants("testcase").Attributes("name"),
+            n => n.Value.Contains("<script>alert('\uFFFD\"&amp;|`')</script>", StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("\u0000\u001b[31mred")]
+    [InlineData("a\uFFFE\uFFFFb")]
+    [InlineData("half \uD800 of a pair")]
+    [InlineData("line\r\nbreak | cell")]
+    public void Whatever_a_label_is_every_form_can_be_read(string label)
+    {
+        DrillReport report = SampleDrills.Passed(4);
+        IReadOnlyDictionary<string, byte[]> files = DrillPublication.Render(
+            report with { Keys = [report.Keys[0] with { Label = label }], Operator = label, Deviations = [label], Problem = label }, signed: false);
+        _ = XElement.Parse("<body>" + Between(Text(files[DrillRecords.HtmlFile]), "<body>", "</body>") + "</body>");
+        _ = XDocument.Parse(Text(files[DrillRecords.JUnitFile]));
+        Assert.All(files.Values, f => Assert.DoesNotContain('\u001b', Text(f)));
+        Assert.All(TableRows(Text(files[DrillRecords.MarkdownFile])), r => Assert.True(r.EndsWith('|'), r));
+    }
+
+    [Theory]
+    [InlineData("passed", "Passed", "good")]
+    [InlineData("failed", "Failed", "bad")]
+    [InlineData("interrupted", "Interrupted", "warning")]
+    public void The_verdict_comes_first(string sample, string word, string tone)
+    {
+        string html = Html(Of(sample));
+        Assert.Contains($"<div class=\"verdict {tone}\">\n<p class=\"word\">{word}</p>", html[html.IndexOf("<main>", StringComparison.Ordinal)..][..120], StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_missed_target_is_no_failure_and_not_green()
+    {
+        DrillReport report = SampleDrills.Passed();
+        string html = Html(report with { Measures = report.Measures with { RecoveryTimeTarget = TimeSpan.FromMinutes(30) } });
+        Assert.Contains("<div class=\"verdict warning\">\n<p class=\"word\">Passed</p>", html, StringComparison.Ordinal);
+        Assert.Contains("target 30 min: missed", html, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void What_failed_stands_before_what_passed_and_is_never_folded()
+    {
+        string html = Html(SampleDrills.Failed());
+        int failed = html.IndexOf("The public key does not verify what the private key signed.", StringComparison.Ordinal);
+        Assert.InRange(failed, 1, html.IndexOf("Passed (", StringComparison.Ordinal));
+        Assert.DoesNotContain("<details", html[..failed], StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("passed", 0)]
+    [InlineData("failed", 4)]
+    [InlineData("interrupted", 1)]
+    public void A_pipeline_sees_whatever_is_not_a_pass(string sample, int failures)
+    {
+        DrillReport report = Of(sample);
+        XElement suite = XDocument.Parse(Text(DrillPublication.Render(report, signed: false)[DrillRecords.JUnitFile])).Descendants("testsuite").Single();
+        Assert.Equal(failures, (int)suite.Attribute("failures")!);
+        Assert.Equal(failures, suite.Descendants("failure").Count());
+        Assert.Equal(1 + report.Steps.Count + report.Keys.Count, suite.Elements("testcase").Count());
+        Assert.Equal((int)suite.Attribute("skipped")!, suite.Descendants("skipped").Count());
+    }
+
+    [Fact]
+    public void Every_form_carries_the_digest_of_the_record()
+    {
+        IReadOnlyDictionary<string, byte[]> files = DrillPublication.Render(SampleDrills.Passed(), signed: true);
+        string digest = Convert.ToHexStringLower(SHA256.HashData(files[DrillRecords.JsonFile]));
+        Assert.Contains(digest, Text(files[DrillRecords.HtmlFile]), StringComparison.Ordinal);
+        Assert.Contains(digest, Text(files[DrillRecords.MarkdownFile]), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Ten_thousand_keys_are_one_page_that_can_be_read()
+    {
+        string html = Html(SampleDrills.Passed(10_000));
+        // One line for a key on three nodes, each kind folded; none is lost.
+        Assert.Equal(10_000, Regex.Count(html, "<strong>issuer-"));
+        Assert.Equal(4, Regex.Count(html, "<details"));
+        Assert.InRange(html.Length, 1, 3 << 20);
+    }
+
+    internal static DrillReport Of(string sample) => sample switch
+    {
+        "passed" => SampleDrills.Passed(),
+        "failed" => SampleDrills.Failed(),
+        "interrupted" => SampleDrills.Interrupted(),
+        _ => SampleDrills.Passed(400),
+    };
+
+    private static string Html(DrillReport report) => Text(DrillPublication.Render(report, signed: true)[DrillRecords.HtmlFile]);
+
+    private static string Text(byte[] utf8) => Encoding.UTF8.GetString(utf8);
+
+    private static string Between(string text, string start, string end) =>
+        text[(text.IndexOf(start, StringComparison.Ordinal) + start.Length)..text.IndexOf(end, StringComparison.Ordinal)];
+
+    private static IEnumerable<string> TableRows(string markdown) => markdown.Split('\n').Where(l => l.StartsWith('|'));
+
+    [GeneratedRegex("""<script|<link|<img|<iframe|<object|<base|@import|url\(|\ssrc=|\son[a-z]+=|href="(?!#)""", RegexOptions.IgnoreCase)]
+    private static partial Regex Outside();
+}
