@@ -74,6 +74,12 @@ public sealed record ClusterDefinition
     /// <summary>What health is judged by; null where nothing is demanded.</summary>
     public ClusterPolicy? Policy { get; init; }
 
+    /// <summary>Where its state is written for Prometheus; null for nowhere.</summary>
+    public ClusterMetrics? Metrics { get; init; }
+
+    /// <summary>Who is told when something is wrong; null for nobody.</summary>
+    public ClusterAlerts? Alerts { get; init; }
+
     /// <summary>The value of <c>$schema</c>, by which editors find the schema; null where the file has none.</summary>
     public string? Schema { get; init; }
 

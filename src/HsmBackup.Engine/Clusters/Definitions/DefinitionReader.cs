@@ -70,6 +70,8 @@ internal static class DefinitionReader
                 MaximumDrillAge = p.OptionalValue("maximumDrillAge", Duration),
                 MaximumVerificationAge = p.OptionalValue("maximumVerificationAge", Duration),
             })),
+            Metrics = json.Optional("metrics", value => DefinitionObject.Read(value, "where metrics go, in braces", AlertsJson.ReadMetrics)),
+            Alerts = json.Optional("alerts", value => DefinitionObject.Read(value, "who is told, in braces", a => AlertsJson.ReadAlerts(a, ReadPinSource))),
         };
     }
 

@@ -27,6 +27,18 @@ internal static partial class DefinitionTypes
     public static readonly DefinitionType<string> HttpsAddress = OfString("an address that begins with https://, without user, query or fragment", text =>
         IsPlainText(text) && HttpsForm().IsMatch(text) && Uri.TryCreate(text, UriKind.Absolute, out _));
 
+    // Without TLS only within this computer, where nobody listens.
+    public static readonly DefinitionType<string> WebAddress = OfString(
+        "an address that begins with https:// (or http:// for this computer itself), without user or fragment, or env:NAME, file:PATH, secret:VAULT/NAME",
+        text => IsPlainText(text) && WebForm().IsMatch(text) && Uri.TryCreate(text, UriKind.Absolute, out _));
+
+    public static readonly DefinitionType<string> HostName = OfString("the name or number of a computer", text => text.Length <= 253 && HostForm().IsMatch(text));
+
+    public static readonly DefinitionType<string> MailAddress = OfString("an e-mail address", text => text.Length <= 254 && MailForm().IsMatch(text));
+
+    public static readonly DefinitionType<string> MetricsPath = OfString(
+        "an absolute path that ends with .prom", text => IsPlainText(text) && AbsolutePathForm().IsMatch(text) && text.EndsWith(".prom", StringComparison.Ordinal));
+
     public static readonly DefinitionType<string> CertificatePin = OfString("the SHA-256 of a certificate: 64 lower-case hexadecimal digits", PinForm().IsMatch);
 
     public static readonly DefinitionType<string> CheckValue = OfString("32 lower-case hexadecimal digits", CheckForm().IsMatch);
@@ -138,6 +150,16 @@ internal static partial class DefinitionTypes
 
     [GeneratedRegex(@"\Ahttps://[^/?#@]+(/[^?#]*)?\z")]
     private static partial Regex HttpsForm();
+
+    [GeneratedRegex(@"\A(https://[^/?#@]+|http://(localhost|127\.0\.0\.1|\[::1\])(:[0-9]{1,5})?)([/?][^#]*)?\z")]
+    private static partial Regex WebForm();
+
+    [GeneratedRegex(@"\A([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])\z")]
+    private static partial Regex HostForm();
+
+    // Letters and marks that need no quotes, so that nothing in a command of SMTP can be anything else.
+    [GeneratedRegex(@"\A[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?\z")]
+    private static partial Regex MailForm();
 
     [GeneratedRegex(@"\A[0-9a-f]{64}\z")]
     private static partial Regex PinForm();

@@ -61,6 +61,8 @@ internal static class DefinitionWriter
             WriteObject(json, "drill", definition.Drill, WriteDrill);
             WriteObject(json, "targets", definition.Targets, WriteTargets);
             WriteObject(json, "policy", definition.Policy, WritePolicy);
+            WriteObject(json, "metrics", definition.Metrics, AlertsJson.WriteMetrics);
+            WriteObject(json, "alerts", definition.Alerts, AlertsJson.WriteAlerts);
             json.WriteEndObject();
         }
         if (indented)
@@ -220,7 +222,7 @@ internal static class DefinitionWriter
         WriteDuration(json, "maximumVerificationAge", policy.MaximumVerificationAge);
     }
 
-    private static void WriteText(Utf8JsonWriter json, string name, string? text)
+    internal static void WriteText(Utf8JsonWriter json, string name, string? text)
     {
         if (text is not null)
         {
@@ -228,7 +230,7 @@ internal static class DefinitionWriter
         }
     }
 
-    private static void WriteNumber(Utf8JsonWriter json, string name, int? number)
+    internal static void WriteNumber(Utf8JsonWriter json, string name, int? number)
     {
         if (number is { } value)
         {
@@ -237,7 +239,7 @@ internal static class DefinitionWriter
     }
 
     // The text form has no fractions; whoever has some gets seconds.
-    private static void WriteDuration(Utf8JsonWriter json, string name, TimeSpan? duration)
+    internal static void WriteDuration(Utf8JsonWriter json, string name, TimeSpan? duration)
     {
         if (duration is { } value && value.Ticks % TimeSpan.TicksPerSecond == 0)
         {
@@ -249,7 +251,7 @@ internal static class DefinitionWriter
         }
     }
 
-    private static void WriteStrings(Utf8JsonWriter json, string name, IEnumerable<string> texts)
+    internal static void WriteStrings(Utf8JsonWriter json, string name, IEnumerable<string> texts)
     {
         string[] all = [.. texts];
         if (all.Length > 0)
@@ -263,7 +265,7 @@ internal static class DefinitionWriter
         }
     }
 
-    private static void WriteList<T>(Utf8JsonWriter json, string name, IReadOnlyList<T> items, Action<Utf8JsonWriter, T> write)
+    internal static void WriteList<T>(Utf8JsonWriter json, string name, IReadOnlyList<T> items, Action<Utf8JsonWriter, T> write)
     {
         if (items.Count > 0)
         {

@@ -61,7 +61,7 @@ public sealed class ClusterDefinitionTests
             RemovalDelay = TimeSpan.FromDays(30),
         }, definition.Retention);
         Assert.Equal((TimeSpan.FromDays(90), TestLevel.Restore), (definition.Drill!.Interval, definition.Drill.Level));
-        Assert.Equal(("payments-drill", false, 5), (definition.Drill.Cluster, definition.Drill.SoftwareTargets, definition.Drill.SampleSize));
+        Assert.Equal(("payments-drill", true, 5), (definition.Drill.Cluster, definition.Drill.SoftwareTargets, definition.Drill.SampleSize));
         Assert.Equal(["A. Muster"], definition.Drill.Participants);
         Assert.Equal(new RecoveryTargets { Rto = TimeSpan.FromHours(4), Rpo = TimeSpan.FromDays(4) }, definition.Targets);
         Assert.Equal(new ClusterPolicy
@@ -70,6 +70,36 @@ public sealed class ClusterDefinitionTests
             MaximumDrillAge = TimeSpan.FromDays(100),
             MaximumVerificationAge = TimeSpan.FromDays(90),
         }, definition.Policy);
+        Assert.Equal("/var/lib/prometheus/node-exporter/hsmbackup-payments.prom", definition.Metrics!.Path);
+        Assert.Equal(TimeSpan.FromDays(1), definition.Alerts!.Repeat);
+        Assert.Equal(["duty: Webhook", "pager: Command", "mail: Mail", "watchdog: Heartbeat"], definition.Alerts.Channels.Select(c => $"{c.Name}: {c.Kind}"));
+        Assert.Equal((new AlertAddress("https://alerts.example.com/hsm", null), new FilePin("/etc/hsmbackup/alerts.key"), new EnvironmentPin("HSM_ALERT_TOKEN")),
+            (definition.Alerts.Channels[0].Url, definition.Alerts.Channels[0].Key, definition.Alerts.Channels[0].Token));
+        Assert.Equal((AlertSeverity.Critical, TimeSpan.FromSeconds(10)), (definition.Alerts.Channels[1].MinimumSeverity, definition.Alerts.Channels[1].Timeout));
+        Assert.Equal((465, MailSecurity.Tls, "hsmbackup@example.com"),
+            (definition.Alerts.Channels[2].Port, definition.Alerts.Channels[2].Security, definition.Alerts.Channels[2].From));
+        Assert.Equal(new AlertAddress(null, new FilePin("/etc/hsmbackup/watchdog.url")), definition.Alerts.Channels[3].Url);
+    }
+
+    [Theory]
+    [InlineData("""{"name":"x","kind":"webhook"}""", "url is missing")]
+    [InlineData("""{"name":"x","kind":"mail","server":"mail"}""", "from is missing")]
+    [InlineData("""{"name":"x","kind":"command","program":"/bin/page","to":["a@b"]}""", "a channel of kind \"command\" takes none")]
+    [InlineData("""{"name":"x","kind":"mail","server":"mail","from":"a@b","user":"u"}""", "one of user and password is missing")]
+    [InlineData("""{"name":"x","kind":"mail","server":"mail","from":"a@b>\\r\\nDATA"}""", "an e-mail address")]
+    public void A_channel_has_what_its_kind_needs_and_nothing_else(string channel, string said) => Assert.Contains(said, Assert.Throws<HsmBackupException>(
+        () => TestDefinition.Read(TestDefinition.With(full => full["alerts"]!["channels"] = new JsonArray(JsonNode.Parse(channel))))).Message, StringComparison.Ordinal);
+
+    [Theory]
+    [InlineData("http://example.com/s3cr3t")]
+    [InlineData("https://user:s3cr3t@example.com/")]
+    [InlineData("http://127.0.0.1.example.com/s3cr3t")]
+    [InlineData("http://127.0.0.1:80@example.com/s3cr3t")]
+    public void An_address_that_would_give_something_away_is_refused_and_not_repeated(string url)
+    {
+        string said = Assert.Throws<HsmBackupException>(() => TestDefinition.Read(TestDefinition.With(full => full["alerts"]!["channels"]![3]!["url"] = url))).Message;
+        Assert.Contains("https://", said, StringComparison.Ordinal);
+        Assert.DoesNotContain("s3cr3t", said, StringComparison.Ordinal);
     }
 
     [Fact]

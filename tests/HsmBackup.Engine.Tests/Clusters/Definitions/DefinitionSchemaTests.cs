@@ -34,7 +34,7 @@ public sealed class DefinitionSchemaTests
     {
         int objects = 0;
         Check(Schema.Root, [], TestDefinition.Full());
-        Assert.Equal(21, objects);
+        Assert.Equal(27, objects);
 
         void Check(JsonObject schema, object[] place, JsonNode value)
         {
