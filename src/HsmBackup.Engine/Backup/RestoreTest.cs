@@ -1,4 +1,3 @@
-using HsmBackup.Engine.Pkcs11;
 using HsmBackup.Engine.Protection;
 using HsmBackup.Engine.Tokens;
 
@@ -110,37 +109,25 @@ internal static class RestoreTest
     private static void UseKeys(RestoreOperation restore, OpenedBackup backup, Pin? pin, TestChecks checks,
         IProgress<OperationProgress>? progress, CancellationToken cancellationToken)
     {
-        var use = new UseProof(restore.Connection, pin);
-        Dictionary<string, ulong> publicKeys = PublicKeys(restore, backup, cancellationToken);
-        foreach (ObjectRecord record in backup.Records(cancellationToken))
+        HostKeys? host = backup.Host;
+        foreach ((ObjectRecord record, IReadOnlyList<KeyUse> uses) in KeyUses.Of(restore.Connection, pin, backup.Records(cancellationToken),
+            restore.Handles, host is null ? null : host.Open, cancellationToken))
         {
-            if (!record.HasSecret || !restore.Handles.TryGetValue(record.Index, out ulong handle))
-            {
-                continue;
-            }
             progress?.Report(new OperationProgress($"Testing {backup.Header.Id}", "Using every key", record.Index, backup.Header.Objects));
-            using SecretBuffer? value = backup.Host?.Open(record);
-            publicKeys.TryGetValue(record.KeyType + "/" + record.Id, out ulong publicKey);
-            UseOutcome outcome = use.Use(handle, record, value, publicKey);
-            checks.Add($"{record} used", outcome.Used switch
+            string name = $"{record} used";
+            foreach (KeyUse use in uses)
             {
-                true => CheckOutcome.Passed,
-                false => CheckOutcome.Failed,
-                null => CheckOutcome.Skipped,
-            }, "it works", outcome.Used == true ? "it works" : null, outcome.Detail);
-        }
-    }
-
-    private static Dictionary<string, ulong> PublicKeys(RestoreOperation restore, OpenedBackup backup, CancellationToken cancellationToken)
-    {
-        var keys = new Dictionary<string, ulong>(StringComparer.Ordinal);
-        foreach (ObjectRecord record in backup.Records(cancellationToken))
-        {
-            if (record.ObjectClass == Cko.PublicKey && restore.Handles.TryGetValue(record.Index, out ulong handle))
+                checks.Add(name, use.Worked switch
+                {
+                    true => CheckOutcome.Passed,
+                    false => CheckOutcome.Failed,
+                    null => CheckOutcome.Skipped,
+                }, "it works", use.Worked == true ? "it works" : null, use.ToString());
+            }
+            if (uses.Count == 0)
             {
-                keys.TryAdd(record.KeyType + "/" + record.Id, handle);
+                checks.Add(name, CheckOutcome.Skipped, "it works", null, "its flags allow no use");
             }
         }
-        return keys;
     }
 }

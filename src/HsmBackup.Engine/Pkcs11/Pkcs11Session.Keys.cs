@@ -140,6 +140,23 @@ public sealed unsafe partial class Pkcs11Session
         }
     }
 
+    /// <summary>Derives a secret by encrypting some blocks with a key (CKM_AES_ECB_ENCRYPT_DATA and its like).</summary>
+    /// <param name="mechanism">The CKM code.</param>
+    /// <param name="baseKey">The key.</param>
+    /// <param name="data">What is encrypted: whole blocks.</param>
+    /// <param name="template">The derived key.</param>
+    /// <param name="handle">Its handle.</param>
+    /// <returns>The CKR value.</returns>
+    public ulong TryDeriveByEncryption(ulong mechanism, ulong baseKey, ReadOnlySpan<byte> data, AttributeMap template, out ulong handle)
+    {
+        fixed (byte* d = data)
+        {
+            var parameters = new CK_KEY_DERIVATION_STRING_DATA { pData = d, ulLen = new CULong((nuint)data.Length) };
+            byte[] native = new ReadOnlySpan<byte>(&parameters, sizeof(CK_KEY_DERIVATION_STRING_DATA)).ToArray();
+            return TryDeriveKey(new Mechanism(mechanism, native), baseKey, template, out handle);
+        }
+    }
+
     private static CK_MECHANISM ToNative(Mechanism mechanism, byte* parameter) => new()
     {
         mechanism = new CULong((nuint)mechanism.Type),

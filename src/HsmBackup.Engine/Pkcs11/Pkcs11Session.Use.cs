@@ -114,12 +114,23 @@ public sealed unsafe partial class Pkcs11Session
             rv = TryLogin(Cku.ContextSpecific, pin);
             // NSS knows no login for one operation; it shows the attribute and does not heed it.
             rv = rv == Ckr.UserAlreadyLoggedIn ? Ckr.Ok : rv;
+            if (rv != Ckr.Ok)
+            {
+                // Its refusal is no news; it ends the operation, which would stand in the way of every later one (CKR_OPERATION_ACTIVE).
+                _ = Finish(function, data, destination, out _);
+            }
         }
         if (rv != Ckr.Ok)
         {
             return rv;
         }
+        return Finish(function, data, destination, out length);
+    }
+
+    private ulong Finish(FunctionIndex function, ReadOnlySpan<byte> data, Span<byte> destination, out int length)
+    {
         var written = new CULong((nuint)destination.Length);
+        ulong rv;
         fixed (byte* d = data)
         fixed (byte* b = destination)
         {

@@ -13,6 +13,9 @@ internal sealed class TokenContent(Pkcs11Session session)
     public static readonly byte[] P521 = Convert.FromHexString("06052B81040023");
     public static readonly byte[] Ed25519 = Convert.FromHexString("06032B6570");
 
+    /// <summary>The session that fills it.</summary>
+    public Pkcs11Session Session => session;
+
     /// <summary>The number in the next CKA_ID; each object has its own.</summary>
     public int Next { get; set; } = 1;
 

@@ -94,6 +94,13 @@ internal unsafe struct CK_ECDH1_DERIVE_PARAMS
 }
 
 [StructLayout(LayoutKind.Sequential, Pack = 1)]
+internal unsafe struct CK_KEY_DERIVATION_STRING_DATA
+{
+    public byte* pData;
+    public CULong ulLen;
+}
+
+[StructLayout(LayoutKind.Sequential, Pack = 1)]
 internal unsafe struct CK_GCM_PARAMS
 {
     public byte* pIv;
