@@ -21,9 +21,9 @@ public sealed class ScratchToken : IDisposable
         @"C:\SoftHSM2\lib\softhsm2-x64.dll",
     ];
 
-    private readonly string _folder;
+    private readonly ScratchFolder _folder;
 
-    private ScratchToken(string folder, TokenAddress address, Pin pin)
+    private ScratchToken(ScratchFolder folder, TokenAddress address, Pin pin)
     {
         _folder = folder;
         Address = address;
@@ -39,40 +39,36 @@ public sealed class ScratchToken : IDisposable
     /// <summary>Path of an installed SoftHSM library, or null.</summary>
     public static string? FindLibrary() => Array.Find(Places, File.Exists);
 
-    /// <summary>Makes a token.</summary>
+    /// <summary>Makes a token, and removes those that killed processes of this user have left.</summary>
     /// <param name="label">Its label.</param>
     /// <param name="library">The SoftHSM library; null to use the one installed.</param>
     /// <param name="pin">Its user PIN; null for a random one.</param>
+    /// <param name="blank">True to leave its initialisation to whoever uses it, with <see cref="Pin"/> as the user PIN.</param>
     /// <exception cref="HsmBackupException">LibraryNotFound: there is no SoftHSM on this system.</exception>
-    public static ScratchToken Create(string label, string? library = null, string? pin = null)
+    public static ScratchToken Create(string label, string? library = null, string? pin = null, bool blank = false)
     {
         library ??= FindLibrary() ?? throw new HsmBackupException(ErrorCode.LibraryNotFound,
             "A trial restore needs SoftHSM, and it is not installed.",
             "Install SoftHSM 2 (Debian: apt-get install softhsm2), or name a blank token of your own for the trial.");
-        // Names of UNIX folders under a memory file system: keys of a trial restore then never reach a disk.
-        string root = Directory.Exists("/dev/shm") ? "/dev/shm" : Path.GetTempPath();
-        string folder = Path.Combine(root, "hsmbackup-" + Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(8)));
-        CreatePrivate(folder);
+        var folder = ScratchFolder.Create();
         try
         {
-            string tokens = Path.Combine(folder, "tokens");
-            CreatePrivate(tokens);
-            string copy = Path.Combine(folder, Path.GetFileName(library));
+            ScratchFolder.CreatePrivate(folder.Tokens);
+            string copy = Path.Combine(folder.Path, Path.GetFileName(library));
             File.Copy(library, copy);
-            string configuration = Path.Combine(folder, "softhsm2.conf");
-            File.WriteAllText(configuration, $"directories.tokendir = {tokens}\nobjectstore.backend = file\nlog.level = ERROR\n");
+            string configuration = Path.Combine(folder.Path, "softhsm2.conf");
+            File.WriteAllText(configuration, $"directories.tokendir = {folder.Tokens}\nobjectstore.backend = file\nlog.level = ERROR\n");
             var location = new LibraryLocation(copy) { Environment = new Dictionary<string, string> { ["SOFTHSM2_CONF"] = configuration } };
-            var address = new TokenAddress(location, label);
-            Pin userPin = pin is null ? RandomPin() : Pin.FromChars(pin);
-            using Pin soPin = RandomPin();
-            using var opened = Pkcs11Library.Open(location);
-            ulong slot = opened.GetTokens().First(t => !t.IsInitialized).SlotId;
-            opened.InitializeToken(slot, label, soPin.Bytes, userPin.Bytes);
-            return new ScratchToken(folder, address, userPin);
+            var token = new ScratchToken(folder, new TokenAddress(location, label), pin is null ? RandomPin() : Pin.FromChars(pin));
+            if (!blank)
+            {
+                token.Initialize();
+            }
+            return token;
         }
         catch
         {
-            Directory.Delete(folder, recursive: true);
+            folder.Dispose();
             throw;
         }
     }
@@ -80,26 +76,26 @@ public sealed class ScratchToken : IDisposable
     /// <summary>Wipes the token and makes it anew, blank, with the same label and PIN: what a replaced device looks like.</summary>
     public void Replace()
     {
-        using Pin soPin = RandomPin();
-        string tokens = Path.Combine(_folder, "tokens");
-        Directory.Delete(tokens, recursive: true);
-        CreatePrivate(tokens);
-        using var opened = Pkcs11Library.Open(Address.Library);
-        ulong slot = opened.GetTokens().First(t => !t.IsInitialized).SlotId;
-        opened.InitializeToken(slot, Address.TokenLabel!, soPin.Bytes, Pin.Bytes);
+        Destroy();
+        Initialize();
+    }
+
+    /// <summary>Wipes the token, so that the library shows one that was never initialised. Nobody may have it open.</summary>
+    public void Destroy()
+    {
+        Directory.Delete(_folder.Tokens, recursive: true);
+        ScratchFolder.CreatePrivate(_folder.Tokens);
     }
 
     /// <inheritdoc/>
     public void Dispose()
     {
         Pin.Dispose();
-        if (Directory.Exists(_folder))
-        {
-            Directory.Delete(_folder, recursive: true);
-        }
+        _folder.Dispose();
     }
 
-    private static Pin RandomPin()
+    /// <summary>A PIN that nobody knows.</summary>
+    internal static Pin RandomPin()
     {
         Span<char> text = stackalloc char[32];
         RandomNumberGenerator.GetItems("abcdefghijkmnpqrstuvwxyz23456789", text);
@@ -108,15 +104,11 @@ public sealed class ScratchToken : IDisposable
         return pin;
     }
 
-    private static void CreatePrivate(string folder)
+    private void Initialize()
     {
-        if (OperatingSystem.IsWindows())
-        {
-            Directory.CreateDirectory(folder);
-        }
-        else
-        {
-            Directory.CreateDirectory(folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-        }
+        using Pin soPin = RandomPin();
+        using var opened = Pkcs11Library.Open(Address.Library);
+        ulong slot = opened.GetTokens().First(t => !t.IsInitialized).SlotId;
+        opened.InitializeToken(slot, Address.TokenLabel!, soPin.Bytes, Pin.Bytes);
     }
 }

@@ -1,0 +1,108 @@
+using System.Reflection;
+using HsmBackup.Engine.Backup;
+
+namespace HsmBackup.Engine.Drills;
+
+/// <summary>Makes the report of a drill of what came out.</summary>
+internal static class DrillSummary
+{
+    /// <summary>Where it was run.</summary>
+    public static DrillEnvironment Environment(DrillRun run) => new()
+    {
+        Computer = System.Environment.MachineName,
+        User = System.Environment.UserName,
+        OperatingSystem = System.Runtime.InteropServices.RuntimeInformation.OSDescription,
+        ToolVersion = "HsmBackup " + (typeof(DrillSummary).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+')[0] ?? ""),
+        SoftwareTargets = run.Ground.DrillCluster is null,
+        DrillCluster = run.Ground.DrillCluster,
+        Targets = [.. run.Ground.Targets.Select(t => t.ToDrillTarget())],
+    };
+
+    /// <summary>The report.</summary>
+    public static DrillReport Report(DrillRun run, DrillEnvironment environment, DateTimeOffset started)
+    {
+        DrillRequest request = run.Request;
+        IReadOnlyList<DrillStep> steps = run.Steps.All;
+        DrillMeasures measures = Measure(run, started);
+        DrillResult result = Judge(steps, measures, run.Keys.All, run.Steps.Interrupted);
+        DrillStep? failed = steps.FirstOrDefault(s => s.Outcome == CheckOutcome.Failed);
+        foreach (DrillBackup backup in run.Backups.Where(b => b.Result == CheckOutcome.NotRun))
+        {
+            backup.Result = result == DrillResult.Passed ? CheckOutcome.Passed : CheckOutcome.Failed;
+        }
+        (List<string> missed, List<string> remedies) = Missed(measures);
+        return new DrillReport
+        {
+            Id = DrillRecords.NewId(started),
+            Cluster = request.Cluster.Name,
+            ClusterId = request.Cluster.Id,
+            Scenario = request.Scenario,
+            Result = result,
+            Problem = result == DrillResult.Passed ? null : failed is null ? "not every key was recovered, proven and used" : $"{failed}, {failed.Detail}",
+            Error = result == DrillResult.Passed ? null : failed?.Error ?? ErrorCode.DrillFailed,
+            Started = started,
+            Ended = request.Clock.GetUtcNow().ToUniversalTime(),
+            Operator = request.Operator,
+            Witness = request.Witness,
+            Notes = request.Notes,
+            Seed = run.UsedSeed ? run.Seed : null,
+            Steps = steps,
+            Backups = [.. run.Backups.Select(b => b.ToDrilledBackup())],
+            Keys = [.. run.Keys.All.Select(k => k.ToDrilledKey())],
+            Measures = measures,
+            Deviations = [.. run.Deviations, .. missed, .. request.Deviations],
+            FollowUps = [.. run.Steps.Remedies, .. remedies, .. request.FollowUps],
+            Environment = environment,
+            Former = Former(request),
+        };
+    }
+
+    /// <summary>Passed only on evidence: every step passed, each key was proven, and at least one was used.</summary>
+    internal static DrillResult Judge(IReadOnlyList<DrillStep> steps, DrillMeasures measures, IEnumerable<ExpectedKey> keys, bool interrupted) =>
+        interrupted ? DrillResult.Interrupted
+        : steps.Count > 0 && steps.All(s => s.Outcome == CheckOutcome.Passed)
+            && measures.KeysExpected > 0 && measures.KeysProven == measures.KeysExpected && measures.KeysUsed > 0
+            && keys.All(k => k.Result is CheckOutcome.Passed or CheckOutcome.Skipped) ? DrillResult.Passed
+        : DrillResult.Failed;
+
+    private static DrillMeasures Measure(DrillRun run, DateTimeOffset started)
+    {
+        List<DrillStep> recovery = [.. run.Steps.All.Where(s => s.IsRecovery)];
+        bool isWhole = recovery.Count > 0 && recovery.TrueForAll(s => s.Outcome == CheckOutcome.Passed);
+        return run.Keys.Measure() with
+        {
+            RecoveryTime = isWhole ? recovery.Aggregate(TimeSpan.Zero, (sum, step) => sum + step.Elapsed) : null,
+            RecoveryPoint = run.Request.Scenario != DrillScenario.BackupVerification && run.Backups.Count > 0 ? started - run.Backups[0].Info.Created : null,
+            RecoveryTimeTarget = run.Request.Cluster.Targets?.Rto,
+            RecoveryPointTarget = run.Request.Cluster.Targets?.Rpo,
+        };
+    }
+
+    private static (List<string> Missed, List<string> Remedies) Missed(DrillMeasures measures)
+    {
+        List<string> missed = [];
+        List<string> remedies = [];
+        if (measures.RecoveryTimeMet == false)
+        {
+            missed.Add($"The recovery took {Text(measures.RecoveryTime!.Value)}, longer than its objective of {Text(measures.RecoveryTimeTarget!.Value)}.");
+            remedies.Add("Shorten the steps that took longest, or agree on another recovery time objective.");
+        }
+        if (measures.RecoveryPointMet == false)
+        {
+            missed.Add($"The backup was {Text(measures.RecoveryPoint!.Value)} old, older than the objective of {Text(measures.RecoveryPointTarget!.Value)}.");
+            remedies.Add("Back up more often, or agree on another recovery point objective.");
+        }
+        return (missed, remedies);
+    }
+
+    private static List<FormerDrill> Former(DrillRequest request)
+    {
+        ReadOnlyMemory<byte>? certificate = request.Cluster.IdentityCertificate is { } text ? Convert.FromBase64String(text) : null;
+        return [.. DrillRecords.Of(request.StateFolder, request.Cluster.Id).List(certificate)
+            .Where(r => r.Integrity == DrillIntegrity.Signed || (certificate is null && r.Integrity == DrillIntegrity.Unsigned))
+            .Select(r => r.Report!)
+            .Select(r => new FormerDrill(r.Id, r.Scenario, r.Started, r.Result, r.Measures.RecoveryTime))];
+    }
+
+    private static string Text(TimeSpan time) => new TimeSpan(time.Ticks - (time.Ticks % TimeSpan.TicksPerSecond)).ToString("c");
+}

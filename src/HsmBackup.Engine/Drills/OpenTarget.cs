@@ -1,0 +1,94 @@
+using HsmBackup.Engine.Backup;
+using HsmBackup.Engine.Protection;
+using HsmBackup.Engine.Tokens;
+
+namespace HsmBackup.Engine.Drills;
+
+/// <summary>A target that was compared with the backup, and stays open until its keys have been used.</summary>
+internal sealed class OpenTarget : IDisposable
+{
+    private readonly TokenConnection _connection;
+    private readonly DrillBackup _backup;
+    private readonly Pin _pin;
+
+    private OpenTarget(DrillTargetNode target, DrillBackup backup, TokenConnection connection, Pin pin, IReadOnlyList<PlanStep> steps)
+    {
+        Target = target;
+        _backup = backup;
+        _connection = connection;
+        _pin = pin;
+        Steps = steps;
+    }
+
+    /// <summary>The target.</summary>
+    public DrillTargetNode Target { get; }
+
+    /// <summary>Every object of the backup beside that of the token, and what the token has beyond.</summary>
+    public IReadOnlyList<PlanStep> Steps { get; }
+
+    /// <summary>Reads the target, each key wrapped again, and lays it beside the backup. Nothing is changed.</summary>
+    /// <param name="cluster">The cluster that the target is a node of for now.</param>
+    /// <param name="target">The target.</param>
+    /// <param name="backup">The backup.</param>
+    /// <param name="progress">Told how far it is.</param>
+    /// <param name="cancellationToken">Stops it.</param>
+    public static OpenTarget Read(ClusterKeyIdentity? cluster, DrillTargetNode target, DrillBackup backup,
+        IProgress<OperationProgress> progress, CancellationToken cancellationToken)
+    {
+        using OpenedBackup opened = backup.Open(cancellationToken);
+        Pin pin = target.Pin.Clone();
+        TokenConnection? connection = null;
+        try
+        {
+            connection = TokenConnection.Open(target.Node.Address, pin, readWrite: false, cancellationToken);
+            using KeyEncryptionKey kek = opened.ImportKek(connection, cluster);
+            TokenSnapshot snapshot = TokenSnapshot.Take(opened, connection, kek,
+                (done, total) => progress.Report(new OperationProgress("", "comparing with the backup", done, total)), cancellationToken);
+            return new OpenTarget(target, backup, connection, pin, RestorePlanner.Plan(snapshot.Backup, snapshot.Token));
+        }
+        catch
+        {
+            connection?.Dispose();
+            pin.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>What is wrong with an object of the token; null where it is that of the backup.</summary>
+    /// <param name="step">The object of the backup, and that of the token.</param>
+    /// <param name="wasProven">Whether its key was proven when it was brought there; a token may close a key to all wrapping afterwards.</param>
+    public static string? FaultOf(PlanStep step, bool wasProven) => step switch
+    {
+        { Source: null } => "it is on the token, and not in the backup",
+        { Source.Summary.Verdict: not Verdict.Captured } => $"the backup does not have it whole: {step.Source.Summary.Verdict}, {step.Source.Summary.Reason}",
+        { Target: null } => "it is not on the token",
+        _ when step.Source.IsProvenBy(step.Target) => null,
+        { Target.KeyDigest: "", Source.HasSecret: true } when wasProven => null,
+        { Source.HasSecret: true } when step.Source.KeyDigest != step.Target.KeyDigest => "the token has another key in its place",
+        _ => "the token has it with other attributes",
+    };
+
+    /// <summary>Uses every key.</summary>
+    /// <param name="progress">Told how far it is.</param>
+    /// <param name="cancellationToken">Stops it.</param>
+    /// <returns>What each object of the backup was used for, by its place in it.</returns>
+    public Dictionary<int, IReadOnlyList<DrilledUse>> UseKeys(IProgress<OperationProgress> progress, CancellationToken cancellationToken)
+    {
+        Dictionary<int, ulong> handles = Steps.Where(s => s is { Source: not null, Target: not null }).ToDictionary(s => s.Source!.Summary.Index, s => s.Target!.Handle);
+        using OpenedBackup opened = _backup.Open(cancellationToken);
+        Dictionary<int, IReadOnlyList<DrilledUse>> uses = [];
+        foreach ((int index, IReadOnlyList<DrilledUse> use) in KeyUsage.Of(_connection, _pin, opened, handles, cancellationToken))
+        {
+            uses[index] = use;
+            progress.Report(new OperationProgress("", "using every key", uses.Count, handles.Count));
+        }
+        return uses;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _connection.Dispose();
+        _pin.Dispose();
+    }
+}

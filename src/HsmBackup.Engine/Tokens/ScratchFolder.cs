@@ -1,0 +1,121 @@
+using System.Security.Cryptography;
+using System.Text.RegularExpressions;
+
+namespace HsmBackup.Engine.Tokens;
+
+/// <summary>
+/// The folder of a throw-away token, private to its owner, in memory where the system has a memory file system. A lock in it is held for as
+/// long as the token lives; what a killed process has left is known by a lock that nobody holds, and goes when the next folder is made.
+/// </summary>
+internal sealed partial class ScratchFolder : IDisposable
+{
+    private const string LockFile = "lock";
+    private const int Tries = 3;
+
+    // A folder without a lock is one that is being made at this moment, or was made by a version that had none.
+    private static readonly TimeSpan Unlocked = TimeSpan.FromDays(1);
+
+    private readonly FileStream _lock;
+
+    private ScratchFolder(string path, FileStream held)
+    {
+        Path = path;
+        _lock = held;
+    }
+
+    /// <summary>The folder.</summary>
+    public string Path { get; }
+
+    /// <summary>Where the library keeps its tokens; not made yet.</summary>
+    public string Tokens => System.IO.Path.Combine(Path, "tokens");
+
+    // Names of UNIX folders under a memory file system: keys of a trial restore then never reach a disk.
+    private static string Root => Directory.Exists("/dev/shm") ? "/dev/shm" : System.IO.Path.GetTempPath();
+
+    /// <summary>Makes a folder.</summary>
+    public static ScratchFolder Create()
+    {
+        RemoveLeftovers();
+        for (int attempt = 1; ; attempt++)
+        {
+            string path = System.IO.Path.Combine(Root, "hsmbackup-" + Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(8)));
+            CreatePrivate(path);
+            try
+            {
+                return new ScratchFolder(path, new FileStream(System.IO.Path.Combine(path, LockFile), FileMode.CreateNew, FileAccess.Write, FileShare.None));
+            }
+            catch (IOException) when (attempt < Tries)
+            {
+                // Another process took it for a leftover between the making of the lock and the taking.
+                TryDelete(path);
+            }
+        }
+    }
+
+    /// <summary>A folder that only its owner can look into.</summary>
+    public static void CreatePrivate(string folder)
+    {
+        if (OperatingSystem.IsWindows())
+        {
+            Directory.CreateDirectory(folder);
+        }
+        else
+        {
+            Directory.CreateDirectory(folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _lock.Dispose();
+        if (Directory.Exists(Path))
+        {
+            Directory.Delete(Path, recursive: true);
+        }
+    }
+
+    private static void RemoveLeftovers()
+    {
+        foreach (DirectoryInfo folder in new DirectoryInfo(Root).EnumerateDirectories("hsmbackup-*"))
+        {
+            if (NameForm().IsMatch(folder.Name) && folder.LinkTarget is null && IsLeft(folder))
+            {
+                TryDelete(folder.FullName);
+            }
+        }
+    }
+
+    private static bool IsLeft(DirectoryInfo folder)
+    {
+        try
+        {
+            new FileStream(System.IO.Path.Combine(folder.FullName, LockFile), FileMode.Open, FileAccess.Write, FileShare.None).Dispose();
+            return true;
+        }
+        catch (FileNotFoundException)
+        {
+            return folder.Exists && DateTime.UtcNow - folder.LastWriteTimeUtc > Unlocked;
+        }
+        catch (Exception e) when (FileErrors.Covers(e))
+        {
+            // It is in use, or another user's.
+            return false;
+        }
+    }
+
+    private static void TryDelete(string folder)
+    {
+        try
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+        catch (Exception e) when (FileErrors.Covers(e))
+        {
+            // Another process is at it; what remains goes with the next.
+        }
+    }
+
+    [GeneratedRegex(@"\Ahsmbackup-[0-9a-f]{16}\z")]
+    private static partial Regex NameForm();
+}
