@@ -17,6 +17,7 @@
     CmdletsToExport      = @(
         'Compare-HsmBackup'
         'Copy-HsmBackup'
+        'Export-HsmMetric'
         'Get-HsmAuditLog'
         'Get-HsmBackup'
         'Get-HsmBackupRun'

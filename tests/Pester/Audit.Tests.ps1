@@ -5,6 +5,7 @@
 BeforeDiscovery {
     $root = (Get-Item -LiteralPath "$PSScriptRoot/../..").FullName
     $readOnly = @{
+        'Export-HsmMetric'      = 'writes states and counts, and is run every few minutes'
         'Get-HsmAuditLog'       = 'reads the log itself'
         'Get-HsmBackup'         = 'reads public headers'
         'Get-HsmBackupRun'      = 'reads the records of runs, which hold no secrets'

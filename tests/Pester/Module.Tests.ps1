@@ -98,7 +98,7 @@ Describe '<Name>' -ForEach $cmdlets {
     }
 
     It 'asks before it writes' {
-        $Cmdlet.Parameters.ContainsKey('WhatIf') | Should -Be ($Cmdlet.Verb -in 'Copy', 'Invoke', 'Lock', 'New', 'Receive', 'Register', 'Remove', 'Repair', 'Restore', 'Sync', 'Undo', 'Unlock', 'Unregister')
+        $Cmdlet.Parameters.ContainsKey('WhatIf') | Should -Be ($Cmdlet.Verb -in 'Copy', 'Export', 'Invoke', 'Lock', 'New', 'Receive', 'Register', 'Remove', 'Repair', 'Restore', 'Send', 'Sync', 'Undo', 'Unlock', 'Unregister')
     }
 
     It 'has help with a synopsis, a description and two examples' {

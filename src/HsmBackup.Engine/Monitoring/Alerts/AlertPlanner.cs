@@ -1,0 +1,107 @@
+using HsmBackup.Engine.Clusters;
+using HsmBackup.Engine.Clusters.Definitions;
+using HsmBackup.Engine.Monitoring.Status;
+
+namespace HsmBackup.Engine.Monitoring.Alerts;
+
+/// <summary>Decides who is to be told what. Pure: the alerts, what is wrong and the time come in, and changed alerts come out.</summary>
+internal static class AlertPlanner
+{
+    /// <summary>Opens what is newly wrong, resolves what is not wrong any more, and has what stays wrong climb the escalation.</summary>
+    /// <param name="cluster">Its channels and escalation.</param>
+    /// <param name="alerts">All alerts.</param>
+    /// <param name="wrong">What is wrong now.</param>
+    /// <param name="knows">Whether a part was looked at: where it was not, nothing is over.</param>
+    /// <param name="now">The time.</param>
+    /// <returns>The alerts that are new or changed.</returns>
+    public static IReadOnlyList<Alert> Plan(
+        ClusterDefinition cluster, IReadOnlyList<Alert> alerts, IReadOnlyList<AlertCondition> wrong, Func<StatusPart, bool> knows, DateTimeOffset now)
+    {
+        var changed = new List<Alert>();
+        var met = wrong.DistinctBy(c => c.Key).ToDictionary(c => c.Key, StringComparer.Ordinal);
+        foreach (Alert alert in alerts.Where(a => a.IsOpen))
+        {
+            Alert next = alert.Part is null ? alert
+                : met.Remove(alert.Key, out AlertCondition? still) ? Renew(cluster, alert, still, now)
+                : knows(alert.Part.Value) ? Resolve(cluster, alert, now)
+                : alert;
+            next = next.IsOpen ? Climb(cluster, next, now) : next;
+            if (next != alert)
+            {
+                changed.Add(next);
+            }
+        }
+        changed.AddRange(met.Values.Select(c => Open(cluster, c.Key, c.Name, c.Severity, c.Message, c.Action, c.Part, now)));
+        return changed;
+    }
+
+    /// <summary>A new alert.</summary>
+    public static Alert Open(ClusterDefinition cluster, string key, string name, AlertSeverity severity, string message, string? action, StatusPart? part, DateTimeOffset now)
+    {
+        int level = LevelAfter(cluster, TimeSpan.Zero);
+        var alert = new Alert
+        {
+            Id = AlertOutbox.NewId(now),
+            Cluster = cluster.Name,
+            ClusterId = cluster.Id,
+            Key = key,
+            Name = name,
+            Severity = severity,
+            Message = DisplayText.Harmless(message),
+            Action = action,
+            Part = part,
+            Opened = now,
+            Level = level,
+            Contacts = ContactsOf(cluster, level - 1, level),
+        };
+        return Tell(cluster, alert, AlertNoticeKind.Raised, ContactsOf(cluster, 0, level), now);
+    }
+
+    /// <summary>The alert is over.</summary>
+    public static Alert Resolve(ClusterDefinition cluster, Alert alert, DateTimeOffset now) =>
+        Tell(cluster, alert with { Resolved = now }, AlertNoticeKind.Resolved, ContactsOf(cluster, 0, alert.Level), now);
+
+    /// <summary>The step of the escalation that has come after a time, from 1; 0 where none has.</summary>
+    public static int LevelAfter(ClusterDefinition cluster, TimeSpan time) => cluster.Escalation.Count(step => step.After <= time);
+
+    private static Alert Renew(ClusterDefinition cluster, Alert alert, AlertCondition still, DateTimeOffset now)
+    {
+        Alert next = alert with { Severity = still.Severity, Message = DisplayText.Harmless(still.Message), Action = still.Action };
+        return still.Severity > alert.Severity ? Tell(cluster, next, AlertNoticeKind.Escalated, ContactsOf(cluster, 0, alert.Level), now) : next;
+    }
+
+    private static Alert Climb(ClusterDefinition cluster, Alert alert, DateTimeOffset now)
+    {
+        int level = LevelAfter(cluster, now - alert.Opened);
+        if (level > alert.Level)
+        {
+            IReadOnlyList<string> called = ContactsOf(cluster, alert.Level, level);
+            return Tell(cluster, alert with { Level = level, Contacts = ContactsOf(cluster, level - 1, level) }, AlertNoticeKind.Escalated, called, now);
+        }
+        // What has not arrived yet need not be said again.
+        bool due = cluster.Alerts?.Repeat is { } repeat && alert.Pending == 0 && now - alert.Notices[^1].Created >= repeat;
+        return due ? Tell(cluster, alert, AlertNoticeKind.Repeated, alert.Contacts, now) : alert;
+    }
+
+    private static IReadOnlyList<string> ContactsOf(ClusterDefinition cluster, int after, int upTo) =>
+        [.. cluster.Escalation.Take(upTo).Skip(Math.Max(0, after)).SelectMany(step => step.Contacts).Distinct(StringComparer.Ordinal)];
+
+    private static Alert Tell(ClusterDefinition cluster, Alert alert, AlertNoticeKind kind, IReadOnlyList<string> contacts, DateTimeOffset now)
+    {
+        var notice = new AlertNotice
+        {
+            Id = AlertOutbox.NewId(now),
+            Kind = kind,
+            Level = alert.Level,
+            Contacts = contacts,
+            Created = now,
+            Deliveries = [.. (cluster.Alerts?.Channels ?? []).Where(c => IsFor(c, alert, kind)).Select(c => new AlertDelivery { Channel = c.Name })],
+        };
+        return alert with { Notices = [.. alert.Notices, notice] };
+    }
+
+    // Whoever was told that something is wrong is told that it is over, whatever became of its severity.
+    private static bool IsFor(AlertChannel channel, Alert alert, AlertNoticeKind kind) => channel.Kind != AlertChannelKind.Heartbeat && (kind == AlertNoticeKind.Resolved
+        ? alert.Notices.Any(n => n.Deliveries.Any(d => d.Channel == channel.Name))
+        : alert.Severity >= channel.MinimumSeverity);
+}

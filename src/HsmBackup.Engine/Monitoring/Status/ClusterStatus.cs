@@ -1,0 +1,140 @@
+using HsmBackup.Engine.Auditing;
+using HsmBackup.Engine.Catalogue;
+using HsmBackup.Engine.Clusters;
+using HsmBackup.Engine.Clusters.Health;
+using HsmBackup.Engine.Drills;
+using HsmBackup.Engine.Monitoring.Alerts;
+using HsmBackup.Engine.Scheduling;
+using HsmBackup.Engine.Stores;
+
+namespace HsmBackup.Engine.Monitoring.Status;
+
+/// <summary>A part of what is looked at. Each can fail without the others.</summary>
+public enum StatusPart
+{
+    /// <summary>The records of scheduled runs.</summary>
+    Runs,
+
+    /// <summary>The stores themselves.</summary>
+    Stores,
+
+    /// <summary>The backups in the stores. Not known while a store is away that should be there.</summary>
+    Backups,
+
+    /// <summary>The nodes.</summary>
+    Nodes,
+
+    /// <summary>The records of drills.</summary>
+    Drills,
+
+    /// <summary>One-time keys that wait.</summary>
+    Keys,
+
+    /// <summary>The audit log.</summary>
+    Audit,
+
+    /// <summary>The runbook.</summary>
+    Runbook,
+
+    /// <summary>The alerts that are open.</summary>
+    Alerts,
+}
+
+/// <summary>How the runbook of the cluster is.</summary>
+/// <param name="IsThere">Whether one was ever exported.</param>
+/// <param name="IsCurrent">Whether the newest one matches the definition.</param>
+/// <param name="Detail">What it does not match; null where nothing is to be said.</param>
+public sealed record RunbookStatus(bool IsThere, bool IsCurrent, string? Detail);
+
+/// <summary>When backups were and are due.</summary>
+/// <param name="LastDue">The last time that was due, an hour ago or longer.</param>
+/// <param name="NextDue">The next time that is due.</param>
+/// <param name="IsMissed">Whether no run was made since that last time.</param>
+public sealed record ScheduleStatus(DateTimeOffset LastDue, DateTimeOffset NextDue, bool IsMissed);
+
+/// <summary>How a store is.</summary>
+/// <param name="Name">Its name.</param>
+/// <param name="Kind">What it is.</param>
+/// <param name="Error">Why it could not be looked into; null where it could.</param>
+/// <param name="Copies">How many copies are in it in each state; empty where it could not be looked into.</param>
+public sealed record StoreStatus(string Name, StoreKind Kind, HsmBackupException? Error, IReadOnlyDictionary<CopyState, int> Copies)
+{
+    /// <summary>Whether it is a medium that is put away, which is no fault.</summary>
+    public bool IsAway => Kind == StoreKind.Offline && Error?.Code == ErrorCode.StoreUnmounted;
+}
+
+/// <summary>What is known of a cluster at one moment: metrics and alerts are made from this and from nothing else.</summary>
+public sealed record ClusterStatus
+{
+    /// <summary>The cluster.</summary>
+    public required ClusterDefinition Cluster { get; init; }
+
+    /// <summary>When it was looked at, in UTC.</summary>
+    public required DateTimeOffset Time { get; init; }
+
+    /// <summary>What could not be looked at, with the reason; null where it was not asked for.</summary>
+    public IReadOnlyDictionary<StatusPart, string?> Unknown { get; init; } = new Dictionary<StatusPart, string?>();
+
+    /// <summary>The scheduled runs on record, the oldest first.</summary>
+    public IReadOnlyList<BackupRun> Runs { get; init; } = [];
+
+    /// <summary>The schedule; null where there is none.</summary>
+    public ScheduleStatus? Schedule { get; init; }
+
+    /// <summary>The stores, as the definition names them.</summary>
+    public IReadOnlyList<StoreStatus> Stores { get; init; } = [];
+
+    /// <summary>The cluster's backups in the stores that could be looked into, the oldest first.</summary>
+    public IReadOnlyList<BackupInfo> Backups { get; init; } = [];
+
+    /// <summary>The nodes; empty where nobody looked.</summary>
+    public IReadOnlyList<NodeHealth> Nodes { get; init; } = [];
+
+    /// <summary>The drills that count, the oldest first: signed ones where the cluster has an identity key, else those that were not changed.</summary>
+    public IReadOnlyList<DrillReport> Drills { get; init; } = [];
+
+    /// <summary>Records of drills that were changed, or are not signed and should be.</summary>
+    public IReadOnlyList<DrillRecord> DoubtfulDrills { get; init; } = [];
+
+    /// <summary>One-time keys that wait, the oldest first.</summary>
+    public IReadOnlyList<WaitingKey> WaitingKeys { get; init; } = [];
+
+    /// <summary>The audit log; null where none is kept.</summary>
+    public AuditTestResult? Audit { get; init; }
+
+    /// <summary>The runbook; null where it is not known.</summary>
+    public RunbookStatus? Runbook { get; init; }
+
+    /// <summary>The alerts that are open, or of which not everybody has been told yet.</summary>
+    public IReadOnlyList<Alert> Alerts { get; init; } = [];
+
+    /// <summary>The last run that has ended; null where there is none.</summary>
+    public BackupRun? LastRun => Runs.LastOrDefault(r => r.Result is RunResult.Succeeded or RunResult.Failed or RunResult.Interrupted);
+
+    /// <summary>The newest backup that does not claim to be of the future; null where there is none.</summary>
+    public BackupInfo? NewestBackup => Backups.Where(b => b.Created <= Time.AddMinutes(5)).MaxBy(b => b.Created);
+
+    /// <summary>The newest backup that is known to restore; null where there is none.</summary>
+    public BackupInfo? NewestRestorable => Backups.Where(b => b.Restorable && b.Created <= Time.AddMinutes(5)).MaxBy(b => b.Created);
+
+    /// <summary>The newest test of any backup that proves it; null where there is none.</summary>
+    public TestRecord? LastVerification => Backups.Select(b => b.Proof).OfType<TestRecord>().MaxBy(p => p.Tested);
+
+    /// <summary>The last drill of each scenario.</summary>
+    public IEnumerable<DrillReport> LastDrills => Drills.GroupBy(d => d.Scenario).OrderBy(g => g.Key).Select(g => g.Last());
+
+    /// <summary>The last drill that passed; null where none did.</summary>
+    public DrillReport? LastPassedDrill => Drills.LastOrDefault(d => d.Result == DrillResult.Passed);
+
+    /// <summary>Whether a part was looked at.</summary>
+    public bool Knows(StatusPart part) => !Unknown.ContainsKey(part);
+
+    /// <summary>How long ago something was.</summary>
+    public TimeSpan AgeOf(DateTimeOffset at) => Time - at;
+
+    /// <summary>Looks at a cluster. What cannot be looked at is named in <see cref="Unknown"/>, and the rest is looked at all the same.</summary>
+    /// <param name="request">What, and how.</param>
+    /// <param name="cancellationToken">Stops it.</param>
+    /// <exception cref="HsmBackupException">Cancelled.</exception>
+    public static ClusterStatus Read(ClusterStatusRequest request, CancellationToken cancellationToken) => new StatusReading(request).Read(cancellationToken);
+}

@@ -1,0 +1,173 @@
+using HsmBackup.Engine.Auditing;
+using HsmBackup.Engine.Catalogue;
+using HsmBackup.Engine.Clusters;
+using HsmBackup.Engine.Clusters.Definitions;
+using HsmBackup.Engine.Clusters.Health;
+using HsmBackup.Engine.Drills;
+using HsmBackup.Engine.Handover;
+using HsmBackup.Engine.Monitoring.Alerts;
+using HsmBackup.Engine.Scheduling;
+using HsmBackup.Engine.Stores;
+
+namespace HsmBackup.Engine.Monitoring.Status;
+
+/// <summary>Looks at the parts of a cluster, one after the other.</summary>
+internal sealed class StatusReading(ClusterStatusRequest request)
+{
+    // Schedulers start runs a little late, and a run takes its time.
+    private static readonly TimeSpan Grace = TimeSpan.FromHours(1);
+
+    private readonly ClusterDefinition _cluster = request.Cluster;
+    private readonly DateTimeOffset _now = request.Clock.GetUtcNow();
+    private readonly Dictionary<StatusPart, string?> _unknown = [];
+
+    public ClusterStatus Read(CancellationToken cancellationToken)
+    {
+        var status = new ClusterStatus { Cluster = _cluster, Time = _now };
+        status = Try(StatusPart.Runs, status, ReadRuns);
+        status = Try(StatusPart.Backups, status, s => ReadBackups(s, cancellationToken));
+        status = Try(StatusPart.Keys, status, s => s with { WaitingKeys = WaitingKeys.Of(_cluster, request.StateFolder, null, request.Clock).List() });
+        status = Try(StatusPart.Drills, status, ReadDrills);
+        status = Try(StatusPart.Audit, status, s => ReadAudit(s, cancellationToken));
+        status = Try(StatusPart.Alerts, status, s => s with { Alerts = AlertOutbox.Of(request.StateFolder, _cluster.Id).ListUnfinished() });
+        status = Try(StatusPart.Nodes, status, s => ReadNodes(s, cancellationToken));
+        return status with { Unknown = _unknown };
+    }
+
+    private ClusterStatus Try(StatusPart part, ClusterStatus status, Func<ClusterStatus, ClusterStatus> read)
+    {
+        try
+        {
+            return read(status);
+        }
+        catch (HsmBackupException e) when (e.Code != ErrorCode.Cancelled)
+        {
+            _unknown[part] = e.Message;
+            return status;
+        }
+    }
+
+    private ClusterStatus ReadRuns(ClusterStatus status)
+    {
+        RunRecords records = RunRecords.Of(request.StateFolder, _cluster.Id);
+        status = status with { Runs = records.List() };
+        if (_cluster.Schedule is null)
+        {
+            return status;
+        }
+        var times = new ScheduleTimes(_cluster.Schedule, request.Clock.LocalTimeZone);
+        DateTimeOffset lastDue = times.LastDue(_now - Grace);
+        // A run that is under way counts, or a long one would be missed while it is made.
+        DateTimeOffset? served = status.Runs.Where(r => r.Result is RunResult.Running or RunResult.Succeeded or RunResult.Failed && r.Started <= _now)
+            .Select(r => (DateTimeOffset?)r.Started).Max() ?? DefinedSince();
+        return status with { Schedule = new ScheduleStatus(lastDue, times.NextDue(_now), served is null || served < lastDue) };
+    }
+
+    // Of a schedule that is new, nothing was due before it was written.
+    private DateTimeOffset? DefinedSince() =>
+        _cluster.DefinitionPath is { } path && File.Exists(path) ? new DateTimeOffset(File.GetLastWriteTimeUtc(path)) : null;
+
+    private ClusterStatus ReadBackups(ClusterStatus status, CancellationToken cancellationToken)
+    {
+        var opened = new List<IBackupStore>();
+        var errors = new Dictionary<string, HsmBackupException>(StringComparer.Ordinal);
+        try
+        {
+            foreach (ClusterStore store in _cluster.Stores)
+            {
+                try
+                {
+                    opened.Add(request.OpenStore(store));
+                }
+                catch (HsmBackupException e) when (e.Code != ErrorCode.Cancelled)
+                {
+                    errors[store.Name] = e;
+                }
+            }
+            var catalogue = ClusterCatalogue.Read(new CatalogueRequest
+            {
+                Stores = opened,
+                ClusterId = _cluster.Id,
+                MaximumProofAge = _cluster.RetentionPolicy.MaximumVerificationAge,
+                StateFolder = request.StateFolder,
+                Clock = request.Clock,
+            }, cancellationToken);
+            foreach (MissingStore missing in catalogue.MissingStores)
+            {
+                errors[missing.Store] = missing.Error;
+            }
+            status = status with { Backups = catalogue.Backups, Stores = [.. _cluster.Stores.Select(s => Describe(s, errors.GetValueOrDefault(s.Name), catalogue))] };
+        }
+        finally
+        {
+            opened.ForEach(s => s.Dispose());
+        }
+        if (status.Stores.FirstOrDefault(s => s.Error is not null && !s.IsAway) is { } away)
+        {
+            _unknown[StatusPart.Backups] = $"The store '{away.Name}' could not be looked into.";
+        }
+        return status;
+    }
+
+    private static StoreStatus Describe(ClusterStore store, HsmBackupException? error, ClusterCatalogue catalogue) => new(store.Name, store.Kind, error,
+        catalogue.Backups.SelectMany(b => b.Copies).Where(c => c.Store == store.Name).Select(c => c.State)
+            .Concat(catalogue.Unreadable.Where(u => u.Store == store.Name && !catalogue.Backups.Any(b => b.Copies.Any(c => c.Location == u.Location))).Select(_ => CopyState.Unreadable))
+            .GroupBy(s => s).ToDictionary(g => g.Key, g => g.Count()));
+
+    private ClusterStatus ReadDrills(ClusterStatus status)
+    {
+        ReadOnlyMemory<byte>? certificate = IdentityCertificate;
+        IReadOnlyList<DrillRecord> records = DrillRecords.Of(request.StateFolder, _cluster.Id).List(certificate);
+        return status with
+        {
+            Drills = [.. records.Where(Counts).Select(r => r.Report!)],
+            DoubtfulDrills = [.. records.Where(r => !Counts(r))],
+        };
+
+        bool Counts(DrillRecord record) => record.Report is not null
+            && (record.Integrity == DrillIntegrity.Signed || (record.Integrity == DrillIntegrity.Unsigned && certificate is null));
+    }
+
+    private ClusterStatus ReadAudit(ClusterStatus status, CancellationToken cancellationToken)
+    {
+        var log = new AuditLog(request.StateFolder, request.Clock);
+        if (log.ReadHead(cancellationToken) is not { } head)
+        {
+            return status;
+        }
+        // Backups of other machines speak of other logs. Those that were made here speak of this one, or it was replaced.
+        HashSet<string?> madeHere = [.. status.Runs.Select(r => r.BackupId)];
+        return status with
+        {
+            Audit = log.Test(new AuditFacts
+            {
+                Signers = new Dictionary<string, ReadOnlyMemory<byte>?> { [_cluster.Id] = IdentityCertificate },
+                Heads = [.. status.Backups.Where(b => b.Audit is not null && (b.Audit.Log == head.Log || madeHere.Contains(b.BackupId)))
+                    .Select(b => new AuditFact($"The backup '{b.Path}'", b.Audit!))],
+            }, cancellationToken),
+        };
+    }
+
+    private ReadOnlyMemory<byte>? IdentityCertificate => _cluster.IdentityCertificate is { } text ? Convert.FromBase64String(text) : null;
+
+    private ClusterStatus ReadNodes(ClusterStatus status, CancellationToken cancellationToken)
+    {
+        if (request.SkipHealth)
+        {
+            _unknown[StatusPart.Nodes] = null;
+            return status;
+        }
+        return status with
+        {
+            Nodes = ClusterHealthOperation.Run(new ClusterHealthRequest
+            {
+                Cluster = _cluster,
+                OpenPin = request.OpenPin,
+                OnePinForAll = request.OnePinForAll,
+                Backups = status.Backups,
+                WaitingKeys = status.WaitingKeys,
+                Clock = request.Clock,
+            }, cancellationToken),
+        };
+    }
+}
