@@ -1,5 +1,4 @@
 using HsmBackup.Engine.Backup;
-using HsmBackup.Engine.Pkcs11;
 using HsmBackup.Engine.Protection;
 using HsmBackup.Engine.Tokens;
 
@@ -18,27 +17,11 @@ internal static class KeyUsage
     public static IEnumerable<(int Index, IReadOnlyList<DrilledUse> Uses)> Of(
         TokenConnection connection, Pin pin, OpenedBackup backup, IReadOnlyDictionary<int, ulong> handles, CancellationToken cancellationToken)
     {
-        var use = new UseProof(connection, pin);
-        Dictionary<string, ulong> publicKeys = new(StringComparer.Ordinal);
-        foreach (ObjectRecord record in backup.Records(cancellationToken).Where(r => r.ObjectClass == Cko.PublicKey))
+        foreach ((ObjectRecord record, IReadOnlyList<KeyUse> uses) in KeyUses.Of(
+            connection, pin, backup.Records(cancellationToken), handles, backup.Host is { } host ? host.Open : null, cancellationToken))
         {
-            if (handles.TryGetValue(record.Index, out ulong handle))
-            {
-                publicKeys.TryAdd(record.KeyType + "/" + record.Id, handle);
-            }
-        }
-        foreach (ObjectRecord record in backup.Records(cancellationToken).Where(r => r.HasSecret))
-        {
-            if (!handles.TryGetValue(record.Index, out ulong handle))
-            {
-                continue;
-            }
-            using SecretBuffer? value = backup.Host?.Open(record);
-            UseOutcome outcome = use.Use(handle, record, value, publicKeys.GetValueOrDefault(record.KeyType + "/" + record.Id));
-            yield return (record.Index,
-            [
-                new DrilledUse("Use", outcome.Used switch { true => CheckOutcome.Passed, false => CheckOutcome.Failed, null => CheckOutcome.Skipped }, outcome.Detail),
-            ]);
+            yield return (record.Index, [.. uses.Select(u => new DrilledUse(
+                u.Use, u.Worked switch { true => CheckOutcome.Passed, false => CheckOutcome.Failed, null => CheckOutcome.Skipped }, u.Detail))]);
         }
     }
 }
