@@ -6,12 +6,15 @@ namespace HsmBackup.Engine.Tests.Support;
 /// <summary>A token, its objects as a backup would have them, and their use.</summary>
 internal sealed class UsedKeys : IDisposable
 {
-    private readonly SoftHsmToken _token = new("uses");
+    private readonly ScratchToken _token;
     private readonly SecretBuffer _key = SecretBuffer.Random(32);
     private readonly KeyEncryptionKey _kek;
 
-    public UsedKeys(Action<TokenContent> fill)
+    /// <param name="fill">Fills the token.</param>
+    /// <param name="library">A library in SoftHSM's place; null for SoftHSM.</param>
+    public UsedKeys(Action<TokenContent> fill, string? library = null)
     {
+        _token = ScratchToken.Create("uses", library);
         Connection = TokenConnection.Open(_token.Address, _token.Pin, readWrite: true, CancellationToken.None);
         fill(new TokenContent(Connection.Session));
         _kek = KeyEncryptionKey.Import(Connection, _key);

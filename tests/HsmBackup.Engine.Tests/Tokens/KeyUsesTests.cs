@@ -194,6 +194,41 @@ public sealed class KeyUsesTests
         AssertWorked(uses, "usual", KeyUse.Sign, KeyUse.Derive);
     }
 
+    [FaultyLibraryTheory]
+    [InlineData("C_Sign", "rsa", KeyUse.Sign)]
+    [InlineData("C_Sign", "ec", KeyUse.Sign)]
+    [InlineData("C_Sign", "mac", KeyUse.Mac)]
+    [InlineData("C_Decrypt", "rsa", KeyUse.Decrypt)]
+    [InlineData("C_Encrypt", "aes", KeyUse.Encrypt)]
+    public void A_wrong_result_of_a_key_is_seen_and_of_no_other(string function, string label, string use)
+    {
+        string folder = Directory.CreateTempSubdirectory("hsmbackup-test-").FullName;
+        try
+        {
+            var library = new FaultyLibrary(folder);
+            using var keys = new UsedKeys(c =>
+            {
+                c.Rsa("rsa", 1024);
+                c.Ec("ec", TokenContent.P256);
+                c.Generic("mac", 32);
+                c.Aes("aes", 32, m => Only(m, Cka.Encrypt, Cka.Decrypt));
+            }, library.Path);
+
+            library.GarbleFor(label, function);
+
+            foreach (bool opened in (bool[])[true, false])
+            {
+                Dictionary<string, IReadOnlyList<KeyUse>> uses = keys.Use(opened);
+                Assert.Equal(use, uses[label].FirstOrDefault(u => u.Worked == false)?.Use);
+                Assert.All(uses.Where(u => u.Key != label).SelectMany(u => u.Value), u => Assert.True(u.Worked, u.ToString()));
+            }
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
     /// <summary>SoftHSM sets flags that it was not told of.</summary>
     private static AttributeMap Only(AttributeMap key, params ulong[] flags)
     {
