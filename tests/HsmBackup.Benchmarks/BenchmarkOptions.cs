@@ -16,7 +16,8 @@ internal sealed record BenchmarkOptions
           --warm-up N        runs before that; 4
           --module FILE      the manifest whose import is measured, where there is a PowerShell
           --pwsh FILE        that PowerShell; pwsh
-          --only drift|repair|catalogue  nothing but the comparison of three nodes, the repair of their keys, or the list of backups
+          --only drift|repair|catalogue|drill  nothing but the comparison of three nodes, the repair of their keys, the list of backups,
+                             or the drill of a lost cluster (which needs no --reference)
         """;
 
     public string Reference { get; private set; } = "";
@@ -52,7 +53,7 @@ internal sealed record BenchmarkOptions
                 return null;
             }
         }
-        return File.Exists(options.Reference) && File.Exists(options.Library) && options.Runs > 0 ? options : null;
+        return (File.Exists(options.Reference) || options.Only == "drill") && File.Exists(options.Library) && options.Runs > 0 ? options : null;
     }
 
     private bool Take(string name, string value)
@@ -64,7 +65,7 @@ internal sealed record BenchmarkOptions
             case "--work": Work = value; return true;
             case "--module": Module = Path.GetFullPath(value); return true;
             case "--pwsh": PowerShell = value; return true;
-            case "--only": Only = value; return value is "drift" or "repair" or "catalogue";
+            case "--only": Only = value; return value is "drift" or "repair" or "catalogue" or "drill";
         }
         if (!int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out int number))
         {

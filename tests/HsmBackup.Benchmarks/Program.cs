@@ -41,6 +41,11 @@ static bool Run(BenchmarkOptions options, string folder)
         CatalogueBenchmark.Run(options, folder);
         return true;
     }
+    if (options.Only == "drill")
+    {
+        DrillBenchmark.Run(options, folder);
+        return true;
+    }
     TokenFolder source = MakeSource(options, folder);
     string lists = Path.Combine(folder, "attributes");
     AttributeLists.Write(lists, source);
@@ -61,6 +66,7 @@ static bool Run(BenchmarkOptions options, string folder)
     DriftBenchmark.Run(options, folder);
     RepairBenchmark.Run(options, folder);
     CatalogueBenchmark.Run(options, folder);
+    DrillBenchmark.Run(options, folder);
     return JudgeImport(options) & sameCalls;
 }
 
