@@ -16,7 +16,7 @@ internal sealed record Bar(string Name, string Value, double Start, double Lengt
 /// </summary>
 internal static class BarChart
 {
-    private const int RowHeight = 40;
+    private const int RowHeight = 44;
     private const int BarTop = 20;
     private const int BarHeight = 12;
 
@@ -40,8 +40,13 @@ internal static class BarChart
         {
             // At the right of the line its name would be cut where the line is far right.
             string anchor = line.At > 0.5 ? "end" : "start";
-            svg.Add($"""<line class="target" x1="{Percent(line.At)}" x2="{Percent(line.At)}" y1="18" y2="{height}"/>""")
-                .Add($"""<text class="small" x="{Percent(line.At)}" y="13" text-anchor="{anchor}">{line.Name}</text>""").Add($"\n");
+            svg.Add($"""<text class="small" x="{Percent(line.At)}" y="13" text-anchor="{anchor}">{line.Name}</text>""").Add($"\n");
+            // Across the bars, and not through the words between them.
+            for (int i = 0; i < bars.Count; i++)
+            {
+                int bar = top + (i * RowHeight) + BarTop;
+                svg.Add($"""<line class="target" x1="{Percent(line.At)}" x2="{Percent(line.At)}" y1="{bar - 4}" y2="{bar + BarHeight + 4}"/>""").Add($"\n");
+            }
         }
         svg.Add($"</svg>");
         return new Drawing(svg, words);

@@ -84,7 +84,7 @@ internal static class DrillDocument
     private static IReadOnlyList<Figure> Figures(DrillMeasures measures) =>
     [
         Against("Recovery time", measures.RecoveryTime, measures.RecoveryTimeTarget, measures.RecoveryTimeMet, "not known"),
-        Against("Recovery point: age of the backup", measures.RecoveryPoint, measures.RecoveryPointTarget, measures.RecoveryPointMet, "no backup"),
+        Against("Recovery point", measures.RecoveryPoint, measures.RecoveryPointTarget, measures.RecoveryPointMet, "no backup", "age of the backup, "),
         new Figure("Keys proven", $"{PlainText.Number(measures.KeysProven)} of {PlainText.Number(measures.KeysExpected)}",
             $"{PlainText.Number(measures.KeysRecovered)} recovered", Whole(measures.KeysProven, measures.KeysExpected)),
         new Figure("Keys used", $"{PlainText.Number(measures.KeysUsed)} of {PlainText.Number(measures.KeysExpected)}",
@@ -93,9 +93,9 @@ internal static class DrillDocument
                 : measures.KeysUsed > 0 && measures.KeysUsed + measures.KeysSkipped == measures.KeysExpected ? Tone.Warning : Tone.Bad),
     ];
 
-    private static Figure Against(string name, TimeSpan? value, TimeSpan? target, bool? met, string missing) => new(
+    private static Figure Against(string name, TimeSpan? value, TimeSpan? target, bool? met, string missing, string what = "") => new(
         name, value is { } known ? PlainText.Span(known) : missing,
-        (target, met) switch
+        what + (target, met) switch
         {
             (null, _) => "no target set",
             ({ } t, true) => $"target {PlainText.Span(t)}: met",
@@ -144,18 +144,11 @@ internal static class DrillDocument
             former.Length == 0 ? new Paragraph("This is the first drill on record.") : new Table("The latest first", ["Day", "Scenario", "Result", "Recovery time", "Drill"],
                 [.. former.Select(f => (IReadOnlyList<Phrase>)
                 [
-                    PlainText.Day(f.Started), DrillWords.Of(f.Scenario), Result(f.Result),
+                    PlainText.Day(f.Started), DrillWords.Of(f.Scenario), DrillWords.ResultOf(f.Result),
                     f.RecoveryTime is { } time ? PlainText.Span(time) : "not known", Piece.Code(f.Id),
                 ])]) { Numbers = [3] },
         ]);
     }
-
-    private static Piece Result(DrillResult result) => new(result.ToString(), result switch
-    {
-        DrillResult.Passed => Tone.Good,
-        DrillResult.Failed => Tone.Bad,
-        _ => Tone.Warning,
-    });
 
     private static Section Backups(DrillReport report) => new("backups", "Backups used", report.Backups.Count == 0
         ? [new Paragraph("None was found that could be used.")]

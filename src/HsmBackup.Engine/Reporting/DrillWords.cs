@@ -34,6 +34,13 @@ internal static class DrillWords
         _ => result.ToString(),
     };
 
+    public static Piece ResultOf(DrillResult result) => new(result.ToString(), result switch
+    {
+        DrillResult.Passed => Tone.Good,
+        DrillResult.Failed => Tone.Bad,
+        _ => Tone.Warning,
+    });
+
     public static string OfStep(string name) => name switch
     {
         DrillStep.Find => "Find the backup",

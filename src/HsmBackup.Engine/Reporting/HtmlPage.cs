@@ -12,6 +12,9 @@ internal static class HtmlPage
     // From here on, headings of columns are not repeated in every cell for narrow screens: a page of ten thousand keys must stay a page.
     private const int LongTable = 200;
 
+    // Up to here, a table is not divided between two pages in print.
+    private const int ShortTable = 12;
+
     private static readonly string Style = ReadStyle();
 
     /// <summary>The page in UTF-8.</summary>
@@ -131,7 +134,7 @@ internal static class HtmlPage
 
     private static void AddTable(HtmlText html, Table table)
     {
-        html.Add($"<table>\n<caption>{table.Caption}</caption>\n<thead><tr>");
+        html.Add($"<table{(table.Rows.Count <= ShortTable ? new HtmlText().Add($" class=\"short\"") : new HtmlText())}>\n<caption>{table.Caption}</caption>\n<thead><tr>");
         for (int i = 0; i < table.Columns.Count; i++)
         {
             html.Add($"<th scope=\"col\"{Number(table, i)}>{table.Columns[i]}</th>");
@@ -207,6 +210,7 @@ internal static class HtmlPage
                 Tone.Plain => html.Add($"{piece.Text}"),
                 Tone.Strong => html.Add($"<strong>{piece.Text}</strong>"),
                 Tone.Code => html.Add($"<code>{piece.Text}</code>"),
+                Tone.Link => html.Add($"<a href=\"#{piece.Target}\">{piece.Text}</a>"),
                 Tone.Quiet => html.Add($"<span class=\"quiet\">{piece.Text}</span>"),
                 _ => html.Add($"<span class=\"mark {Class(piece.Tone)}\">{piece.Text}</span>"),
             };

@@ -29,18 +29,24 @@ internal enum Tone
 
     /// <summary>A gap for somebody to fill.</summary>
     Open,
+
+    /// <summary>It leads to a section of the same document.</summary>
+    Link,
 }
 
 /// <summary>A piece of text with its tone.</summary>
 /// <param name="Text">The text, as it came: who writes it into a page escapes it.</param>
 /// <param name="Tone">How it is meant.</param>
-internal readonly record struct Piece(string Text, Tone Tone)
+/// <param name="Target">The id of the section that a link leads to.</param>
+internal readonly record struct Piece(string Text, Tone Tone, string? Target = null)
 {
     public static Piece Strong(string text) => new(text, Tone.Strong);
 
     public static Piece Code(string text) => new(text, Tone.Code);
 
     public static Piece Quiet(string text) => new(text, Tone.Quiet);
+
+    public static Piece Open(string text) => new(text, Tone.Open);
 }
 
 /// <summary>A line of text in pieces. None of it is markup, wherever it came from: a label may say what it likes.</summary>

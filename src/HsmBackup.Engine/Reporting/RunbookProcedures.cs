@@ -1,0 +1,199 @@
+using HsmBackup.Engine.Catalogue;
+using HsmBackup.Engine.Clusters;
+using HsmBackup.Engine.Clusters.Definitions;
+using HsmBackup.Engine.Drills;
+using HsmBackup.Engine.Format;
+
+namespace HsmBackup.Engine.Reporting;
+
+/// <summary>The procedures of a runbook, step by step, each with its commands.</summary>
+internal static class RunbookProcedures
+{
+    public static Section ClusterLoss(RunbookSource source)
+    {
+        ClusterDefinition cluster = source.Cluster;
+        BackupInfo? latest = source.Latest;
+        string restore = RunbookCommands.Restore(source);
+        return new Section(RunbookSections.ClusterLoss, "Loss of the whole cluster",
+        [
+            new Paragraph("All nodes are lost, or none can be trusted. A new cluster is made from the latest backup: blank tokens get label, PINs and cluster key, then every object, and each key is proven."),
+            Rehearsed(source, DrillScenario.ClusterLoss),
+            new Heading("You need"),
+            new Bullets([.. Needs(source)], ToTick: true),
+            new Heading("Steps"),
+            new Steps(
+            [
+                new Step(Phrase.Of($"On the recovery computer, start {Piece.Code("pwsh")}, load the module, and look for the latest backup that can be restored.{Expect(latest)}"),
+                    [Command("cluster loss, look", ["Import-Module HsmBackup", $"Get-HsmBackup -Cluster {RunbookCommands.Cluster(cluster)} -Restorable -Latest"])]),
+                .. KeyStep(source),
+                new Step("Look at the plan. Nothing is changed yet.", [Command("cluster loss, plan", [restore + " -WhatIf"])]),
+                new Step($"Restore. You are asked for the PIN of the security officer, the PINs of the nodes that have no source{Custodians(cluster)} and the one-time key. "
+                    + "If it is interrupted, type the same command again: it finishes what was begun.", [Command("cluster loss, restore", [restore])]),
+                new Step(Phrase.Of($"Every node must say {Piece.Code("Online")}. If one does not, go on with {RunbookSections.Link(RunbookSections.NodeLoss)} for that node."),
+                    [Command("cluster loss, check", [RunbookCommands.DeepHealth(cluster)])]),
+                new Step("Let an application use its key, and write down when it did: that is the end of the recovery time.", []),
+                new Step("Make a backup of the new cluster at once. Its one-time key is shown once: have it taken down.", [Command("cluster loss, backup", [RunbookCommands.NewBackup(cluster)])]),
+                .. cluster.Schedule is null ? (Step[])[] : [new Step("If this computer takes the place of the one that made the scheduled backups, install the schedule here.",
+                    [Command("cluster loss, schedule", [$"Register-HsmBackupSchedule -Cluster {RunbookCommands.Cluster(cluster)}"])])],
+                new Step(Phrase.Of($"Go through {RunbookSections.Link(RunbookSections.Afterwards)}."), []),
+            ]),
+            .. ClusterVariants(source),
+        ]) { OwnPage = true };
+    }
+
+    public static Section NodeLoss(RunbookSource source)
+    {
+        ClusterDefinition cluster = source.Cluster;
+        return new Section(RunbookSections.NodeLoss, "Loss of a node",
+        [
+            new Paragraph(cluster.ClusterKey is not null
+                ? "A node has failed and a blank token takes its place. It is initialised, joined by the custodians' shares, filled from the nodes that are left, and every key is proven."
+                : "A node has failed and a blank token takes its place. This cluster has no cluster key, so the node is filled from the latest backup."),
+            Rehearsed(source, DrillScenario.NodeLoss),
+            new Steps(
+            [
+                new Step("See which node it is, and that it is not just the network: a node that is merely unreachable needs no repair.", [Command("node loss, look", [RunbookCommands.Health(cluster, "")])]),
+                new Step("Take the failed node out of service, and connect the blank token under the same library.", []),
+                new Step("Look at the plan, then repair. Only the lines of the node that has failed:",
+                    [.. cluster.Nodes.SelectMany(n => (Block[])
+                    [
+                        new Heading($"Node {n.Name}{(n.Zone is null ? "" : $", {n.Zone}")}, token {n.Address}"),
+                        Command($"node loss, node {n.Name}", [RepairOf(source, n.Name) + " -WhatIf", RepairOf(source, n.Name)]),
+                    ])]),
+                new Step(Phrase.Of($"Every node must say {Piece.Code("Online")}."), [Command("node loss, check", [RunbookCommands.DeepHealth(cluster)])]),
+                new Step(Phrase.Of($"Go through {RunbookSections.Link(RunbookSections.Afterwards)}. The failed HSM still holds keys: have it erased or destroyed by two people, and on record."), []),
+            ]),
+            new Heading("If"),
+            new Bullets(
+            [
+                Phrase.Of($"the new token has another label or library: add {Piece.Code("-Replacement @{ TokenLabel = 'LABEL'; Library = 'PATH' }")}; it is written into the definition."),
+                .. cluster.ClusterKey is null ? (Phrase[])[] : [Phrase.Of($"no other node can be looked into: add {Piece.Code($"-Path {(source.Latest is { } b ? RunbookCommands.PathOf(b) : "BACKUP")}")}; you are asked for its one-time key.")],
+            ]),
+        ]) { OwnPage = true };
+    }
+
+    public static Section KeyLoss(RunbookSource source)
+    {
+        ClusterDefinition cluster = source.Cluster;
+        string name = RunbookCommands.Cluster(cluster);
+        string path = source.Latest is { } latest ? RunbookCommands.PathOf(latest) : "BACKUP";
+        return new Section(RunbookSections.KeyLoss, "Loss of keys",
+        [
+            new Paragraph("Keys were deleted or overwritten, and the nodes serve. The lost keys are brought back, and nothing else is touched."),
+            Rehearsed(source, DrillScenario.KeyLoss),
+            new Steps(
+            [
+                new Step("Stop whatever deletes them: a script, an application, an account. Otherwise they go again.", []),
+                new Step("See where they are missing. If one node still has them, no backup is needed.", [Command("key loss, look", [RunbookCommands.DeepHealth(cluster)])]),
+                .. cluster.Nodes.Count > 1 && cluster.ClusterKey is not null ? (Step[])[new Step("If a node still has them: look at what would be copied, then copy. Nothing is overwritten or removed.",
+                    [Command("Variant: key loss, from the other nodes", [$"Sync-HsmCluster -Cluster {name} -WhatIf", $"Sync-HsmCluster -Cluster {name}"])])] : [],
+                .. source.Latest is { } held && cluster.Stores.Count > 0 ? (Step[])[new Step("If all have lost them: hold the backup, so that retention leaves it alone. An older one is needed where the newest was made after the loss.",
+                    [Command("key loss, hold", [$"Lock-HsmBackup -Cluster {name} -BackupId {held.BackupId} -Reason 'Key loss'"])])] : [],
+                new Step("List what is in the backup. You are asked for its one-time key.", [Command("key loss, list", [$"Restore-HsmKey -Path {path} -Cluster {name} -WhatIf"])]),
+                new Step("Bring the key back: first the plan, then the restore. What belongs to it, such as its public key and certificates, comes along. A conflict stops it before anything is changed.",
+                    [Command("key loss, restore",
+                    [
+                        "$label = Read-Host 'Label of the lost key'",
+                        $"Restore-HsmKey -Path {path} -Cluster {name} -Label $label -WhatIf",
+                        $"Restore-HsmKey -Path {path} -Cluster {name} -Label $label",
+                    ])]),
+                new Step(Phrase.Of($"Every node must say {Piece.Code("Online")}. Let an application use the key."), [Command("key loss, check", [RunbookCommands.DeepHealth(cluster)])]),
+                new Step(Phrase.Of($"Make a backup, then go through {RunbookSections.Link(RunbookSections.Afterwards)}."), [Command("key loss, backup", [RunbookCommands.NewBackup(cluster)])]),
+            ]),
+        ]) { OwnPage = true };
+    }
+
+    public static Section LostOneTimeKey(RunbookSource source)
+    {
+        ClusterDefinition cluster = source.Cluster;
+        string name = RunbookCommands.Cluster(cluster);
+        return new Section(RunbookSections.LostKey, "Lost one-time key",
+        [
+            new Paragraph("A backup opens with its own one-time key and no other. HsmBackup keeps no copy of it, and nobody can make it again. Every backup has a key of its own, so losing one loses one backup."),
+            new Steps(
+            [
+                new Step("Look whether it waits to be received, or who has received it.", [Command("lost key, who has it",
+                    [$"(Get-HsmClusterHealth -Cluster {name} -NoLogin)[0].WaitingKeys", "Get-HsmAuditLog -Action Receive-HsmBackupKey, New-HsmBackup -Last 20"])]),
+                .. source.WaitingKeys is [var waiting, ..] ? (Step[])[new Step($"{PlainText.Count(source.WaitingKeys.Count, "key waits", "keys wait")} as of {PlainText.Minute(source.Made)}. An officer for whom it was sealed receives it; for another backup put its id:",
+                    [Command("Variant: lost key, receive", [$"Receive-HsmBackupKey -Cluster {name} -BackupId {waiting.BackupId}"])])] : [],
+                new Step(Phrase.Of($"{Piece.Strong("If the cluster still serves")}: make a new backup now, and have its key taken down. Then the old one is no longer needed."), [Command("lost key, new backup", [RunbookCommands.NewBackup(cluster)])]),
+                new Step(Phrase.Of($"{Piece.Strong("If the cluster is lost too")}: take the newest backup whose key is at hand, and go on with {RunbookSections.Link(RunbookSections.ClusterLoss)}, with {Piece.Code("-Path")} and that backup. Changes since are lost."),
+                    [Command("lost key, older backups", [$"Get-HsmBackup -Cluster {name} | Sort-Object Created -Descending | Select-Object BackupId, Created, State, KeyCheck, Path"])]),
+                new Step(Phrase.Of($"{Piece.Strong("If somebody may have taken it")}: {Stolen(source)} Have the backup's copies removed once a newer one is proven, and treat it as an incident."), []),
+            ]),
+            new Note(Tone.Plain, "A key is told from others by its check value, which stands in the header of its backup (KeyCheck above) and is no secret. A key for another backup is refused, with the name of that backup."),
+        ]) { OwnPage = true };
+    }
+
+    private static string Stolen(RunbookSource source) => source.Latest?.Mode == BackupMode.ClusterBound
+        ? "backups of this cluster are bound to it. With the file and the one-time key alone no key comes out; with an HSM of the cluster or a quorum of custodians it does."
+        : "whoever has the file and its one-time key has every key in it. Replace those keys.";
+
+    private static string RepairOf(RunbookSource source, string node) => RunbookCommands.Repair(source.Cluster, node)
+        + (source.Cluster.ClusterKey is null && source.Latest is { } backup ? $" -Path {RunbookCommands.PathOf(backup)}" : "");
+
+    private static IEnumerable<Phrase> Needs(RunbookSource source)
+    {
+        ClusterDefinition cluster = source.Cluster;
+        yield return Phrase.Of($"A computer with PowerShell 7.6, the module HsmBackup {source.ToolVersion}, and {Phrase.Join(", ", cluster.Nodes.Select(n => n.Address.Library.Path).Distinct(StringComparer.Ordinal).Select(Piece.Code))}");
+        yield return cluster.DefinitionPath is { } path ? Phrase.Of($"The definition {Piece.Code(path)}; every backup carries a copy") : "The definition of the cluster; every backup carries a copy";
+        yield return $"{PlainText.Count(cluster.Nodes.Count, "blank token", "blank tokens")}: {string.Join(", ", cluster.Nodes.Select(n => $"{n.Name} (label {n.Address})"))}";
+        yield return "PIN of the security officer for the blank tokens: the one of the factory, or a new one";
+        foreach (ClusterNode node in cluster.Nodes)
+        {
+            yield return $"User PIN of {node.Name}: {(node.Pin is null ? "from whoever has it" : $"from {node.Pin}")}";
+        }
+        yield return source.Latest is { } latest
+            ? Phrase.Of($"The one-time key of the backup that is restored; as of {PlainText.Minute(source.Made)} that is {Piece.Code(latest.BackupId)}, check value {Piece.Code(latest.KeyCheck)}")
+            : "The one-time key of the backup that is restored";
+        if (cluster.ClusterKey is { } key)
+        {
+            yield return Phrase.Of($"{Piece.Strong($"{key.Threshold} of the {key.Shares} custodians")}, with their shares of set {key.ShareSetId}: {RunbookSections.Link(RunbookSections.Places)}");
+        }
+    }
+
+    private static string Expect(BackupInfo? latest) => latest is null
+        ? " When this was written there was none."
+        : $" When this was written it was {latest.BackupId}, of {PlainText.Minute(latest.Created)}; a newer one is better.";
+
+    private static IEnumerable<Step> KeyStep(RunbookSource source)
+    {
+        string name = RunbookCommands.Cluster(source.Cluster);
+        if (source.WaitingKeys.Count > 0)
+        {
+            yield return new Step("If the one-time key of that backup has not been received, an officer for whom it was sealed receives it now, into a file:",
+                [Command("Variant: cluster loss, receive the key", [$"Receive-HsmBackupKey -Cluster {name} -BackupId {source.WaitingKeys[^1].BackupId} -KeyPath ./{source.Cluster.Name}.key"])]);
+        }
+    }
+
+    private static string Custodians(ClusterDefinition cluster) => cluster.ClusterKey is { } key ? $", {PlainText.Count(key.Threshold, "custodian's share", "custodians' shares")}" : "";
+
+    private static IEnumerable<Block> ClusterVariants(RunbookSource source)
+    {
+        ClusterDefinition cluster = source.Cluster;
+        yield return new Heading("If");
+        ClusterStore[] folders = [.. RunbookCommands.Folders(cluster)];
+        if (folders.Length > 0)
+        {
+            yield return new Paragraph("the definition of the cluster is lost too: it is taken out of the backup, and written to a file.");
+            yield return Command("Variant: cluster loss, definition from the backup",
+                [$"Restore-HsmCluster -BackupPath {ShellText.Value(folders[0].Location)} -DefinitionPath ./{cluster.Name}{ClusterDefinition.FileExtension} -InitializeToken"]);
+        }
+        foreach (ClusterStore store in folders.Skip(1))
+        {
+            yield return new Paragraph($"the stores before it are lost: from {store.Name} alone.");
+            yield return Command($"Variant: cluster loss, from {store.Name}", [$"Restore-HsmCluster -Cluster {RunbookCommands.Cluster(cluster)} -BackupPath {ShellText.Value(store.Location)} -InitializeToken"]);
+        }
+        yield return new Paragraph("another program must find the tokens afterwards: this writes configuration for p11-kit and OpenSSL, and no PIN.");
+        yield return Command("Variant: cluster loss, configuration for other programs", [$"{RunbookCommands.Restore(source)} -ClientConfigurationPath ./client"]);
+        yield return new Paragraph("neither this program nor PowerShell can be had: docs/break-glass.md of HsmBackup opens a backup that is not bound to the cluster with openssl and jq alone.");
+    }
+
+    private static Block Rehearsed(RunbookSource source, DrillScenario scenario) =>
+        source.Counted.LastOrDefault(d => d.Scenario == scenario) is not { } drill
+            ? new Note(Tone.Warning, "This procedure has not been rehearsed, as far as is on record.")
+            : new Paragraph(Phrase.Of($"Last rehearsed on {PlainText.Day(drill.Started)}: {DrillWords.ResultOf(drill.Result)}"
+                + $"{(drill.Measures.RecoveryTime is { } time ? $" in {PlainText.Span(time)}" : "")}{(drill.Environment.SoftwareTargets ? ", on software tokens" : "")}."));
+
+    private static Listing Command(string name, IEnumerable<string> lines) => new("powershell", string.Join('\n', lines), name);
+}

@@ -1,0 +1,98 @@
+using System.Security.Cryptography;
+using System.Text.Json;
+using HsmBackup.Engine.Clusters;
+
+namespace HsmBackup.Engine.Reporting;
+
+/// <summary>What is remembered of the runbooks that were exported on this machine, so that health can tell that one is out of date.</summary>
+public static class RunbookRecords
+{
+    private const int MostRemembered = 20;
+
+    /// <summary>How the runbook of a cluster is that was exported last. Nothing is written.</summary>
+    /// <param name="stateFolder">The state folder; null for that of this account.</param>
+    /// <param name="cluster">The cluster as it is now.</param>
+    public static RunbookState StateOf(string? stateFolder, ClusterDefinition cluster)
+    {
+        ArgumentNullException.ThrowIfNull(cluster);
+        RunbookExports? exports;
+        try
+        {
+            exports = StateDocument.Read(PathOf(stateFolder, cluster), RunbookJson.Default.RunbookExports);
+        }
+        catch (Exception e) when (e is JsonException || FileErrors.Covers(e))
+        {
+            return new RunbookState { Cluster = cluster.Name, Status = RunbookStatus.Missing, Problem = $"what is remembered of runbooks cannot be read: {e.Message}" };
+        }
+        if (exports is not { Exports: [.., RunbookExport last] })
+        {
+            return new RunbookState { Cluster = cluster.Name, Status = RunbookStatus.Missing, Problem = "no runbook was exported on this machine" };
+        }
+        IReadOnlyList<string> changed = RunbookParts.Changed(last.Parts, cluster);
+        // A file that was moved to where it is needed is no worse for that; one that is here must be what was written.
+        RunbookExport? altered = exports.Exports.Where(e => e.Made == last.Made).FirstOrDefault(e => IsAltered(e));
+        return new RunbookState
+        {
+            Cluster = cluster.Name,
+            Path = (altered ?? last).Path,
+            Made = last.Made,
+            OutdatedParts = changed,
+            Status = altered is not null ? RunbookStatus.Altered : changed.Count > 0 ? RunbookStatus.Outdated : RunbookStatus.Current,
+            Problem = altered is not null ? "the file was changed since it was exported" : RunbookTest.Outdated(changed),
+        };
+    }
+
+    /// <summary>The digest that a file had when it was exported here; null where that is not remembered.</summary>
+    internal static string? DigestOf(string? stateFolder, ClusterDefinition cluster, string path)
+    {
+        try
+        {
+            return StateDocument.Read(PathOf(stateFolder, cluster), RunbookJson.Default.RunbookExports)?.Exports.FirstOrDefault(e => e.Path == path)?.Sha256;
+        }
+        catch (Exception e) when (e is JsonException || FileErrors.Covers(e))
+        {
+            return null;
+        }
+    }
+
+    /// <summary>Remembers exports in place of earlier ones of the same files.</summary>
+    /// <exception cref="HsmBackupException">DestinationUnwritable, DiskFull.</exception>
+    internal static void Add(string? stateFolder, ClusterDefinition cluster, IReadOnlyList<RunbookExport> added)
+    {
+        string path = PathOf(stateFolder, cluster);
+        StateFolder.Create(Path.GetDirectoryName(path)!);
+        IReadOnlyList<RunbookExport> before = [];
+        try
+        {
+            before = StateDocument.Read(path, RunbookJson.Default.RunbookExports)?.Exports ?? [];
+        }
+        catch (JsonException)
+        {
+            // Damaged: what is remembered of older exports is gone, and the new ones count from here on.
+        }
+        HashSet<string> again = [.. added.Select(a => a.Path)];
+        StateDocument.Write(path, new RunbookExports([.. before.Where(e => !again.Contains(e.Path)).Concat(added).TakeLast(MostRemembered)]), RunbookJson.Default.RunbookExports);
+    }
+
+    private static string PathOf(string? stateFolder, ClusterDefinition cluster) =>
+        Path.Combine(StateFolder.Locate(stateFolder), "runbooks", cluster.Id + ".json");
+
+    private static bool IsAltered(RunbookExport export)
+    {
+        try
+        {
+            return File.Exists(export.Path) && Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(export.Path))) != export.Sha256;
+        }
+        catch (Exception e) when (FileErrors.Covers(e))
+        {
+            // On a share that is away, or another's: nothing is known against it.
+            return false;
+        }
+    }
+}
+
+/// <summary>The exports of a cluster's runbook, in the order of time.</summary>
+internal sealed record RunbookExports(IReadOnlyList<RunbookExport> Exports);
+
+/// <summary>An export of a runbook.</summary>
+internal sealed record RunbookExport(string Path, DateTimeOffset Made, string Sha256, IReadOnlyDictionary<string, string> Parts);
