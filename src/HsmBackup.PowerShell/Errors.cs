@@ -104,13 +104,13 @@ internal static class Errors
             or ErrorCode.ShareTextInvalid or ErrorCode.SharesInconsistent or ErrorCode.DefinitionInvalid
             => ErrorCategory.InvalidData,
         ErrorCode.AuthenticationFailed or ErrorCode.SignatureInvalid or ErrorCode.PinSourceRefused or ErrorCode.DefinitionUntrusted
-            or ErrorCode.StoreUntrusted or ErrorCode.AuditDamaged
+            or ErrorCode.StoreUntrusted or ErrorCode.AuditDamaged or ErrorCode.DrillAltered
             => ErrorCategory.SecurityError,
         ErrorCode.KeyFileExists or ErrorCode.DefinitionExists or ErrorCode.ClusterKeyExists or ErrorCode.RestoreConflict or ErrorCode.CopyExists
             => ErrorCategory.ResourceExists,
-        ErrorCode.BackupIncomplete or ErrorCode.TestFailed => ErrorCategory.InvalidResult,
+        ErrorCode.BackupIncomplete or ErrorCode.TestFailed or ErrorCode.DrillFailed => ErrorCategory.InvalidResult,
         ErrorCode.TestNotPossible or ErrorCode.TokenMismatch or ErrorCode.ClusterKeyMismatch or ErrorCode.WouldDestroyUnrecoverable
-            or ErrorCode.DefinitionChanged
+            or ErrorCode.DefinitionChanged or ErrorCode.DrillNotPossible
             or ErrorCode.BackupHeld or ErrorCode.BackupNeeded or ErrorCode.ClockUntrusted or ErrorCode.KeyHandedOver
             => ErrorCategory.InvalidOperation,
         ErrorCode.RestoreFailed or ErrorCode.RestoreInterrupted or ErrorCode.CeremonyFailed or ErrorCode.RepairFailed or ErrorCode.Cancelled or ErrorCode.RunFailed

@@ -33,9 +33,12 @@ internal abstract class DrillGround : IDisposable
     /// <summary>Name of the drill cluster; null for software tokens.</summary>
     public abstract string? DrillCluster { get; }
 
+    /// <summary>What is to be said of them in the report.</summary>
+    public virtual IReadOnlyList<string> Deviations => [];
+
     /// <summary>Before objects are brought onto the targets: what it takes to remove them again, whatever happens, is written down first.</summary>
     /// <param name="objects">What is going to be on each of them.</param>
-    public virtual void Announce(IEnumerable<AnnouncedObject> objects)
+    public virtual void Announce(IReadOnlyList<AnnouncedObject> objects)
     {
     }
 
@@ -50,9 +53,3 @@ internal abstract class DrillGround : IDisposable
     /// <inheritdoc/>
     public abstract void Dispose();
 }
-
-/// <summary>An object that is going to be on the targets.</summary>
-/// <param name="Class">Its class (CKO).</param>
-/// <param name="Label">Its label as it is.</param>
-/// <param name="Id">CKA_ID in hex.</param>
-internal sealed record AnnouncedObject(ulong Class, string Label, string Id);

@@ -25,14 +25,16 @@ public static class DrillOperation
         Check(request);
         using IDisposable turn = DrillTurn.Take(request);
         using var work = StagingFolder.Create(request.StateFolder);
-        using DrillGround ground = Prepare(request);
+        using DrillGround ground = Prepare(request, cancellationToken);
         DateTimeOffset started = request.Clock.GetUtcNow().ToUniversalTime();
         var steps = new DrillSteps($"Drill {request.Scenario} of cluster '{request.Cluster.Name}'", request.Clock, progress, cancellationToken);
         using var run = new DrillRun(request, ground, steps, work.Path, request.Seed ?? RandomNumberGenerator.GetInt32(int.MaxValue), cancellationToken);
         DrillEnvironment environment;
         try
         {
-            Rehearse(run).Go();
+            Rehearsal rehearsal = Rehearse(run);
+            run.RecoversFromBackup = rehearsal.RecoversFromBackup;
+            rehearsal.Go();
         }
         finally
         {
@@ -46,9 +48,12 @@ public static class DrillOperation
         return DrillSummary.Report(run, environment, started);
     }
 
-    private static ClusterLossRehearsal Rehearse(DrillRun run) => run.Request.Scenario switch
+    private static Rehearsal Rehearse(DrillRun run) => run.Request.Scenario switch
     {
         DrillScenario.ClusterLoss => new ClusterLossRehearsal(run),
+        DrillScenario.NodeLoss => new NodeLossRehearsal(run),
+        DrillScenario.KeyLoss => new KeyLossRehearsal(run),
+        DrillScenario.BackupVerification => new BackupVerificationRehearsal(run),
         DrillScenario.StoreLoss => new StoreLossRehearsal(run),
         _ => throw new HsmBackupException(ErrorCode.InvalidArgument, $"There is no scenario {run.Request.Scenario}.", "Choose another."),
     };
@@ -75,10 +80,14 @@ public static class DrillOperation
         }
     }
 
-    private static SoftwareGround Prepare(DrillRequest request)
+    private static DrillGround Prepare(DrillRequest request, CancellationToken cancellationToken)
     {
         List<ClusterNode> places = PlacesFor(request);
-        return request.Cluster.Drill?.SoftwareTargets == true
+        if (request.DrillCluster is not null)
+        {
+            return ClusterGround.Open(request, places, cancellationToken);
+        }
+        return request.Cluster.Drill is { Cluster: null, SoftwareTargets: true }
             ? SoftwareGround.Make(places, request.SoftwareLibrary)
             : throw new HsmBackupException(ErrorCode.DrillNotPossible,
                 $"The definition of cluster '{request.Cluster.Name}' names no drill cluster and does not allow software targets, so there is nowhere to recover to.",
@@ -90,6 +99,7 @@ public static class DrillOperation
     private static List<ClusterNode> PlacesFor(DrillRequest request) => request.Scenario switch
     {
         DrillScenario.ClusterLoss => [.. request.Cluster.Nodes],
+        DrillScenario.NodeLoss when NodeLossRehearsal.IsFromPeer(request.Cluster) => [request.Cluster.Nodes[0], request.Cluster.Nodes[^1]],
         _ => [request.Cluster.Nodes[0]],
     };
 }

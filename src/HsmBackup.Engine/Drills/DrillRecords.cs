@@ -117,7 +117,7 @@ public sealed class DrillRecords
     }
 
     /// <summary>One drill with the state of its files.</summary>
-    internal static DrillRecord Read(string folder, ReadOnlyMemory<byte>? certificate)
+    public static DrillRecord Read(string folder, ReadOnlyMemory<byte>? certificate)
     {
         string id = Path.GetFileName(folder);
         try

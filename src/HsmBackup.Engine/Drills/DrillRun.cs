@@ -37,13 +37,16 @@ internal sealed class DrillRun(DrillRequest request, DrillGround ground, DrillSt
     public List<DrillBackup> Backups { get; } = [];
 
     /// <summary>What was otherwise than planned.</summary>
-    public List<string> Deviations { get; } = [];
+    public List<string> Deviations { get; } = [.. ground.Deviations];
 
     /// <summary>Custodians' shares; null before they are collected, and where there is no cluster key.</summary>
     public ShareCombiner? Shares { get; set; }
 
     /// <summary>Targets that are open between proof and use.</summary>
     public List<OpenTarget> Open { get; } = [];
+
+    /// <summary>Whether what comes back is as old as the backup.</summary>
+    public bool RecoversFromBackup { get; set; }
 
     /// <summary>Whether a random choice was made.</summary>
     public bool UsedSeed { get; set; }

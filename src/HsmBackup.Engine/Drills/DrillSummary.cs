@@ -72,7 +72,7 @@ internal static class DrillSummary
         return run.Keys.Measure() with
         {
             RecoveryTime = isWhole ? recovery.Aggregate(TimeSpan.Zero, (sum, step) => sum + step.Elapsed) : null,
-            RecoveryPoint = run.Request.Scenario != DrillScenario.BackupVerification && run.Backups.Count > 0 ? started - run.Backups[0].Info.Created : null,
+            RecoveryPoint = run.RecoversFromBackup && run.Backups.Count > 0 ? started - run.Backups[0].Info.Created : null,
             RecoveryTimeTarget = run.Request.Cluster.Targets?.Rto,
             RecoveryPointTarget = run.Request.Cluster.Targets?.Rpo,
         };
@@ -97,7 +97,7 @@ internal static class DrillSummary
 
     private static List<FormerDrill> Former(DrillRequest request)
     {
-        ReadOnlyMemory<byte>? certificate = request.Cluster.IdentityCertificate is { } text ? Convert.FromBase64String(text) : null;
+        ReadOnlyMemory<byte>? certificate = request.Cluster.IdentityCertificate is { } text ? Convert.FromBase64String(text) : (ReadOnlyMemory<byte>?)null;
         return [.. DrillRecords.Of(request.StateFolder, request.Cluster.Id).List(certificate)
             .Where(r => r.Integrity == DrillIntegrity.Signed || (certificate is null && r.Integrity == DrillIntegrity.Unsigned))
             .Select(r => r.Report!)

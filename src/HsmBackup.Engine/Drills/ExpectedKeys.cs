@@ -7,7 +7,8 @@ namespace HsmBackup.Engine.Drills;
 /// <summary>A key or certificate that a target is expected to hold, and what was seen of it.</summary>
 internal sealed class ExpectedKey(string node, string backupId, ObjectSummary summary)
 {
-    private static readonly string[] Classes = [.. ((ulong[])[Cko.PrivateKey, Cko.SecretKey, Cko.OtpKey, Cko.Certificate]).Select(Names.OfClass)];
+    private static readonly string Certificate = Names.OfClass(Cko.Certificate);
+    private static readonly string[] Keys = [.. ((ulong[])[Cko.PrivateKey, Cko.SecretKey, Cko.OtpKey]).Select(Names.OfClass)];
 
     /// <summary>The target.</summary>
     public string Node { get; } = node;
@@ -37,7 +38,10 @@ internal sealed class ExpectedKey(string node, string backupId, ObjectSummary su
         : Uses.Any(u => u.Outcome == CheckOutcome.Passed) ? CheckOutcome.Passed : CheckOutcome.Skipped;
 
     /// <summary>Whether an object is one of those that are counted: private and secret keys, and certificates. What else there is must be as in the backup too.</summary>
-    public static bool Counts(ObjectSummary summary) => Classes.Contains(summary.Class);
+    public static bool Counts(ObjectSummary summary) => IsKey(summary) || summary.Class == Certificate;
+
+    /// <summary>Whether an object is a private or secret key.</summary>
+    public static bool IsKey(ObjectSummary summary) => Keys.Contains(summary.Class);
 
     /// <summary>It is there, and what it was seen to be.</summary>
     public void See(bool recovered, string? fault)

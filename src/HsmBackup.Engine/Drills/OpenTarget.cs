@@ -1,4 +1,5 @@
 using HsmBackup.Engine.Backup;
+using HsmBackup.Engine.Pkcs11;
 using HsmBackup.Engine.Protection;
 using HsmBackup.Engine.Tokens;
 
@@ -31,16 +32,17 @@ internal sealed class OpenTarget : IDisposable
     /// <param name="target">The target.</param>
     /// <param name="backup">The backup.</param>
     /// <param name="progress">Told how far it is.</param>
+    /// <param name="toChange">Whether something of it is going to be deleted.</param>
     /// <param name="cancellationToken">Stops it.</param>
     public static OpenTarget Read(ClusterKeyIdentity? cluster, DrillTargetNode target, DrillBackup backup,
-        IProgress<OperationProgress> progress, CancellationToken cancellationToken)
+        IProgress<OperationProgress> progress, bool toChange, CancellationToken cancellationToken)
     {
         using OpenedBackup opened = backup.Open(cancellationToken);
         Pin pin = target.Pin.Clone();
         TokenConnection? connection = null;
         try
         {
-            connection = TokenConnection.Open(target.Node.Address, pin, readWrite: false, cancellationToken);
+            connection = TokenConnection.Open(target.Node.Address, pin, readWrite: toChange, cancellationToken);
             using KeyEncryptionKey kek = opened.ImportKek(connection, cluster);
             TokenSnapshot snapshot = TokenSnapshot.Take(opened, connection, kek,
                 (done, total) => progress.Report(new OperationProgress("", "comparing with the backup", done, total)), cancellationToken);
@@ -68,22 +70,50 @@ internal sealed class OpenTarget : IDisposable
         _ => "the token has it with other attributes",
     };
 
-    /// <summary>Uses every key.</summary>
+    /// <summary>Deletes objects: the loss that the drill is about.</summary>
+    /// <param name="indexes">Their places in the backup.</param>
+    /// <exception cref="Pkcs11Exception">The token refused.</exception>
+    public void Delete(IReadOnlySet<int> indexes)
+    {
+        foreach (PlanStep step in Steps.Where(s => s is { Source: not null, Target: not null } && indexes.Contains(s.Source.Summary.Index)))
+        {
+            ulong rv = _connection.Session.TryDestroyObject(step.Target!.Handle);
+            if (rv != Ckr.Ok)
+            {
+                throw new Pkcs11Exception("C_DestroyObject", rv);
+            }
+        }
+        int left = Steps.Count(s => s.Target is not null) - indexes.Count;
+        int now = _connection.FindContent().Count;
+        if (now != left)
+        {
+            throw new HsmBackupException(ErrorCode.TokenError, FormattableString.Invariant($"The token '{_connection.Token.Label}' holds {now} objects after {indexes.Count} were deleted, and should hold {left}."),
+                "Make sure that nobody else writes to the token.")
+            { Target = _connection.Token.Label };
+        }
+    }
+
+    /// <summary>Uses keys.</summary>
+    /// <param name="expected">Whether a private or secret key is to be used.</param>
     /// <param name="progress">Told how far it is.</param>
     /// <param name="cancellationToken">Stops it.</param>
     /// <returns>What each object of the backup was used for, by its place in it.</returns>
-    public Dictionary<int, IReadOnlyList<DrilledUse>> UseKeys(IProgress<OperationProgress> progress, CancellationToken cancellationToken)
+    public Dictionary<int, IReadOnlyList<DrilledUse>> UseKeys(Func<int, bool> expected, IProgress<OperationProgress> progress, CancellationToken cancellationToken)
     {
         Dictionary<int, ulong> handles = Steps.Where(s => s is { Source: not null, Target: not null }).ToDictionary(s => s.Source!.Summary.Index, s => s.Target!.Handle);
         using OpenedBackup opened = _backup.Open(cancellationToken);
+        // With the halves that others can see: they tell whether a private key is right.
+        IEnumerable<ObjectRecord> records = opened.Records(cancellationToken).Where(r => !r.HasSecret || expected(r.Index));
         Dictionary<int, IReadOnlyList<DrilledUse>> uses = [];
-        foreach ((int index, IReadOnlyList<DrilledUse> use) in KeyUsage.Of(_connection, _pin, opened, handles, cancellationToken))
+        foreach ((ObjectRecord record, IReadOnlyList<KeyUse> tried) in KeyUses.Of(_connection, _pin, records, handles, HostOf(opened), cancellationToken))
         {
-            uses[index] = use;
+            uses[record.Index] = [.. tried.Select(u => new DrilledUse(u.Use, u.Worked switch { true => CheckOutcome.Passed, false => CheckOutcome.Failed, null => CheckOutcome.Skipped }, u.Detail))];
             progress.Report(new OperationProgress("", "using every key", uses.Count, handles.Count));
         }
         return uses;
     }
+
+    private static Func<ObjectRecord, SecretBuffer?>? HostOf(OpenedBackup opened) => opened.Host is { } host ? host.Open : null;
 
     /// <inheritdoc/>
     public void Dispose()

@@ -68,7 +68,7 @@ internal abstract partial class Rehearsal
     /// </summary>
     protected string Authenticate(DrillBackup backup, IReadOnlyList<DrillTargetNode> expected)
     {
-        ReadOnlyMemory<byte>? identity = Run.Request.Cluster.IdentityCertificate is { } certificate ? Convert.FromBase64String(certificate) : null;
+        ReadOnlyMemory<byte>? identity = Run.Request.Cluster.IdentityCertificate is { } certificate ? Convert.FromBase64String(certificate) : (ReadOnlyMemory<byte>?)null;
         backup.Authenticate(identity, Run.Stop);
         int keys = backup.Objects.Count(ExpectedKey.Counts);
         if (keys == 0)

@@ -11,17 +11,15 @@ internal abstract partial class Rehearsal
     protected string ProveAll(IReadOnlyList<DrillTargetNode> targets, DrillBackup backup, IProgress<OperationProgress> told)
     {
         Run.Open.AddRange(TargetThreads.Run(targets, told,
-            (target, progress, stop) => OpenTarget.Read(Run.Request.Cluster.ClusterKey?.Identity, target, backup, progress, stop), Run.Stop));
+            (target, progress, stop) => OpenTarget.Read(Run.Request.Cluster.ClusterKey?.Identity, target, backup, progress, toChange: false, stop), Run.Stop));
         List<string> faults = [];
         int proven = 0;
         foreach (OpenTarget open in Run.Open)
         {
             string node = open.Target.Node.Name;
-            HashSet<int> before = Restored.TryGetValue(node, out RestoreResult? result)
-                ? [.. result.Objects.Where(o => o.Proof == CheckOutcome.Passed).Select(o => o.Object.Index)] : [];
             foreach (PlanStep step in open.Steps.Where(s => s.Source is null || !Run.Keys.MayMiss(s.Source.Summary)))
             {
-                string? fault = OpenTarget.FaultOf(step, step.Source is { } source && before.Contains(source.Summary.Index));
+                string? fault = OpenTarget.FaultOf(step, step.Source is { } source && _provenAsRestored.Contains((node, backup.Info.BackupId, source.Summary.Index)));
                 if (step.Source is not null)
                 {
                     Run.Keys.Find(node, backup.Info.BackupId, step.Source.Summary.Index)?.See(step.Target is not null, fault);
@@ -44,7 +42,7 @@ internal abstract partial class Rehearsal
     {
         List<OpenTarget> opened = [.. Run.Open];
         IReadOnlyList<Dictionary<int, IReadOnlyList<DrilledUse>>> uses = TargetThreads.Run([.. opened.Select(o => o.Target)], told,
-            (target, progress, stop) => opened.Find(o => o.Target == target)!.UseKeys(progress, stop), Run.Stop);
+            (target, progress, stop) => opened.Find(o => o.Target == target)!.UseKeys(index => Run.Keys.Find(target.Node.Name, backup.Info.BackupId, index) is not null, progress, stop), Run.Stop);
         foreach ((OpenTarget open, Dictionary<int, IReadOnlyList<DrilledUse>> used) in opened.Zip(uses))
         {
             foreach (ExpectedKey key in Run.Keys.All.Where(k => k.Node == open.Target.Node.Name && k.BackupId == backup.Info.BackupId))

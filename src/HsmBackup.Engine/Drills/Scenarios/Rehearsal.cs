@@ -10,6 +10,7 @@ namespace HsmBackup.Engine.Drills.Scenarios;
 internal abstract partial class Rehearsal(DrillRun run)
 {
     private readonly Lock _rebuilding = new();
+    private readonly HashSet<(string Node, string Backup, int Index)> _provenAsRestored = [];
 
     /// <summary>The drill.</summary>
     protected DrillRun Run { get; } = run;
@@ -19,6 +20,9 @@ internal abstract partial class Rehearsal(DrillRun run)
 
     /// <summary>Whether nodes of the cluster have a cluster key.</summary>
     protected bool HasClusterKey => Run.Request.Cluster.ClusterKey is not null;
+
+    /// <summary>Whether what comes back is as old as the backup.</summary>
+    public virtual bool RecoversFromBackup => true;
 
     /// <summary>Goes through all steps. One that fails keeps the later ones from being run.</summary>
     public abstract void Go();
@@ -37,15 +41,15 @@ internal abstract partial class Rehearsal(DrillRun run)
     }
 
     /// <summary>Restores all of a backup to targets.</summary>
-    protected void Restore(IReadOnlyList<DrillTargetNode> targets, Func<DrillBackup> backup, string? subject = null) =>
+    protected bool Restore(IReadOnlyList<DrillTargetNode> targets, Func<DrillBackup> backup, string? subject = null) =>
         Run.Steps.Run(DrillStep.Restore, told => RestoreAll(targets, backup(), told), IsRecovery(DrillStep.Restore), subject);
 
     /// <summary>Compares targets with a backup, object by object, each key by wrapping it again.</summary>
-    protected void Prove(IReadOnlyList<DrillTargetNode> targets, Func<DrillBackup> backup, string? subject = null) =>
+    protected bool Prove(IReadOnlyList<DrillTargetNode> targets, Func<DrillBackup> backup, string? subject = null) =>
         Run.Steps.Run(DrillStep.Prove, told => ProveAll(targets, backup(), told), IsRecovery(DrillStep.Prove), subject);
 
     /// <summary>Uses every key that is expected on the targets that were proven.</summary>
-    protected void Use(Func<DrillBackup> backup, string? subject = null) =>
+    protected bool Use(Func<DrillBackup> backup, string? subject = null) =>
         Run.Steps.Run(DrillStep.Use, told => UseAll(backup(), told), IsRecovery(DrillStep.Use), subject);
 
     /// <summary>Whether a step belongs to the recovery; what sets the stage does not.</summary>
@@ -122,10 +126,14 @@ internal abstract partial class Rehearsal(DrillRun run)
         {
             throw TargetThreads.Named(failed.Node, failed.Error ?? new TimeoutException("it did not answer"));
         }
-        Restored = outcomes.ToDictionary(o => o.Node, o => o.Result!);
+        foreach (NodeRestoreOutcome outcome in outcomes)
+        {
+            Remember(byName[outcome.Node], outcome.Result!);
+        }
         return FormattableString.Invariant($"{backup.Objects.Count} objects restored to {outcomes.Count} targets, and proven as they came");
     }
 
-    /// <summary>What the last restore told of each target.</summary>
-    protected IReadOnlyDictionary<string, RestoreResult> Restored { get; private set; } = new Dictionary<string, RestoreResult>();
+    /// <summary>Remembers what a restore has proven: a token may close a key to all wrapping once it is there.</summary>
+    protected void Remember(DrillTargetNode target, RestoreOutcome result) => _provenAsRestored.UnionWith(
+        result.Objects.Where(o => o.Proof == CheckOutcome.Passed).Select(o => (target.Node.Name, result.BackupId, o.Object.Index)));
 }

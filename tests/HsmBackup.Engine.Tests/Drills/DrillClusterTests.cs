@@ -1,0 +1,168 @@
+using HsmBackup.Engine.Backup;
+using HsmBackup.Engine.Clusters;
+using HsmBackup.Engine.Drills;
+using HsmBackup.Engine.Pkcs11;
+using HsmBackup.Engine.Protection;
+using HsmBackup.Engine.Tests.Support;
+using HsmBackup.Engine.Tokens;
+using Xunit;
+
+namespace HsmBackup.Engine.Tests.Drills;
+
+/// <summary>Drills on a drill cluster: two SoftHSM tokens that are blank, and are so again afterwards.</summary>
+public sealed class DrillClusterTests : IDisposable
+{
+    private readonly DrilledCluster _cluster = new();
+    private readonly SoftHsmToken[] _tokens = [new("drill-1"), new("drill-2")];
+    private readonly Pin _soPin = Pin.FromChars("so-12345678");
+    private ClusterDefinition _ground;
+
+    public DrillClusterTests()
+    {
+        _ground = ClusterDefinition.Create("payments-drill", [.. _tokens.Select((t, i) => new ClusterNode { Name = $"drill-{i + 1}", Address = t.Address })]);
+        _cluster.Fill();
+        _cluster.BackUp();
+    }
+
+    private string Journal => Path.Combine(_cluster.State, "drills", _ground.Id, "targets.json");
+
+    public void Dispose()
+    {
+        _soPin.Dispose();
+        Array.ForEach(_tokens, t => t.Dispose());
+        _cluster.Dispose();
+    }
+
+    [Fact]
+    public void What_was_recovered_to_its_tokens_is_removed_again()
+    {
+        DrillReport report = Drill(DrillScenario.ClusterLoss);
+        Assert.Equal((DrillResult.Passed, null), (report.Result, report.Problem));
+        Assert.Equal((false, "payments-drill"), (report.Environment.SoftwareTargets, report.Environment.DrillCluster));
+        Assert.Equal(["drill-1", "drill-2"], report.Environment.Targets.Select(t => t.TokenLabel));
+        Assert.Contains(report.Deviations, d => d.Contains("2 of 3 nodes", StringComparison.Ordinal));
+        Assert.Equal([0, 0], _tokens.Select(Count));
+        Assert.False(File.Exists(Journal));
+
+        Assert.Equal(DrillResult.Passed, Drill(DrillScenario.NodeLoss).Result);
+        Assert.Equal(DrillResult.Passed, Drill(DrillScenario.BackupVerification).Result);
+        Assert.Equal([0, 0], _tokens.Select(Count));
+    }
+
+    [Fact]
+    public void Tokens_that_were_never_initialised_are_initialised_with_the_officers_PIN()
+    {
+        Array.ForEach(_tokens, t => t.MakeBlank());
+        Assert.Equal(ErrorCode.DrillNotPossible, Refusal(r => r with { SoPin = null }));
+        DrillReport report = Drill(DrillScenario.ClusterLoss);
+        Assert.Equal((DrillResult.Passed, null), (report.Result, report.Problem));
+        Assert.StartsWith("2 tokens initialised", report.Steps.Single(s => s.Name == DrillStep.Initialize).Detail, StringComparison.Ordinal);
+        Assert.Equal([0, 0], _tokens.Select(Count));
+    }
+
+    [Fact]
+    public void A_token_that_holds_something_and_one_of_the_cluster_itself_are_refused_and_left_alone()
+    {
+        using (TokenConnection connection = Open(_tokens[1]))
+        {
+            new TokenContent(connection.Session).Aes("somebody's", 32);
+        }
+        Assert.Equal(ErrorCode.DrillNotPossible, Refusal(r => r));
+        Assert.Equal([0, 1], _tokens.Select(Count));
+
+        ClusterNode own = _cluster.Definition.Nodes[1];
+        _ground = _ground with { Nodes = [own] };
+        Assert.Equal(ErrorCode.DrillNotPossible, Refusal(r => r));
+
+        // By another library: what the tokens say of themselves tells.
+        string copy = Path.Combine(_cluster.Tokens.Folder, "another.so");
+        File.Copy(own.Address.Library.Path, copy);
+        _ground = _ground with { Nodes = [own with { Address = own.Address with { Library = own.Address.Library with { Path = copy } } }] };
+        var refused = Assert.Throws<HsmBackupException>(() => Drill(DrillScenario.KeyLoss, r => r with { OpenDrillPin = _ => _cluster.Tokens.Tokens[1].Pin.Clone() }));
+        Assert.Equal(ErrorCode.DrillNotPossible, refused.Code);
+        Assert.Contains("itself", refused.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void What_a_killed_drill_has_left_is_removed_by_the_next_and_nothing_else_is()
+    {
+        using (TokenConnection connection = Open(_tokens[0]))
+        {
+            var content = new TokenContent(connection.Session);
+            content.Aes("left", 32);
+            // Half made, as the killed process left it.
+            connection.Session.TryCreateObject(new AttributeMap().Set(Cka.Class, Cko.Data).Set(Cka.Token, true), out _);
+        }
+        Assert.Equal(ErrorCode.DrillNotPossible, Refusal(r => r));
+        Leave(new AnnouncedObject(Cko.SecretKey, "left", ""), new AnnouncedObject(Cko.Data, "note", ""));
+        Assert.Equal([2, 0], _tokens.Select(Count));
+        // Its id is not what was announced.
+        Assert.Equal(ErrorCode.DrillFailed, Refusal(r => r));
+        Assert.Equal([1, 0], _tokens.Select(Count));
+
+        using (TokenConnection connection = Open(_tokens[0]))
+        {
+            ulong handle = Assert.Single(connection.Session.FindTokenObjects());
+            Leave(new AnnouncedObject(Cko.SecretKey, "left", Convert.ToHexStringLower(connection.Session.GetAttributes(handle, Cka.Id).Bytes(Cka.Id)!)));
+        }
+        DrillReport report = Drill(DrillScenario.ClusterLoss);
+        Assert.Equal(DrillResult.Passed, report.Result);
+        Assert.Contains(report.Deviations, d => d.Contains("did not come to its end", StringComparison.Ordinal));
+        Assert.Equal([0, 0], _tokens.Select(Count));
+    }
+
+    [FaultyLibraryFact]
+    public void A_key_that_does_not_sign_after_the_restore_makes_the_drill_fail()
+    {
+        var faulty = new FaultyLibrary(_tokens[0], _cluster.Tokens.Folder);
+        _ground = _ground with { Nodes = [_ground.Nodes[0] with { Address = faulty.Address }] };
+        DrillReport report = Drill(DrillScenario.KeyLoss, r => r with { Selection = new KeySelection { Labels = [NameFilter.Exactly("ec")] } },
+            new At(DrillStep.Use, () => faulty.Refuse("C_Sign", Ckr.FunctionFailed)));
+        faulty.Heal();
+        Assert.Equal((DrillResult.Failed, ErrorCode.DrillFailed), (report.Result, report.Error));
+        Assert.Equal((DrillStep.Use, CheckOutcome.Failed), report.Steps.Where(s => s.Outcome != CheckOutcome.Passed).Select(s => (s.Name, s.Outcome)).Single());
+        DrilledKey key = Assert.Single(report.Keys);
+        Assert.Equal((true, CheckOutcome.Passed, CheckOutcome.Failed), (key.Recovered, key.Proof, key.Result));
+        Assert.Contains("CKR_FUNCTION_FAILED", key.Reason, StringComparison.Ordinal);
+        Assert.Equal(0, Count(_tokens[0]));
+    }
+
+    private DrillReport Drill(DrillScenario scenario, Func<DrillRequest, DrillRequest>? change = null, IProgress<OperationProgress>? progress = null) =>
+        _cluster.Drill(scenario, r =>
+        {
+            r = r with { DrillCluster = _ground, SoPin = _soPin, OpenDrillPin = n => _tokens[n.Name == "drill-1" ? 0 : 1].Pin.Clone() };
+            return change?.Invoke(r) ?? r;
+        }, progress);
+
+    private ErrorCode Refusal(Func<DrillRequest, DrillRequest> change) => Assert.Throws<HsmBackupException>(() => Drill(DrillScenario.ClusterLoss, change)).Code;
+
+    private static TokenConnection Open(SoftHsmToken token) => TokenConnection.Open(token.Address, token.Pin, readWrite: true, CancellationToken.None);
+
+    private static int Count(SoftHsmToken token)
+    {
+        using TokenConnection connection = Open(token);
+        return connection.Session.FindTokenObjects().Count;
+    }
+
+    private void Leave(params AnnouncedObject[] objects) => StateDocument.Write(Journal, new DrillJournal
+    {
+        Started = DateTimeOffset.UtcNow,
+        ClusterId = _cluster.Definition.Id,
+        Tokens = [new AnnouncedToken("drill-1", "drill-1", null)],
+        Objects = objects,
+    }, DrillJournalJson.Default.DrillJournal);
+
+    private sealed class At(string step, Action action) : IProgress<OperationProgress>
+    {
+        private bool _done;
+
+        public void Report(OperationProgress value)
+        {
+            if (!_done && value.Status.StartsWith(step, StringComparison.Ordinal))
+            {
+                _done = true;
+                action();
+            }
+        }
+    }
+}
