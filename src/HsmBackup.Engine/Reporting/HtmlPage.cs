@@ -13,7 +13,7 @@ internal static class HtmlPage
     private const int LongTable = 200;
 
     // Up to here, a table is not divided between two pages in print.
-    private const int ShortTable = 12;
+    private const int ShortTable = 14;
 
     private static readonly string Style = ReadStyle();
 
@@ -181,7 +181,31 @@ internal static class HtmlPage
 
     // What scrolls can be reached by the keyboard, and says what it is.
     private static void AddListing(HtmlText html, Listing listing) => html
-        .Add($"<pre tabindex=\"0\" role=\"group\" aria-label=\"{listing.Name}\" data-language=\"{listing.Language}\"><code>{listing.Text.TrimEnd()}\n</code></pre>\n");
+        .Add($"<pre tabindex=\"0\" role=\"group\" aria-label=\"{listing.Name}\" data-language=\"{listing.Language}\"><code>{Lines(listing)}</code></pre>\n");
+
+    private static HtmlText Lines(Listing listing)
+    {
+        var html = new HtmlText();
+        foreach (string line in listing.Text.ReplaceLineEndings("\n").TrimEnd().Split('\n'))
+        {
+            html.Add($"<span class=\"line\">{Words(line)}</span>\n");
+        }
+        return html;
+    }
+
+    // Browsers break lines behind hyphens, and "-" at the end of a line is not read as the beginning of "-WhatIf".
+    private static HtmlText Words(string line)
+    {
+        var html = new HtmlText();
+        string[] words = line.Split(' ');
+        for (int i = 0; i < words.Length; i++)
+        {
+            string space = i == 0 ? "" : " ";
+            _ = words[i].Contains('-', StringComparison.Ordinal) ? html.Add($"{space}<span class=\"word\">{words[i]}</span>") : html.Add($"{space}{words[i]}");
+        }
+        return html;
+    }
+
 
     private static void AddFold(HtmlText html, Fold fold)
     {
@@ -209,7 +233,8 @@ internal static class HtmlPage
             {
                 Tone.Plain => html.Add($"{piece.Text}"),
                 Tone.Strong => html.Add($"<strong>{piece.Text}</strong>"),
-                Tone.Code => html.Add($"<code>{piece.Text}</code>"),
+                Tone.Code => html.Add($"<code>{Words(piece.Text)}</code>"),
+                Tone.Open => html.Add($"<span class=\"gap\">&#160;</span>"),
                 Tone.Link => html.Add($"<a href=\"#{piece.Target}\">{piece.Text}</a>"),
                 Tone.Quiet => html.Add($"<span class=\"quiet\">{piece.Text}</span>"),
                 _ => html.Add($"<span class=\"mark {Class(piece.Tone)}\">{piece.Text}</span>"),
@@ -223,7 +248,6 @@ internal static class HtmlPage
         Tone.Good => "good",
         Tone.Warning => "warning",
         Tone.Bad => "bad",
-        Tone.Open => "open",
         _ => "plain",
     };
 

@@ -96,10 +96,11 @@ internal static class MarkdownPage
 
     private static string Cell(string text) => Escaped(text);
 
-    private static string Inline(Phrase phrase) => string.Concat(phrase.Pieces.Where(p => p.Text.Length > 0).Select(p => p.Tone switch
+    private static string Inline(Phrase phrase) => string.Concat(phrase.Pieces.Where(p => p.Text.Length > 0 || p.Tone == Tone.Open).Select(p => p.Tone switch
     {
         Tone.Strong or Tone.Bad => $"**{Escaped(p.Text)}**",
         Tone.Code => Code(p.Text),
+        Tone.Open => "____________",
         _ => Escaped(p.Text),
     }));
 

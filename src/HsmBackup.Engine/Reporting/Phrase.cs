@@ -46,7 +46,7 @@ internal readonly record struct Piece(string Text, Tone Tone, string? Target = n
 
     public static Piece Quiet(string text) => new(text, Tone.Quiet);
 
-    public static Piece Open(string text) => new(text, Tone.Open);
+    public static Piece Gap { get; } = new("", Tone.Open);
 }
 
 /// <summary>A line of text in pieces. None of it is markup, wherever it came from: a label may say what it likes.</summary>

@@ -46,7 +46,7 @@ internal static class RunbookDocument
             new Heading("First, whatever it is"),
             new Bullets(
             [
-                Phrase.Of($"Write down the time: {Piece.Open("                    ")} UTC. {(rto is { } t ? $"Recovery must end within {PlainText.Span(t)} from now." : "No recovery time is set for this cluster.")}"),
+                Phrase.Of($"Write down the time: {Piece.Gap} UTC. {(rto is { } t ? $"Recovery must end within {PlainText.Span(t)} of the beginning." : "No recovery time is set for this cluster.")}"),
                 FirstCall(source.Cluster),
                 "Initialise, delete and switch off nothing. A token that does not answer may still hold its keys.",
                 "Keep a log from now on: who did what, and when. One person types, another reads along.",
@@ -58,10 +58,12 @@ internal static class RunbookDocument
 
     private static Phrase FirstCall(ClusterDefinition cluster) => cluster.Escalation is [var first, ..]
         ? Phrase.Of($"Call {Piece.Strong(string.Join(" and ", first.Contacts.Select(n => Reach(cluster, n))))}; {RunbookSections.Link(RunbookSections.People)} says who comes next.")
-        : Phrase.Of($"Call the person in charge: {Piece.Open("                    ")}. The definition of the cluster names nobody.");
+        : Phrase.Of($"Call the person in charge: {Piece.Gap}. The definition of the cluster names nobody.");
 
     private static string Reach(ClusterDefinition cluster, string name) =>
-        cluster.Contacts.FirstOrDefault(c => c.Name.Equals(name, StringComparison.OrdinalIgnoreCase))?.Phone is { } phone ? $"{name} ({phone})" : name;
+        cluster.Contacts.FirstOrDefault(c => c.Name.Equals(name, StringComparison.OrdinalIgnoreCase))?.Phone is { } phone ? $"{name} ({Unbroken(phone)})" : name;
+
+    private static string Unbroken(string phone) => phone.Replace(' ', '\u00A0');
 
     private static Section People(ClusterDefinition cluster) => new(RunbookSections.People, "Who to call, and when",
     [
@@ -75,8 +77,8 @@ internal static class RunbookDocument
         cluster.Contacts.Count == 0
             ? new Note(Tone.Warning, "The definition names no contacts. Add \"contacts\" to it, and export this runbook again.")
             : new Table("Contacts", ["Name", "Role", "Telephone", "E-mail", "Notes"],
-                [.. cluster.Contacts.Select(c => (IReadOnlyList<Phrase>)[Piece.Strong(c.Name), c.Role ?? "", c.Phone ?? "", c.Email ?? "", c.Notes ?? ""])]),
-        new Facts([("Maker of the HSMs, support", Piece.Open("                    ")), ("Contract number", Piece.Open("                    "))]),
+                [.. cluster.Contacts.Select(c => (IReadOnlyList<Phrase>)[Piece.Strong(c.Name), c.Role ?? "", Unbroken(c.Phone ?? ""), c.Email ?? "", c.Notes ?? ""])]),
+        new Facts([("Maker of the HSMs, support", Piece.Gap), ("Contract number", Piece.Gap)]),
     ]);
 
     private static Section Facts(ClusterDefinition cluster) => new(RunbookSections.Facts, "The cluster",

@@ -9,7 +9,6 @@ namespace HsmBackup.Engine.Reporting;
 internal static class RunbookPlaces
 {
     private const int MostBackups = 10;
-    private const string Gap = "                    ";
 
     public static Section Section(RunbookSource source) => new(RunbookSections.Places, "Where backups, keys and custodians are",
     [
@@ -54,12 +53,12 @@ internal static class RunbookPlaces
         ClusterSchedule? schedule = source.Cluster.Schedule;
         return new Facts(
         [
-            ("Keys of backups made by hand", Phrase.Of($"with whoever made the backup; kept in {Piece.Open(Gap)}")),
+            ("Keys of backups made by hand", Phrase.Of($"with whoever made the backup; kept in {Piece.Gap}")),
             .. schedule is null ? (IEnumerable<(string, Phrase)>)[] :
             [
                 ("Keys of scheduled backups are sealed for", schedule.KeyRecipients.Count == 0 ? "nobody" : Phrase.Join(", ", schedule.KeyRecipients.Select(Piece.Code))),
                 ("They wait in", schedule.KeyVault is { } vault ? $"vault {vault}" : schedule.KeyFolder is { } folder ? Piece.Code(folder) : "the state folder of the account that runs the schedule"),
-                ("After they were received, they are kept in", Piece.Open(Gap)),
+                ("After they were received, they are kept in", Piece.Gap),
             ],
         ]);
     }
@@ -87,8 +86,8 @@ internal static class RunbookPlaces
         yield return new Table("Who has which share is written down nowhere else: fill it in by hand where the definition does not say it", ["Share", "Custodian", "Telephone", "Where the share is"],
             [.. Enumerable.Range(1, Math.Max(key.Shares, people.Length)).Select(i => (IReadOnlyList<Phrase>)
             [
-                i <= key.Shares ? Piece.Open(" ") : "", i <= people.Length ? people[i - 1].Name : Piece.Open(Gap),
-                i <= people.Length ? people[i - 1].Phone ?? "" : Piece.Open(Gap), i <= people.Length && people[i - 1].Notes is { } notes ? notes : Piece.Open(Gap),
+                i <= key.Shares ? Piece.Gap : "", i <= people.Length ? people[i - 1].Name : Piece.Gap,
+                i <= people.Length ? people[i - 1].Phone ?? "" : Piece.Gap, i <= people.Length && people[i - 1].Notes is { } notes ? notes : Piece.Gap,
             ])]);
     }
 

@@ -23,10 +23,10 @@ internal static class RunbookProcedures
             new Heading("Steps"),
             new Steps(
             [
-                new Step(Phrase.Of($"On the recovery computer, start {Piece.Code("pwsh")}, load the module, and look for the latest backup that can be restored.{Expect(latest)}"),
-                    [Command("cluster loss, look", ["Import-Module HsmBackup", $"Get-HsmBackup -Cluster {RunbookCommands.Cluster(cluster)} -Restorable -Latest"])]),
+                new Step(Phrase.Of($"On the recovery computer, start {Piece.Code("pwsh")}, load the module, and look for the latest backup.{Expect(latest)}"),
+                    [Command("cluster loss, look", ["Import-Module HsmBackup", $"Get-HsmBackup -Cluster {RunbookCommands.Cluster(cluster)} | Select-Object -Last 5"])]),
                 .. KeyStep(source),
-                new Step("Look at the plan. Nothing is changed yet.", [Command("cluster loss, plan", [restore + " -WhatIf"])]),
+                new Step(Phrase.Of($"Look at the plan. Nothing is changed yet. Where the one-time key is in a file, add {Piece.Code("-KeyPath FILE")} here and below; where shares are, {Piece.Code("-SharePath FILE, FILE")}."), [Command("cluster loss, plan", [restore + " -WhatIf"])]),
                 new Step($"Restore. You are asked for the PIN of the security officer, the PINs of the nodes that have no source{Custodians(cluster)} and the one-time key. "
                     + "If it is interrupted, type the same command again: it finishes what was begun.", [Command("cluster loss, restore", [restore])]),
                 new Step(Phrase.Of($"Every node must say {Piece.Code("Online")}. If one does not, go on with {RunbookSections.Link(RunbookSections.NodeLoss)} for that node."),
@@ -63,11 +63,11 @@ internal static class RunbookProcedures
                 new Step(Phrase.Of($"Every node must say {Piece.Code("Online")}."), [Command("node loss, check", [RunbookCommands.DeepHealth(cluster)])]),
                 new Step(Phrase.Of($"Go through {RunbookSections.Link(RunbookSections.Afterwards)}. The failed HSM still holds keys: have it erased or destroyed by two people, and on record."), []),
             ]),
-            new Heading("If"),
+            new Heading("If it is otherwise"),
             new Bullets(
             [
-                Phrase.Of($"the new token has another label or library: add {Piece.Code("-Replacement @{ TokenLabel = 'LABEL'; Library = 'PATH' }")}; it is written into the definition."),
-                .. cluster.ClusterKey is null ? (Phrase[])[] : [Phrase.Of($"no other node can be looked into: add {Piece.Code($"-Path {(source.Latest is { } b ? RunbookCommands.PathOf(b) : "BACKUP")}")}; you are asked for its one-time key.")],
+                Phrase.Of($"The new token has another label or library: add {Piece.Code("-Replacement @{ TokenLabel = 'LABEL'; Library = 'PATH' }")}; it is written into the definition."),
+                .. cluster.ClusterKey is null ? (Phrase[])[] : [Phrase.Of($"No other node can be looked into: add {Piece.Code($"-Path {(source.Latest is { } b ? RunbookCommands.PathOf(b) : "BACKUP")}")}; you are asked for its one-time key.")],
             ]),
         ]) { OwnPage = true };
     }
@@ -154,15 +154,16 @@ internal static class RunbookProcedures
 
     private static string Expect(BackupInfo? latest) => latest is null
         ? " When this was written there was none."
-        : $" When this was written it was {latest.BackupId}, of {PlainText.Minute(latest.Created)}; a newer one is better.";
+        : $" When this was written it was {latest.BackupId}, of {PlainText.Minute(latest.Created)}, {(latest.Proof is { } proof ? $"proven by a test of level {proof.Level}" : "not yet proven by a test")}; "
+            + "the newest complete one is taken by itself.";
 
     private static IEnumerable<Step> KeyStep(RunbookSource source)
     {
         string name = RunbookCommands.Cluster(source.Cluster);
-        if (source.WaitingKeys.Count > 0)
+        if (source.WaitingKeys.FirstOrDefault(k => k.BackupId == source.Latest?.BackupId) is { } waiting)
         {
-            yield return new Step("If the one-time key of that backup has not been received, an officer for whom it was sealed receives it now, into a file:",
-                [Command("Variant: cluster loss, receive the key", [$"Receive-HsmBackupKey -Cluster {name} -BackupId {source.WaitingKeys[^1].BackupId} -KeyPath ./{source.Cluster.Name}.key"])]);
+            yield return new Step("If the one-time key of that backup has not been received yet, an officer for whom it was sealed receives it now, into a file:",
+                [Command("Variant: cluster loss, receive the key", [$"Receive-HsmBackupKey -Cluster {name} -BackupId {waiting.BackupId} -KeyPath ./{source.Cluster.Name}.key"])]);
         }
     }
 
@@ -171,22 +172,24 @@ internal static class RunbookProcedures
     private static IEnumerable<Block> ClusterVariants(RunbookSource source)
     {
         ClusterDefinition cluster = source.Cluster;
-        yield return new Heading("If");
         ClusterStore[] folders = [.. RunbookCommands.Folders(cluster)];
         if (folders.Length > 0)
         {
-            yield return new Paragraph("the definition of the cluster is lost too: it is taken out of the backup, and written to a file.");
+            yield return new Heading("If the definition of the cluster is lost too");
+            yield return new Paragraph("It is taken out of the latest backup, and written to a file.");
             yield return Command("Variant: cluster loss, definition from the backup",
                 [$"Restore-HsmCluster -BackupPath {ShellText.Value(folders[0].Location)} -DefinitionPath ./{cluster.Name}{ClusterDefinition.FileExtension} -InitializeToken"]);
         }
         foreach (ClusterStore store in folders.Skip(1))
         {
-            yield return new Paragraph($"the stores before it are lost: from {store.Name} alone.");
+            yield return new Heading($"If nothing but the store {store.Name} is left");
             yield return Command($"Variant: cluster loss, from {store.Name}", [$"Restore-HsmCluster -Cluster {RunbookCommands.Cluster(cluster)} -BackupPath {ShellText.Value(store.Location)} -InitializeToken"]);
         }
-        yield return new Paragraph("another program must find the tokens afterwards: this writes configuration for p11-kit and OpenSSL, and no PIN.");
+        yield return new Heading("If other programs must find the tokens again");
+        yield return new Paragraph("This writes their configuration too, for p11-kit and OpenSSL, with no PIN in it.");
         yield return Command("Variant: cluster loss, configuration for other programs", [$"{RunbookCommands.Restore(source)} -ClientConfigurationPath ./client"]);
-        yield return new Paragraph("neither this program nor PowerShell can be had: docs/break-glass.md of HsmBackup opens a backup that is not bound to the cluster with openssl and jq alone.");
+        yield return new Heading("If neither this program nor PowerShell can be had");
+        yield return new Paragraph("The page docs/break-glass.md of HsmBackup opens a backup that is not bound to the cluster with openssl and jq alone.");
     }
 
     private static Block Rehearsed(RunbookSource source, DrillScenario scenario) =>

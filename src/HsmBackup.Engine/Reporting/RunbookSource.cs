@@ -31,8 +31,8 @@ public sealed record RunbookSource
     /// <summary>Name of the computer that it was looked at from.</summary>
     public required string Computer { get; init; }
 
-    /// <summary>The newest backup that is known to restore, else the newest complete one, else null.</summary>
-    public BackupInfo? Latest => Backups.LastOrDefault(b => b.Restorable) ?? Backups.LastOrDefault(b => b.Complete);
+    /// <summary>The backup that a restore takes where none is named: the newest complete one with a copy that nothing is known against. Null where there is none.</summary>
+    public BackupInfo? Latest => Backups.LastOrDefault(b => b.Complete && b.Copies.Any(c => c.State == CopyState.Present));
 
     /// <summary>Drills whose files are what was written, and signed where the cluster can sign.</summary>
     internal IEnumerable<DrillReport> Counted => Drills
