@@ -72,12 +72,16 @@ libengine-pkcs11-openssl /usr/lib/*/engines-3/pkcs11.so'
 readonly store_packages='
 apache2-bin      /usr/sbin/apache2
 rclone           rclone'
+# promtool judges metrics and rules; exim takes mail on a loopback port. Neither service is needed.
+readonly monitoring_packages='
+prometheus       promtool
+exim4-daemon-light /usr/sbin/exim4'
 
 packages_for() {
     case $1 in
         drill) echo "$token_packages" ;;
         bench) echo "$token_packages$compiler_packages" ;;
-        test | install) echo "$token_packages$compiler_packages$second_token_packages$store_packages$scheduler_packages" ;;
+        test | install) echo "$token_packages$compiler_packages$second_token_packages$store_packages$scheduler_packages$monitoring_packages" ;;
     esac
 }
 

@@ -30,11 +30,11 @@ internal static partial class DefinitionTypes
     // Without TLS only within this computer, where nobody listens.
     public static readonly DefinitionType<string> WebAddress = OfString(
         "an address that begins with https:// (or http:// for this computer itself), without user or fragment, or env:NAME, file:PATH, secret:VAULT/NAME",
-        text => IsPlainText(text) && WebForm().IsMatch(text) && Uri.TryCreate(text, UriKind.Absolute, out _));
+        IsWebAddress);
 
     public static readonly DefinitionType<string> HostName = OfString("the name or number of a computer", text => text.Length <= 253 && HostForm().IsMatch(text));
 
-    public static readonly DefinitionType<string> MailAddress = OfString("an e-mail address", text => text.Length <= 254 && MailForm().IsMatch(text));
+    public static readonly DefinitionType<string> MailAddress = OfString("an e-mail address", IsMailAddress);
 
     public static readonly DefinitionType<string> MetricsPath = OfString(
         "an absolute path that ends with .prom", text => IsPlainText(text) && AbsolutePathForm().IsMatch(text) && text.EndsWith(".prom", StringComparison.Ordinal));
@@ -98,6 +98,15 @@ internal static partial class DefinitionTypes
 
     /// <summary>The names of an enumeration, letter by letter.</summary>
     public static DefinitionType<T> OneOf<T>() where T : struct, Enum => OneOf([.. Enum.GetValues<T>().Select(v => (v.ToString(), v))]);
+
+    /// <summary>Whether it is a name as parts of a definition have them.</summary>
+    public static bool IsName(string text) => NameForm().IsMatch(text);
+
+    /// <summary>Whether notices may be sent to an address.</summary>
+    public static bool IsWebAddress(string text) => IsPlainText(text) && WebForm().IsMatch(text) && Uri.TryCreate(text, UriKind.Absolute, out _);
+
+    /// <summary>Whether mail may be sent to an address.</summary>
+    public static bool IsMailAddress(string text) => text.Length <= 254 && MailForm().IsMatch(text);
 
     private static DefinitionType<string> OfString(string expected, Func<string, bool> isRight) => new(expected, (value, out result) =>
     {

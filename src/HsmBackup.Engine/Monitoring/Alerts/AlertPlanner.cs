@@ -22,7 +22,7 @@ internal static class AlertPlanner
         foreach (Alert alert in alerts.Where(a => a.IsOpen))
         {
             Alert next = alert.Part is null ? alert
-                : met.Remove(alert.Key, out AlertCondition? still) ? Renew(cluster, alert, still, now)
+                : met.Remove(alert.Key, out AlertCondition? still) ? Renew(cluster, alert, still.Severity, still.Message, still.Action, now)
                 : knows(alert.Part.Value) ? Resolve(cluster, alert, now)
                 : alert;
             next = next.IsOpen ? Climb(cluster, next, now) : next;
@@ -64,10 +64,11 @@ internal static class AlertPlanner
     /// <summary>The step of the escalation that has come after a time, from 1; 0 where none has.</summary>
     public static int LevelAfter(ClusterDefinition cluster, TimeSpan time) => cluster.Escalation.Count(step => step.After <= time);
 
-    private static Alert Renew(ClusterDefinition cluster, Alert alert, AlertCondition still, DateTimeOffset now)
+    /// <summary>The alert goes on, and may have got worse.</summary>
+    public static Alert Renew(ClusterDefinition cluster, Alert alert, AlertSeverity severity, string message, string? action, DateTimeOffset now)
     {
-        Alert next = alert with { Severity = still.Severity, Message = DisplayText.Harmless(still.Message), Action = still.Action };
-        return still.Severity > alert.Severity ? Tell(cluster, next, AlertNoticeKind.Escalated, ContactsOf(cluster, 0, alert.Level), now) : next;
+        Alert next = alert with { Severity = severity, Message = DisplayText.Harmless(message), Action = action };
+        return severity > alert.Severity ? Tell(cluster, next, AlertNoticeKind.Escalated, ContactsOf(cluster, 0, alert.Level), now) : next;
     }
 
     private static Alert Climb(ClusterDefinition cluster, Alert alert, DateTimeOffset now)
@@ -83,7 +84,8 @@ internal static class AlertPlanner
         return due ? Tell(cluster, alert, AlertNoticeKind.Repeated, alert.Contacts, now) : alert;
     }
 
-    private static IReadOnlyList<string> ContactsOf(ClusterDefinition cluster, int after, int upTo) =>
+    /// <summary>Names of the contacts of some steps of the escalation.</summary>
+    public static IReadOnlyList<string> ContactsOf(ClusterDefinition cluster, int after, int upTo) =>
         [.. cluster.Escalation.Take(upTo).Skip(Math.Max(0, after)).SelectMany(step => step.Contacts).Distinct(StringComparer.Ordinal)];
 
     private static Alert Tell(ClusterDefinition cluster, Alert alert, AlertNoticeKind kind, IReadOnlyList<string> contacts, DateTimeOffset now)

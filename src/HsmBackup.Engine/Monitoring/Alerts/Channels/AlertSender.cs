@@ -1,0 +1,53 @@
+using HsmBackup.Engine.Clusters.Definitions;
+using HsmBackup.Engine.Protection;
+
+namespace HsmBackup.Engine.Monitoring.Alerts.Channels;
+
+/// <summary>A notice was not sent.</summary>
+/// <param name="message">Why; nothing of a secret.</param>
+/// <param name="passes">Whether that may be otherwise in a moment, and for every notice on this channel is the same now.</param>
+/// <param name="innerException">The cause.</param>
+internal sealed class AlertNotSentException(string message, bool passes, Exception? innerException = null) : Exception(message, innerException)
+{
+    /// <summary>Whether that may be otherwise in a moment.</summary>
+    public bool Passes { get; } = passes;
+}
+
+/// <summary>Sends notices on one channel.</summary>
+internal abstract class AlertSender : IDisposable
+{
+    /// <summary>Sends a notice once.</summary>
+    /// <returns>What was not quite right; null where all was.</returns>
+    /// <exception cref="AlertNotSentException">It was not sent, as far as that is known.</exception>
+    /// <exception cref="OperationCanceledException">The caller gave up.</exception>
+    public abstract string? Send(AlertMessage message, CancellationToken cancellationToken);
+
+    /// <summary>Makes the sender of a channel. Nothing is sent yet, and nobody is connected to.</summary>
+    /// <param name="channel">The channel.</param>
+    /// <param name="secretVariables">Names of environment variables that hold secrets, which no program is given.</param>
+    /// <param name="asker">Who can be asked for secrets.</param>
+    /// <exception cref="HsmBackupException">Of the channel's secrets and authorities.</exception>
+    public static AlertSender Open(AlertChannel channel, IReadOnlyCollection<string> secretVariables, PinAsker asker) => channel.Kind switch
+    {
+        AlertChannelKind.Webhook => new WebhookSender(channel, asker),
+        AlertChannelKind.Command => new CommandSender(channel, secretVariables),
+        AlertChannelKind.Mail => new MailSender(channel, asker),
+        _ => new HeartbeatSender(channel, asker),
+    };
+
+    /// <inheritdoc/>
+    public abstract void Dispose();
+
+    /// <summary>A secret of the channel; null where it has no source.</summary>
+    private protected static Pin? OpenSecret(AlertChannel channel, PinSource? source, PinAsker asker) => source?.Open(asker, $"the alert channel '{channel.Name}'");
+
+    /// <summary>The address of the channel, which may be a secret itself.</summary>
+    private protected static Uri OpenAddress(AlertChannel channel, PinAsker asker)
+    {
+        using Pin? secret = OpenSecret(channel, channel.Url!.Source, asker);
+        string text = secret is null ? channel.Url.Text! : System.Text.Encoding.UTF8.GetString(secret.Bytes);
+        return DefinitionTypes.IsWebAddress(text) ? new Uri(text) : throw new HsmBackupException(ErrorCode.PinUnavailable,
+            $"What {channel.Url} holds is not an address that the alert channel '{channel.Name}' can use.", "Put an address there that begins with https://.")
+        { Target = channel.Name };
+    }
+}

@@ -1,0 +1,109 @@
+using System.ComponentModel;
+using System.Diagnostics;
+using HsmBackup.Engine.Clusters.Definitions;
+
+namespace HsmBackup.Engine.Monitoring.Alerts.Channels;
+
+/// <summary>Runs a program with the JSON on its standard input. It has taken the notice when it ends with 0.</summary>
+internal sealed class CommandSender(AlertChannel channel, IReadOnlyCollection<string> secretVariables) : AlertSender
+{
+    private const int MaxSaid = 200;
+
+    public override string? Send(AlertMessage message, CancellationToken cancellationToken)
+    {
+        var start = new ProcessStartInfo(channel.Program!, channel.Arguments)
+        {
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            UseShellExecute = false,
+        };
+        // A pager needs no PIN.
+        foreach (string variable in secretVariables)
+        {
+            start.Environment.Remove(variable);
+        }
+        using Process process = Start(start);
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        limit.CancelAfter(channel.Timeout);
+        try
+        {
+            Task<string> said = Run(process, message.Json, limit.Token);
+            string last = said.GetAwaiter().GetResult();
+            return process.ExitCode == 0 ? null : throw new AlertNotSentException(
+                FormattableString.Invariant($"'{channel.Program}' ended with {process.ExitCode}{(last.Length == 0 ? "" : $": {last}")}"), passes: false);
+        }
+        catch (OperationCanceledException e)
+        {
+            Kill(process);
+            cancellationToken.ThrowIfCancellationRequested();
+            throw new AlertNotSentException(FormattableString.Invariant($"'{channel.Program}' did not end within {channel.Timeout.TotalSeconds} seconds, and was killed"), passes: true, e);
+        }
+    }
+
+    public override void Dispose()
+    {
+        // There is nothing: a program has ended before Send does.
+    }
+
+    private Process Start(ProcessStartInfo start)
+    {
+        try
+        {
+            return Process.Start(start)!;
+        }
+        catch (Win32Exception e)
+        {
+            throw new AlertNotSentException($"'{channel.Program}' cannot be run: {e.Message}", passes: false, e);
+        }
+    }
+
+    // Written and read at a time, so that neither waits for the other; what it says is shown in part where it fails.
+    private static async Task<string> Run(Process process, byte[] input, CancellationToken cancellationToken)
+    {
+        Task<string> errors = ReadStart(process.StandardError, cancellationToken);
+        Task<string> output = ReadStart(process.StandardOutput, cancellationToken);
+        await TryWrite(process, input, cancellationToken).ConfigureAwait(false);
+        await process.WaitForExitAsync(cancellationToken).ConfigureAwait(false);
+        string said = await errors.ConfigureAwait(false);
+        return said.Length > 0 ? said : await output.ConfigureAwait(false);
+    }
+
+    private static async Task TryWrite(Process process, byte[] input, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await process.StandardInput.BaseStream.WriteAsync(input, cancellationToken).ConfigureAwait(false);
+            process.StandardInput.Close();
+        }
+        catch (IOException)
+        {
+            // It need not read: what it ends with is what counts.
+            return;
+        }
+    }
+
+    // The first line; the rest is read so that the program does not wait for a reader.
+    private static async Task<string> ReadStart(StreamReader reader, CancellationToken cancellationToken)
+    {
+        string first = await reader.ReadLineAsync(cancellationToken).ConfigureAwait(false) ?? "";
+        char[] rest = new char[1024];
+        while (await reader.ReadAsync(rest, cancellationToken).ConfigureAwait(false) > 0)
+        {
+        }
+        return DisplayText.Harmless(first[..Math.Min(first.Length, MaxSaid)]);
+    }
+
+    private static void Kill(Process process)
+    {
+        try
+        {
+            process.Kill(entireProcessTree: true);
+        }
+        catch (InvalidOperationException)
+        {
+            // It has just ended.
+            return;
+        }
+    }
+}

@@ -1,0 +1,99 @@
+using System.Text;
+using HsmBackup.Engine.Clusters.Definitions;
+using HsmBackup.Engine.Tests.Protection;
+using HsmBackup.Engine.Tests.Support;
+using Xunit;
+
+namespace HsmBackup.Engine.Tests.Monitoring;
+
+/// <summary>Against Debian's exim.</summary>
+[Needs("/usr/sbin/exim4", "exim4-daemon-light")]
+public sealed class AlertMailTests
+{
+    [SuiteFact]
+    public void A_mail_arrives_once_at_all_whom_it_concerns() => Arrives("startTls");
+
+    [SuiteFact]
+    public void And_where_the_connection_is_encrypted_from_the_beginning() => Arrives("tls");
+
+    [SuiteFact]
+    public void An_outage_loses_no_mail_and_a_wrong_password_tells_nobody_what_it_is()
+    {
+        using var server = new EximServer();
+        using var secrets = new TestFolder();
+        using var trial = new AlertTrial(Channel(server, secrets, "startTls", "hsm-team@example.com"));
+        trial.Raise();
+        File.WriteAllText(secrets.File("password"), "s3cr3t-wrong");
+        string reason = Assert.Single(trial.Deliver()).Reason;
+        Assert.Contains("535 to AUTH", reason, StringComparison.Ordinal);
+        string encoded = Convert.ToBase64String(Encoding.UTF8.GetBytes("s3cr3t-wrong"));
+        Assert.DoesNotContain("s3cr3t", reason + trial.AllText, StringComparison.Ordinal);
+        Assert.DoesNotContain(encoded, reason + trial.AllText, StringComparison.Ordinal);
+        File.WriteAllText(secrets.File("password"), EximServer.Password);
+
+        server.Stop();
+        Assert.Contains("not reached", Assert.Single(trial.Deliver()).Reason, StringComparison.Ordinal);
+        server.Start();
+        Assert.Empty(trial.Deliver());
+        Assert.Empty(trial.Deliver());
+        Assert.Single(server.Mails);
+    }
+
+    [SuiteFact]
+    public void A_server_that_is_not_known_is_told_nothing()
+    {
+        using var server = new EximServer();
+        using var other = new TestFolder();
+        using var stranger = new TlsIdentity(other.File("tls"));
+        using var trial = new AlertTrial(new { name = "mail", kind = "mail", server = "localhost", port = server.Port, from = "a@example.com", to = new[] { "b@example.com" }, certificateAuthority = stranger.AuthorityFile });
+        trial.Raise();
+        Assert.Contains("not trusted", Assert.Single(trial.Deliver()).Reason, StringComparison.Ordinal);
+        Assert.Empty(server.Mails);
+    }
+
+    [SuiteFact]
+    public void Where_there_is_nobody_to_send_it_to_that_is_told()
+    {
+        using var trial = new AlertTrial(new { name = "mail", kind = "mail", server = "localhost", port = 1, from = "a@example.com" });
+        trial.Raise();
+        Assert.Contains("nobody to send it to", Assert.Single(trial.Deliver()).Reason, StringComparison.Ordinal);
+    }
+
+    private static void Arrives(string security)
+    {
+        using var server = new EximServer(security == "tls");
+        using var secrets = new TestFolder();
+        using var trial = new AlertTrial(Channel(server, secrets, security, "hsm-team@example.com", "refused@example.com"));
+        trial.Raise(severity: AlertSeverity.Critical);
+        trial.Clock.Now += TimeSpan.FromMinutes(31);
+        trial.Operation.Evaluate(StatusSample.Well with { Time = trial.Clock.Now });
+        Assert.Empty(trial.Deliver());
+        Assert.Empty(trial.Deliver());
+        Assert.Equal(2, server.Mails.Count);
+        (TakenMail raised, TakenMail escalated) = server.Mails[0].Envelope.Contains("In-Reply-To", StringComparison.Ordinal)
+            ? (server.Mails[1], server.Mails[0]) : (server.Mails[0], server.Mails[1]);
+        Assert.Contains("34 °C in the room of zurich-1.", raised.Body, StringComparison.Ordinal);
+        Assert.Contains("Duty desk, operations", raised.Body, StringComparison.Ordinal);
+        Assert.Contains("Subject: [Critical] payments: RoomTooWarm", raised.Envelope, StringComparison.Ordinal);
+        Assert.Contains("hsm-team@example.com", raised.Envelope, StringComparison.Ordinal);
+        Assert.DoesNotContain("officer@example.com", raised.Envelope, StringComparison.Ordinal);
+        Assert.Contains("officer@example.com", escalated.Envelope, StringComparison.Ordinal);
+        Assert.Contains($"In-Reply-To: <{trial.Kept[0].Notices[0].Id}@example.com>", escalated.Envelope, StringComparison.Ordinal);
+        Assert.Equal("not to refused@example.com", trial.Kept[0].Notices[0].Deliveries[0].Error);
+        Assert.DoesNotContain(EximServer.Password, trial.AllText, StringComparison.Ordinal);
+    }
+
+    private static object Channel(EximServer server, TestFolder secrets, string security, params string[] to) => new
+    {
+        name = "mail",
+        kind = "mail",
+        server = "localhost",
+        port = server.Port,
+        security,
+        user = EximServer.User,
+        password = AlertTrial.Secret(secrets, "password", EximServer.Password),
+        from = "hsmbackup@example.com",
+        to,
+        certificateAuthority = server.Identity.AuthorityFile,
+    };
+}
