@@ -46,8 +46,10 @@ internal sealed class ClusterGround : DrillGround
         var ground = new ClusterGround(request);
         try
         {
+            Untouchable.CheckDefinition(request.Cluster, ground._drillCluster.Nodes);
             ground.TakePlaces(places);
-            Untouchable.CheckDefinition(request.Cluster, ground._own);
+            // Nobody logs in to a token, and nothing is removed, before it is known that none of them is the cluster's own.
+            ground.CheckTokens(cancellationToken);
             ground.RemoveLeftovers(cancellationToken);
             ground.CheckBlank(cancellationToken);
             return ground;
@@ -71,7 +73,16 @@ internal sealed class ClusterGround : DrillGround
     }
 
     /// <inheritdoc/>
-    public override void Clear(DrillTargetNode target) => Remove([target], Journal());
+    public override void NoteInitialized()
+    {
+        if (_announced.Count > 0)
+        {
+            Write();
+        }
+    }
+
+    /// <inheritdoc/>
+    public override void Clear(DrillTargetNode target) => Remove([target], Journal(), isOther: false);
 
     /// <inheritdoc/>
     public override string CleanUp()
@@ -80,7 +91,7 @@ internal sealed class ClusterGround : DrillGround
         {
             return "nothing was put on the tokens of the drill cluster";
         }
-        int removed = Remove(_targets, Journal());
+        int removed = Remove(_targets, Journal(), isOther: false);
         File.Delete(_journalPath);
         return FormattableString.Invariant($"{removed} objects removed from {_targets.Count} tokens of drill cluster '{_drillCluster.Name}', which are blank again");
     }
@@ -108,23 +119,31 @@ internal sealed class ClusterGround : DrillGround
         }
     }
 
-    /// <summary>They are neither nodes of the cluster nor anybody else's: they hold nothing.</summary>
+    /// <summary>None of the drill cluster's tokens is a node of the cluster, by whatever library and name it is reached.</summary>
+    private void CheckTokens(CancellationToken cancellationToken)
+    {
+        List<DrillTargetNode> all = [.. _drillCluster.Nodes.Where(n => _own.Contains(n) || Left()?.Tokens.Any(t => t.Node == n.Name) == true)
+            .Select(n => new DrillTargetNode(n, _targets[0].Pin, null))];
+        IReadOnlyList<InitializedToken> seen = TargetThreads.Run(all, NoProgress.Instance, (target, _, _) => Look(target), cancellationToken);
+        _deviations.AddRange(Untouchable.CheckTokens(_request.Cluster, [.. seen.Select(s => s.Token)], cancellationToken));
+    }
+
+    /// <summary>They are nobody else's either: they hold nothing.</summary>
     private void CheckBlank(CancellationToken cancellationToken)
     {
-        IReadOnlyList<(InitializedToken Found, int Objects)> seen = TargetThreads.Run(_targets, Silent.Instance, (target, _, stop) =>
+        IReadOnlyList<(InitializedToken Found, int Objects)> seen = TargetThreads.Run(_targets, NoProgress.Instance, (target, _, stop) =>
         {
-            string[] others = [.. _own.Where(n => n.Address.Library.Path == target.Node.Address.Library.Path && n.Address.TokenSerial != target.Node.Address.TokenSerial)
-                .Select(n => n.Address.TokenSerial).OfType<string>()];
-            InitializedToken found = TokenInitialization.Look(target.Node.Address, others);
+            InitializedToken found = Look(target);
             if (found.Step != InitializationStep.None)
             {
                 return (found, 0);
             }
             using Pin pin = target.Pin.Clone();
             using TokenConnection connection = TokenConnection.Open(target.Node.Address, pin, readWrite: false, stop);
-            return (found, connection.Session.FindTokenObjects().Count);
+            int objects = connection.Session.FindTokenObjects().Count;
+            connection.CheckPresent();
+            return (found, objects);
         }, cancellationToken);
-        Untouchable.CheckTokens(_request.Cluster, [.. seen.Select(s => s.Found.Token)], cancellationToken);
         foreach ((DrillTargetNode target, (InitializedToken found, int objects)) in _targets.Zip(seen))
         {
             if (objects > 0)
@@ -149,30 +168,45 @@ internal sealed class ClusterGround : DrillGround
         }
     }
 
-    private void RemoveLeftovers(CancellationToken cancellationToken)
+    private InitializedToken Look(DrillTargetNode target) => TokenInitialization.Look(target.Node.Address,
+        [.. _drillCluster.Nodes.Where(n => n.Address.Library.Path == target.Node.Address.Library.Path && n.Address.TokenSerial != target.Node.Address.TokenSerial)
+            .Select(n => n.Address.TokenSerial).OfType<string>()]);
+
+    private DrillJournal? Left()
     {
-        DrillJournal? left;
         try
         {
-            left = StateDocument.Read(_journalPath, DrillJournalJson.Default.DrillJournal);
+            return StateDocument.Read(_journalPath, DrillJournalJson.Default.DrillJournal);
         }
         catch (Exception e) when (e is JsonException || FileErrors.Covers(e))
         {
-            throw NotPossible($"What an earlier drill has left on drill cluster '{_drillCluster.Name}' is not known: '{_journalPath}' cannot be read ({e.Message}).",
-                "Make the tokens of the drill cluster blank with the vendor's tool, then remove that file.");
+            throw NotPossible($"What an earlier drill has left on drill cluster '{_drillCluster.Name}' is not known: '{_journalPath}' cannot be read ({e.Message}).", BlankByHand);
         }
-        if (left is null)
+    }
+
+    private void RemoveLeftovers(CancellationToken cancellationToken)
+    {
+        if (Left() is not { } left)
         {
             return;
+        }
+        if (left.Tokens.FirstOrDefault(t => _drillCluster.Nodes.All(n => n.Name != t.Node)) is { } gone)
+        {
+            throw NotPossible($"An earlier drill did not come to its end, and may have left keys on the token of node '{gone.Node}', which drill cluster '{_drillCluster.Name}' does not have any more.",
+                BlankByHand);
         }
         // By the drill cluster's own names: this drill may take fewer of its tokens.
         List<DrillTargetNode> tokens = [.. _drillCluster.Nodes.Where(n => left.Tokens.Any(t => t.Node == n.Name)).Select(TargetOf)];
         try
         {
             cancellationToken.ThrowIfCancellationRequested();
-            int removed = Remove(tokens, left);
+            int removed = Remove(tokens, left, isOther: true);
             File.Delete(_journalPath);
             _deviations.Add($"A drill of {left.Started.UtcDateTime:yyyy-MM-dd HH:mm:ss}Z did not come to its end; the {removed} objects that it had left on the drill cluster were removed.");
+        }
+        catch (HsmBackupException e) when (e.Code == ErrorCode.DrillFailed)
+        {
+            throw NotPossible($"An earlier drill did not come to its end. {e.Message}", BlankByHand);
         }
         finally
         {
@@ -180,15 +214,20 @@ internal sealed class ClusterGround : DrillGround
         }
     }
 
-    private DrillTargetNode TargetOf(ClusterNode own) => _own.IndexOf(own) is >= 0 and var index ? _targets[index]
+    private string BlankByHand => $"Find out whose these tokens and objects are. Make the tokens of the drill cluster blank with the vendor's tool, then remove '{_journalPath}'.";
+
+    private DrillTargetNode TargetOf(ClusterNode own) => _own.IndexOf(own) is >= 0 and var index ? new DrillTargetNode(own, _targets[index].Pin.Clone(), null)
         : new DrillTargetNode(own, _request.OpenDrillPin!(own), null);
 
     /// <summary>Removes what a drill has put on tokens, and nothing else.</summary>
+    /// <param name="tokens">The tokens.</param>
+    /// <param name="journal">What may be removed.</param>
+    /// <param name="isOther">Whether it was another drill: then a token with anything else on it is left as it is.</param>
     /// <returns>How many objects.</returns>
-    /// <exception cref="HsmBackupException">DrillFailed: something stays on a token.</exception>
-    private int Remove(IReadOnlyList<DrillTargetNode> tokens, DrillJournal journal)
+    /// <exception cref="HsmBackupException">DrillFailed: something stays on a token, or nobody knows.</exception>
+    private int Remove(IReadOnlyList<DrillTargetNode> tokens, DrillJournal journal, bool isOther)
     {
-        IReadOnlyList<(int Removed, List<string> Left)> outcomes = TargetThreads.Run(tokens, Silent.Instance, (target, _, _) => Remove(target, journal), CancellationToken.None);
+        IReadOnlyList<(int Removed, List<string> Left)> outcomes = TargetThreads.Run(tokens, NoProgress.Instance, (target, _, _) => Remove(target, journal, isOther), CancellationToken.None);
         List<string> left = [.. outcomes.SelectMany(o => o.Left)];
         return left.Count == 0 ? outcomes.Sum(o => o.Removed) : throw new HsmBackupException(ErrorCode.DrillFailed,
             $"Drill cluster '{_drillCluster.Name}' is not blank: {string.Join("; ", left.Take(5))}{(left.Count > 5 ? $"; and {left.Count - 5} more" : "")}.",
@@ -196,35 +235,46 @@ internal sealed class ClusterGround : DrillGround
         { Target = _drillCluster.Name };
     }
 
-    private static (int Removed, List<string> Left) Remove(DrillTargetNode target, DrillJournal journal)
+    private (int Removed, List<string> Left) Remove(DrillTargetNode target, DrillJournal journal, bool isOther)
     {
-        if (TokenInitialization.Look(target.Node.Address).Step != InitializationStep.None)
+        string node = target.Node.Name;
+        // By its place in the list where a target has the name of the node whose place it takes.
+        string? serial = (isOther ? journal.Tokens.First(t => t.Node == node) : journal.Tokens[_targets.IndexOf(target)]).Serial;
+        InitializedToken found = Look(target);
+        if (serial is not null && found.Token.SerialNumber != serial)
+        {
+            return (0, [$"the token with the serial number '{serial}' on {node} is not to be seen, and may hold keys"]);
+        }
+        if (found.Step != InitializationStep.None)
         {
             return (0, []);
         }
         using Pin pin = target.Pin.Clone();
         using TokenConnection connection = TokenConnection.Open(target.Node.Address, pin, readWrite: true, CancellationToken.None);
-        List<string> left = [];
-        int removed = 0;
-        foreach (ulong handle in connection.Session.FindTokenObjects())
+        List<(ulong Handle, string What, bool Ours)> all = [.. connection.Session.FindTokenObjects().Select(h => Describe(connection, h, node, journal))];
+        List<string> left = [.. all.Where(o => !o.Ours).Select(o => $"{o.What} is none of the drill's")];
+        if (isOther && left.Count > 0)
         {
-            AttributeMap names = connection.Session.ReadAttributes(handle, [Cka.Class, Cka.Label, Cka.Id]).Attributes;
-            (ulong? objectClass, string label, string id) = (names.Number(Cka.Class), names.Text(Cka.Label) ?? "", Convert.ToHexStringLower(names.Bytes(Cka.Id) ?? []));
-            string what = $"{(objectClass is { } known ? Names.OfClass(known) : "an object")} '{DisplayText.Harmless(label)}' on {target.Node.Name}";
-            if (!journal.Covers(objectClass, label, id))
-            {
-                left.Add($"{what} is none of the drill's");
-            }
-            else if (connection.Session.TryDestroyObject(handle) is not Ckr.Ok and var rv)
+            return (0, left);
+        }
+        foreach ((ulong handle, string what, _) in all.Where(o => o.Ours))
+        {
+            if (connection.Session.TryDestroyObject(handle) is not Ckr.Ok and var rv)
             {
                 left.Add($"{what} cannot be removed ({Names.OfReturnValue(rv)})");
             }
-            else
-            {
-                removed++;
-            }
         }
-        return (removed, left);
+        int still = connection.Session.FindTokenObjects().Count;
+        // A token that goes away shows nothing, which is not the same as to be blank.
+        connection.CheckPresent();
+        return still == left.Count ? (all.Count - still, left) : (0, [.. left, FormattableString.Invariant($"{still} objects on {node} are still there")]);
+    }
+
+    private static (ulong Handle, string What, bool Ours) Describe(TokenConnection connection, ulong handle, string node, DrillJournal journal)
+    {
+        AttributeMap names = connection.Session.ReadAttributes(handle, [Cka.Class, Cka.Label, Cka.Id]).Attributes;
+        (ulong? objectClass, string label, string id) = (names.Number(Cka.Class), names.Text(Cka.Label) ?? "", Convert.ToHexStringLower(names.Bytes(Cka.Id) ?? []));
+        return (handle, $"{(objectClass is { } known ? Names.OfClass(known) : "an object")} '{DisplayText.Harmless(label)}' on {node}", journal.Covers(objectClass, label, id));
     }
 
     private void Write()
@@ -237,19 +287,9 @@ internal sealed class ClusterGround : DrillGround
     {
         Started = _request.Clock.GetUtcNow().ToUniversalTime(),
         ClusterId = _request.Cluster.Id,
-        Tokens = [.. _own.Select(n => new AnnouncedToken(n.Name, n.Address.TokenLabel, n.Address.TokenSerial))],
+        Tokens = [.. _own.Zip(_targets, (own, target) => new AnnouncedToken(own.Name, own.Address.TokenLabel, target.Token?.SerialNumber ?? own.Address.TokenSerial))],
         Objects = [.. _announced.Distinct()],
     };
 
     private HsmBackupException NotPossible(string what, string remedy) => new(ErrorCode.DrillNotPossible, what, remedy) { Target = _drillCluster.Name };
-
-    /// <summary>Nobody watches what comes before and after a drill.</summary>
-    private sealed class Silent : IProgress<OperationProgress>
-    {
-        public static readonly Silent Instance = new();
-
-        public void Report(OperationProgress value)
-        {
-        }
-    }
 }

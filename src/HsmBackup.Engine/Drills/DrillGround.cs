@@ -19,6 +19,9 @@ internal sealed class DrillTargetNode(ClusterNode node, Pin pin, Pin? soPin)
     /// <summary>What the token says of itself, once it is initialised.</summary>
     public TokenInfo? Token { get; set; }
 
+    /// <summary>Whether it fell silent: a call may still be under way on its session, which nobody else may touch then.</summary>
+    public bool IsAbandoned { get; set; }
+
     /// <summary>For the report.</summary>
     public DrillTarget ToDrillTarget() => new(Node.Name, Token?.Label ?? Node.Address.TokenLabel ?? "", Token?.SerialNumber ?? Node.Address.TokenSerial,
         Token is null ? null : $"{Token.Manufacturer} {Token.Model}".Trim(), Token?.FirmwareVersion);
@@ -39,6 +42,11 @@ internal abstract class DrillGround : IDisposable
     /// <summary>Before objects are brought onto the targets: what it takes to remove them again, whatever happens, is written down first.</summary>
     /// <param name="objects">What is going to be on each of them.</param>
     public virtual void Announce(IReadOnlyList<AnnouncedObject> objects)
+    {
+    }
+
+    /// <summary>Tokens were initialised: from now on they are known by their serial numbers.</summary>
+    public virtual void NoteInitialized()
     {
     }
 

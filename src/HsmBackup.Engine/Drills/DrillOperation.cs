@@ -39,10 +39,19 @@ public static class DrillOperation
         finally
         {
             environment = DrillSummary.Environment(run);
+            string cleaned = "";
+            // Whatever a token does when it is let go of, the others are made blank.
             steps.RunAlways(DrillStep.CleanUp, _ =>
             {
-                run.CloseTargets();
-                return ground.CleanUp();
+                try
+                {
+                    run.CloseTargets();
+                }
+                finally
+                {
+                    cleaned = ground.CleanUp();
+                }
+                return cleaned;
             }, isRecovery: false);
         }
         return DrillSummary.Report(run, environment, started);

@@ -66,6 +66,9 @@ public sealed record DrillRequest
     /// <summary>Take a Partial backup too. What it misses and the definition does not acknowledge counts as not recovered.</summary>
     public bool AllowPartial { get; init; }
 
+    /// <summary>Let it pass though keys that were proven could not be used on the targets, each for a reason that the report names.</summary>
+    public bool AllowUnused { get; init; }
+
     /// <summary>The state folder; null for that of this account.</summary>
     public string? StateFolder { get; init; }
 

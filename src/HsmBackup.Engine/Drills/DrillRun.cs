@@ -61,14 +61,22 @@ internal sealed class DrillRun(DrillRequest request, DrillGround ground, DrillSt
     /// <summary>Lets go of the targets.</summary>
     public void CloseTargets()
     {
-        Open.ForEach(o => o.Dispose());
+        List<OpenTarget> open = Open.FindAll(o => !o.Target.IsAbandoned);
         Open.Clear();
+        if (open.Count > 0)
+        {
+            // To log out is a native call too, and may block as any other.
+            TargetThreads.Run([.. open.Select(o => o.Target)], NoProgress.Instance, (target, _, _) =>
+            {
+                open.Find(o => o.Target == target)!.Dispose();
+                return true;
+            }, CancellationToken.None);
+        }
     }
 
     /// <inheritdoc/>
     public void Dispose()
     {
-        CloseTargets();
         Backups.ForEach(b => b.Dispose());
         Shares?.Dispose();
     }

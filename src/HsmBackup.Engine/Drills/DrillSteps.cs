@@ -86,7 +86,8 @@ internal sealed class DrillSteps(string activity, TimeProvider clock, IProgress<
     }
 
     /// <summary>Begins with another subject: a failure of the one before does not keep it from its steps.</summary>
-    public void GoOn() => _halted = false;
+    /// <remarks>Not after a PIN was refused: the next subject would send it again, and tokens lock after a few.</remarks>
+    public void GoOn() => _halted = _steps.Exists(s => s.Error is ErrorCode.PinIncorrect or ErrorCode.PinLocked);
 
     private static ErrorCode? CodeOf(Exception e) => e switch
     {

@@ -24,13 +24,14 @@ internal static class DrillSummary
         DrillRequest request = run.Request;
         IReadOnlyList<DrillStep> steps = run.Steps.All;
         DrillMeasures measures = Measure(run, started);
-        DrillResult result = Judge(steps, measures, run.Keys.All, run.Steps.Interrupted);
+        DrillResult result = Judge(steps, measures, run.Keys.All, run.Steps.Interrupted, request.AllowUnused);
         DrillStep? failed = steps.FirstOrDefault(s => s.Outcome == CheckOutcome.Failed);
         foreach (DrillBackup backup in run.Backups.Where(b => b.Result == CheckOutcome.NotRun))
         {
-            backup.Result = result == DrillResult.Passed ? CheckOutcome.Passed : CheckOutcome.Failed;
+            backup.Result = result switch { DrillResult.Passed => CheckOutcome.Passed, DrillResult.Failed => CheckOutcome.Failed, _ => CheckOutcome.NotRun };
         }
         (List<string> missed, List<string> remedies) = Missed(measures);
+        (List<FormerDrill> Drills, List<string> Problems) former = Former(request);
         return new DrillReport
         {
             Id = DrillRecords.NewId(started),
@@ -38,7 +39,7 @@ internal static class DrillSummary
             ClusterId = request.Cluster.Id,
             Scenario = request.Scenario,
             Result = result,
-            Problem = result == DrillResult.Passed ? null : failed is null ? "not every key was recovered, proven and used" : $"{failed}, {failed.Detail}",
+            Problem = Problem(run, result, failed),
             Error = result == DrillResult.Passed ? null : failed?.Error ?? ErrorCode.DrillFailed,
             Started = started,
             Ended = request.Clock.GetUtcNow().ToUniversalTime(),
@@ -50,20 +51,33 @@ internal static class DrillSummary
             Backups = [.. run.Backups.Select(b => b.ToDrilledBackup())],
             Keys = [.. run.Keys.All.Select(k => k.ToDrilledKey())],
             Measures = measures,
-            Deviations = [.. run.Deviations, .. missed, .. request.Deviations],
+            Deviations = [.. run.Deviations, .. run.Keys.Missed.Select(m => $"{m} is not in the backup, as the definition acknowledges, and was not recovered."), .. missed, .. former.Problems, .. request.Deviations],
             FollowUps = [.. run.Steps.Remedies, .. remedies, .. request.FollowUps],
             Environment = environment,
-            Former = Former(request),
+            Former = former.Drills,
         };
     }
 
-    /// <summary>Passed only on evidence: every step passed, each key was proven, and at least one was used.</summary>
-    internal static DrillResult Judge(IReadOnlyList<DrillStep> steps, DrillMeasures measures, IEnumerable<ExpectedKey> keys, bool interrupted) =>
+    /// <summary>
+    /// Passed only on evidence: every step passed, each key was proven, and each was used unless its flags allow nothing, or the caller accepts
+    /// that it cannot be used here. At least one was.
+    /// </summary>
+    internal static DrillResult Judge(IReadOnlyList<DrillStep> steps, DrillMeasures measures, IEnumerable<ExpectedKey> keys, bool interrupted, bool allowUnused) =>
         interrupted ? DrillResult.Interrupted
         : steps.Count > 0 && steps.All(s => s.Outcome == CheckOutcome.Passed)
             && measures.KeysExpected > 0 && measures.KeysProven == measures.KeysExpected && measures.KeysUsed > 0
-            && keys.All(k => k.Result is CheckOutcome.Passed or CheckOutcome.Skipped) ? DrillResult.Passed
+            && keys.All(k => k.Result is CheckOutcome.Passed or CheckOutcome.Skipped && (allowUnused || !k.IsUnused)) ? DrillResult.Passed
         : DrillResult.Failed;
+
+    private static string? Problem(DrillRun run, DrillResult result, DrillStep? failed)
+    {
+        string? problem = result == DrillResult.Passed ? null
+            : failed is not null ? $"{failed}, {failed.Detail}"
+            : run.Keys.All.FirstOrDefault(k => k.IsUnused) is { } unused ? $"not every key could be used: {unused} on {unused.Node}, {unused.ToDrilledKey().Reason}"
+            : "not every key was recovered, proven and used";
+        // Whoever reads no further must know that keys are where they should not be.
+        return run.Steps.All is [.., { Name: DrillStep.CleanUp, Outcome: CheckOutcome.Failed } left] && left != failed ? $"{problem} Then {left}, {left.Detail}" : problem;
+    }
 
     private static DrillMeasures Measure(DrillRun run, DateTimeOffset started)
     {
@@ -95,13 +109,21 @@ internal static class DrillSummary
         return (missed, remedies);
     }
 
-    private static List<FormerDrill> Former(DrillRequest request)
+    private static (List<FormerDrill> Drills, List<string> Problems) Former(DrillRequest request)
     {
         ReadOnlyMemory<byte>? certificate = request.Cluster.IdentityCertificate is { } text ? Convert.FromBase64String(text) : (ReadOnlyMemory<byte>?)null;
-        return [.. DrillRecords.Of(request.StateFolder, request.Cluster.Id).List(certificate)
-            .Where(r => r.Integrity == DrillIntegrity.Signed || (certificate is null && r.Integrity == DrillIntegrity.Unsigned))
-            .Select(r => r.Report!)
-            .Select(r => new FormerDrill(r.Id, r.Scenario, r.Started, r.Result, r.Measures.RecoveryTime))];
+        try
+        {
+            return ([.. DrillRecords.Of(request.StateFolder, request.Cluster.Id).List(certificate)
+                .Where(r => r.Integrity == DrillIntegrity.Signed || (certificate is null && r.Integrity == DrillIntegrity.Unsigned))
+                .Select(r => r.Report!)
+                .Select(r => new FormerDrill(r.Id, r.Scenario, r.Started, r.Result, r.Measures.RecoveryTime))], []);
+        }
+        catch (HsmBackupException e)
+        {
+            // What this drill has shown must not be lost over the ones before it.
+            return ([], [$"Earlier drills could not be read: {e.Message}"]);
+        }
     }
 
     private static string Text(TimeSpan time) => new TimeSpan(time.Ticks - (time.Ticks % TimeSpan.TicksPerSecond)).ToString("c");

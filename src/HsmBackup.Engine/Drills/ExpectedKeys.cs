@@ -37,6 +37,9 @@ internal sealed class ExpectedKey(string node, string backupId, ObjectSummary su
         : Uses.Any(u => u.Outcome == CheckOutcome.Failed) ? CheckOutcome.Failed
         : Uses.Any(u => u.Outcome == CheckOutcome.Passed) ? CheckOutcome.Passed : CheckOutcome.Skipped;
 
+    /// <summary>Whether it was to be used by its flags, and could not be. A certificate without a private key in the backup is not to be used.</summary>
+    public bool IsUnused => Result == CheckOutcome.Skipped && Summary.Class != Certificate && Uses is { Count: > 0 };
+
     /// <summary>Whether an object is one of those that are counted: private and secret keys, and certificates. What else there is must be as in the backup too.</summary>
     public static bool Counts(ObjectSummary summary) => IsKey(summary) || summary.Class == Certificate;
 
@@ -82,6 +85,7 @@ internal sealed class ExpectedKey(string node, string backupId, ObjectSummary su
 internal sealed class ExpectedKeys(IReadOnlyList<AcknowledgedObject> acknowledged)
 {
     private readonly Dictionary<(string Node, string Backup, int Index), ExpectedKey> _keys = [];
+    private readonly HashSet<string> _missed = [];
 
     /// <summary>The keys, in the order in which they were expected.</summary>
     public IReadOnlyCollection<ExpectedKey> All => _keys.Values;
@@ -89,11 +93,15 @@ internal sealed class ExpectedKeys(IReadOnlyList<AcknowledgedObject> acknowledge
     /// <summary>Whether the definition says that a backup may do without an object that is not in it whole.</summary>
     public bool MayMiss(ObjectSummary summary) => summary.Verdict != Verdict.Captured && acknowledged.Any(a => a.Covers(summary));
 
+    /// <summary>What no backup has, and the definition says so: it is not expected, and the report says that.</summary>
+    public IReadOnlyCollection<string> Missed => _missed;
+
     /// <summary>Expects objects of a backup on a target.</summary>
     /// <returns>How many of them are counted.</returns>
-    public int Expect(string node, string backupId, IEnumerable<ObjectSummary> objects)
+    public int Expect(string node, string backupId, IReadOnlyCollection<ObjectSummary> objects)
     {
         int before = _keys.Count;
+        _missed.UnionWith(objects.Where(MayMiss).Select(o => o.ToString()));
         foreach (ObjectSummary summary in objects.Where(o => ExpectedKey.Counts(o) && !MayMiss(o)))
         {
             _keys.Add((node, backupId, summary.Index), new ExpectedKey(node, backupId, summary));

@@ -59,15 +59,34 @@ internal sealed class SoftwareGround : DrillGround
     public override string CleanUp()
     {
         int count = _tokens.Count;
-        Dispose();
-        return FormattableString.Invariant($"{count} software tokens removed");
+        List<Exception> failures = RemoveAll();
+        return failures.Count == 0 ? FormattableString.Invariant($"{count} software tokens removed") : throw new HsmBackupException(ErrorCode.DrillFailed,
+            FormattableString.Invariant($"{failures.Count} of {count} software tokens could not be removed: {failures[0].Message}"),
+            "The next drill removes them; until then recovered keys are in the memory of this computer.", failures[0]);
     }
 
     /// <inheritdoc/>
     public override void Dispose()
     {
+        _ = RemoveAll();
         _soPin.Dispose();
-        _tokens.ForEach(t => t.Dispose());
+    }
+
+    private List<Exception> RemoveAll()
+    {
+        List<Exception> failures = [];
+        foreach (ScratchToken token in _tokens)
+        {
+            try
+            {
+                token.Dispose();
+            }
+            catch (Exception e) when (FileErrors.Covers(e))
+            {
+                failures.Add(e);
+            }
+        }
         _tokens.Clear();
+        return failures;
     }
 }

@@ -24,6 +24,10 @@ internal static class TargetThreads
             using var stop = CancellationTokenSource.CreateLinkedTokenSource(pulse.Token, cancellationToken);
             return work(byNode[node], board.Of(node, pulse), stop.Token);
         }, CancellationToken.None), told);
+        foreach (NodeAnswer<T> silent in answers.Where(a => a.TimedOut))
+        {
+            byNode[silent.Node].IsAbandoned = true;
+        }
         if (answers.FirstOrDefault(a => a.TimedOut || a.Error is not null) is not { } failed)
         {
             return [.. answers.Select(a => a.Value!)];

@@ -20,26 +20,35 @@ internal static class Untouchable
         }
     }
 
-    /// <summary>No target is a node by what the tokens say of themselves. Nobody logs in to a node; one that does not answer cannot be compared, and is none.</summary>
+    /// <summary>No target is a node by what the tokens say of themselves. Nobody logs in.</summary>
+    /// <returns>What could not be compared: nodes that do not answer. Their tokens are known by their definition only.</returns>
     /// <exception cref="HsmBackupException">DrillNotPossible.</exception>
-    public static void CheckTokens(ClusterDefinition cluster, IReadOnlyList<TokenInfo> targets, CancellationToken cancellationToken)
+    public static IReadOnlyList<string> CheckTokens(ClusterDefinition cluster, IReadOnlyList<TokenInfo> targets, CancellationToken cancellationToken)
     {
-        List<TokenInfo?> all = [.. NodeThreads.Run(cluster.Nodes, (node, _) =>
+        IReadOnlyList<NodeAnswer<TokenInfo>> answers = NodeThreads.Run(cluster.Nodes, (node, _) =>
         {
             using var library = Pkcs11Library.Open(node.Address.Library);
             return library.FindToken(node.Address.TokenLabel, node.Address.TokenSerial);
-        }, cancellationToken).Select(a => a.Value)];
-        int nodes = all.Count;
-        all.AddRange(targets);
-        foreach ((int twin, int first) in SameToken.Among(all))
+        }, cancellationToken);
+        foreach (TokenInfo target in targets)
         {
-            if (twin >= nodes)
+            if (answers.FirstOrDefault(a => IsSame(a.Value?.SerialNumber ?? a.Node.Address.TokenSerial, a.Value?.Label ?? a.Node.Address.TokenLabel, target)) is { } same)
             {
-                throw first < nodes ? Refused(cluster, targets[twin - nodes].Label, cluster.Nodes[first].Name)
-                    : new HsmBackupException(ErrorCode.DrillNotPossible, $"Two nodes of the drill cluster are one token, '{targets[twin - nodes].Label}'.", "Name each token once.");
+                throw Refused(cluster, target.Label, same.Node.Name);
             }
         }
+        if (SameToken.Among([.. targets]).Select(t => (int?)t.Twin).FirstOrDefault() is { } twin)
+        {
+            throw new HsmBackupException(ErrorCode.DrillNotPossible, $"Two nodes of the drill cluster are one token, '{targets[twin].Label}'.", "Name each token once.");
+        }
+        return [.. answers.Where(a => a.Value is null).Select(a => $"Node '{a.Node.Name}' did not answer, so the targets were compared with its definition only; they were blank.")];
     }
+
+    /// <summary>By serial number, whoever the library says has made it; a number that says nothing leaves the label.</summary>
+    private static bool IsSame(string? serial, string? label, TokenInfo target) => !target.IsInitialized ? serial == target.SerialNumber && SameToken.TellsApart(target.SerialNumber)
+        : serial is not null && SameToken.TellsApart(serial) && SameToken.TellsApart(target.SerialNumber)
+            ? serial == target.SerialNumber
+            : label == target.Label && (serial is null || serial == target.SerialNumber);
 
     private static bool IsSame(ClusterNode node, ClusterNode target) =>
         RealPath.Of(node.Address.Library.Path) == RealPath.Of(target.Address.Library.Path)

@@ -31,6 +31,10 @@ public sealed class GetHsmDrillCommand : DrillCommand
     [Parameter(HelpMessage = "Only the newest of those that the other parameters leave.")]
     public SwitchParameter Latest { get; set; }
 
+    /// <summary>Reports without a signature are shown.</summary>
+    [Parameter(HelpMessage = "Show drills whose report nobody signed, too: of a cluster with an identity key they prove nothing, and count as no drill.")]
+    public SwitchParameter AllowUnsigned { get; set; }
+
     private protected override void ProcessInput()
     {
         ClusterDefinition cluster = Cluster!.Find(Paths);
@@ -66,17 +70,15 @@ public sealed class GetHsmDrillCommand : DrillCommand
     private Drill? Check(DrillRecord record, ClusterDefinition cluster)
     {
         string? problem = record.Report is null ? record.Problem
-            : record.Report.ClusterId != cluster.Id ? $"it is of cluster '{record.Report.Cluster}' ({record.Report.ClusterId}), not of '{cluster.Name}'" : null;
+            : record.Report.ClusterId != cluster.Id ? $"it is of cluster '{record.Report.Cluster}' ({record.Report.ClusterId}), not of '{cluster.Name}'"
+            : record.Integrity == DrillIntegrity.Unsigned && cluster.IdentityCertificate is not null && !AllowUnsigned
+                ? "it is not signed, though the cluster has an identity key (-AllowUnsigned shows it all the same)" : null;
         if (problem is not null)
         {
             WriteError(Errors.From(new HsmBackupException(ErrorCode.DrillAltered, $"The report of drill {record.Id} in '{record.Folder}' is not believed: {problem}.",
                 "Find out who changed it; a copy elsewhere may be whole (Get-HsmDrill -Path). It counts as no drill.")
             { Target = record.Folder }));
             return null;
-        }
-        if (record.Integrity == DrillIntegrity.Unsigned && cluster.IdentityCertificate is not null)
-        {
-            WriteWarning($"The report of drill {record.Id} is not signed, though the cluster has an identity key: it proves nothing to others, and counts as no drill.");
         }
         return new Drill(record);
     }

@@ -24,10 +24,6 @@ public sealed partial class InvokeHsmDrillCommand
             report = report with { Deviations = [.. report.Deviations, problem] };
         }
         DrillRecord record = DrillPublication.Publish(report, DrillRecords.Of(State, cluster.Id), sign, CertificateOf(cluster));
-        if (ReportPath is not null)
-        {
-            Copy(record.Folder, Path.Combine(Paths.Literal(ReportPath), record.Id));
-        }
         return record.Report is not null ? record : throw new HsmBackupException(ErrorCode.DrillAltered,
             $"The report of drill {record.Id} in '{record.Folder}' does not read back as it was written: {record.Problem}.", "Look at the disk of the state folder, then run the drill again.")
         { Target = record.Folder };
@@ -39,6 +35,10 @@ public sealed partial class InvokeHsmDrillCommand
         action.Note("drill", drill.Id);
         action.Note("result", drill.Result.ToString());
         action.Note("digests", Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(Path.Combine(drill.Folder, DrillRecords.DigestFile)))));
+        if (ReportPath is not null)
+        {
+            TryItem(ReportPath, () => Copy(drill.Folder, Path.Combine(Paths.Literal(ReportPath), drill.Id)));
+        }
         foreach (string deviation in report.Deviations.Except(Deviation))
         {
             WriteVerbose(deviation);

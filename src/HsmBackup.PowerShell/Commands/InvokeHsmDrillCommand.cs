@@ -118,6 +118,10 @@ public sealed partial class InvokeHsmDrillCommand : DrillCommand
     [Parameter(HelpMessage = "Take a Partial backup too. What it misses counts as not recovered, unless the definition acknowledges it.")]
     public SwitchParameter AllowPartial { get; set; }
 
+    /// <summary>Keys that cannot be used on the targets are accepted.</summary>
+    [Parameter(HelpMessage = "Let the drill pass though keys that were proven could not be used on the targets, for a reason that the report names.")]
+    public SwitchParameter AllowUnused { get; set; }
+
     private protected override void ProcessInput()
     {
         ClusterDefinition cluster = Cluster!.Find(Paths);
@@ -153,6 +157,7 @@ public sealed partial class InvokeHsmDrillCommand : DrillCommand
             Selection = new KeySelection { Labels = [.. Label.Select(NamePatterns.Label)], Ids = [.. Id.Select(NamePatterns.Id)] },
             LostStore = Store,
             AllowPartial = AllowPartial,
+            AllowUnused = AllowUnused,
             StateFolder = State,
         };
         DrillReport report = WithProgress((progress, stop) => DrillOperation.Run(request, progress, stop));

@@ -9,7 +9,10 @@ namespace HsmBackup.Engine.Drills.Scenarios;
 /// </summary>
 internal sealed class BackupVerificationRehearsal(DrillRun run) : Rehearsal(run)
 {
+    private const int MostLost = 20;
+
     private readonly Dictionary<DrillBackup, BackupCopy> _copies = [];
+    private readonly List<(string Subject, HsmBackupException Error)> _lost = [];
 
     /// <inheritdoc/>
     public override bool RecoversFromBackup => false;
@@ -25,6 +28,11 @@ internal sealed class BackupVerificationRehearsal(DrillRun run) : Rehearsal(run)
             {
                 Run.Steps.GoOn();
                 Verify(backup, stores!);
+            }
+            foreach ((string subject, HsmBackupException error) in _lost)
+            {
+                Run.Steps.GoOn();
+                Run.Steps.Run(DrillStep.Find, _ => throw error, isRecovery: false, subject);
             }
         }
         finally
@@ -52,8 +60,7 @@ internal sealed class BackupVerificationRehearsal(DrillRun run) : Rehearsal(run)
     private string Sample(OpenStores stores)
     {
         var catalogue = ClusterCatalogue.Read(new CatalogueRequest { Stores = stores.All, ClusterId = Run.Request.Cluster.Id, StateFolder = Run.Request.StateFolder }, Run.Stop);
-        Run.Deviations.AddRange(catalogue.MissingStores.Select(m => $"The store '{m.Store}' could not be looked into: {m.Error.Message}"));
-        Run.Deviations.AddRange(catalogue.Unreadable.Select(u => $"'{u.Location}' has the name of a backup and cannot be read: {u.Error.Message}"));
+        Note(catalogue);
         int size = Run.Request.SampleSize ?? Run.Request.Cluster.Drill!.SampleSize;
         Run.UsedSeed = true;
         foreach (BackupInfo info in RandomOrder.Of(catalogue.Backups, b => b.BackupId, Run.Seed).Take(size))
@@ -68,6 +75,30 @@ internal sealed class BackupVerificationRehearsal(DrillRun run) : Rehearsal(run)
             : throw new HsmBackupException(ErrorCode.BackupNotFound, $"There is no backup of cluster '{Run.Request.Cluster.Name}' in {string.Join(", ", stores.All.Select(s => $"'{s.Name}'"))}."
                 + string.Concat(catalogue.MissingStores.Select(m => $" '{m.Store}': {m.Error.Message}")),
                 "Look into the stores (Get-HsmBackup), and back the cluster up.");
+    }
+
+    /// <summary>What is lost cannot be sampled, and is found all the same: a store that is down, a backup without a copy that can be read.</summary>
+    private void Note(ClusterCatalogue catalogue)
+    {
+        foreach (MissingStore missing in catalogue.MissingStores)
+        {
+            Run.Deviations.Add($"The store '{missing.Store}' could not be looked into: {missing.Error.Message}");
+            // A medium in a safe is where it should be.
+            if (missing.Error.Code != ErrorCode.StoreUnmounted)
+            {
+                _lost.Add(($"store {missing.Store}", missing.Error));
+            }
+        }
+        HashSet<string> legible = [.. catalogue.Backups.Select(b => b.BackupId)];
+        foreach (UnreadableBackup unreadable in catalogue.Unreadable)
+        {
+            Run.Deviations.Add($"'{unreadable.Location}' has the name of a backup and cannot be read: {unreadable.Error.Message}");
+            string id = Path.GetFileNameWithoutExtension(unreadable.Location);
+            if (!legible.Contains(id) && _lost.Count < MostLost && !_lost.Exists(l => l.Subject == id))
+            {
+                _lost.Add((id, unreadable.Error));
+            }
+        }
     }
 
     private string Fetch(DrillBackup backup, OpenStores stores)

@@ -45,6 +45,8 @@ internal sealed class KeyLossRehearsal(DrillRun run) : Rehearsal(run)
             open.Delete(_lost.Select(l => l.Index).ToHashSet());
             return true;
         }, Run.Stop);
+        // What was proven of them was proven of objects that are gone.
+        Forget(_lost.Select(l => l.Index).ToHashSet());
         return FormattableString.Invariant($"{_lost.Count} of {Latest.Objects.Count} objects deleted: {string.Join("; ", _lost.Take(Few))}{(_lost.Count > Few ? "; and others" : "")}");
     }
 
@@ -54,8 +56,13 @@ internal sealed class KeyLossRehearsal(DrillRun run) : Rehearsal(run)
         if (Run.Request.Selection is { IsEmpty: false } selection)
         {
             using OpenedBackup opened = Latest.Open(Run.Stop);
-            List<ObjectSummary> named = [.. SelectedObjects.Pick(opened, selection with { WithCompanions = false }, Run.Stop).Entries
-                .Select(e => e.Summary).Where(o => o.Verdict == Verdict.Captured)];
+            List<ObjectSummary> named = [.. SelectedObjects.Pick(opened, selection with { WithCompanions = false }, Run.Stop).Entries.Select(e => e.Summary)];
+            if (named.Find(o => o.Verdict != Verdict.Captured) is { } missing)
+            {
+                throw new HsmBackupException(ErrorCode.BackupIncomplete, $"{missing} is not in backup {Latest.Info.BackupId} whole ({missing.Verdict}): lost, it could not be brought back.",
+                    "Choose other keys for the drill; and see to it that this one can be recovered in another way.")
+                { Target = Latest.Info.BackupId };
+            }
             return named.Exists(ExpectedKey.Counts) ? named : throw new HsmBackupException(ErrorCode.NothingSelected,
                 $"The backup {Latest.Info.BackupId} holds no key or certificate with {selection}, which could be lost.", "Choose other keys, or leave the choice to chance.");
         }

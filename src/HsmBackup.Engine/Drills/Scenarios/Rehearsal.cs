@@ -76,6 +76,7 @@ internal abstract partial class Rehearsal(DrillRun run)
             target.Token = token.Token;
             target.Node = target.Node with { Address = token.Address };
         }
+        Run.Ground.NoteInitialized();
         int before = made.Count(m => m.Step == InitializationStep.None);
         return FormattableString.Invariant($"{made.Count - before} tokens initialised") + (before == 0 ? "" : FormattableString.Invariant($", {before} were before the drill"));
     }
@@ -133,7 +134,10 @@ internal abstract partial class Rehearsal(DrillRun run)
         return FormattableString.Invariant($"{backup.Objects.Count} objects restored to {outcomes.Count} targets, and proven as they came");
     }
 
+    /// <summary>Forgets what was proven of objects that were deleted.</summary>
+    protected void Forget(IReadOnlySet<int> indexes) => _provenAsRestored.RemoveWhere(p => indexes.Contains(p.Index));
+
     /// <summary>Remembers what a restore has proven: a token may close a key to all wrapping once it is there.</summary>
     protected void Remember(DrillTargetNode target, RestoreOutcome result) => _provenAsRestored.UnionWith(
-        result.Objects.Where(o => o.Proof == CheckOutcome.Passed).Select(o => (target.Node.Name, result.BackupId, o.Object.Index)));
+        result.Objects.Where(o => o.Proof == CheckOutcome.Passed && o.Differences.Count == 0).Select(o => (target.Node.Name, result.BackupId, o.Object.Index)));
 }

@@ -1,4 +1,6 @@
 using HsmBackup.Engine.Clusters.Definitions;
+using HsmBackup.Engine.Protection;
+using HsmBackup.Engine.Stores;
 
 namespace HsmBackup.Engine.Drills.Scenarios;
 
@@ -11,7 +13,7 @@ internal sealed class StoreLossRehearsal(DrillRun run) : ClusterLossRehearsal(ru
         get
         {
             ClusterStore lost = LostStore(Run.Request);
-            return [.. Run.Request.Cluster.Stores.Where(s => s != lost)];
+            return [.. Run.Request.Cluster.Stores.Where(s => PlaceOf(s) != PlaceOf(lost))];
         }
     }
 
@@ -20,9 +22,9 @@ internal sealed class StoreLossRehearsal(DrillRun run) : ClusterLossRehearsal(ru
     public static ClusterStore LostStore(DrillRequest request)
     {
         IReadOnlyList<ClusterStore> stores = request.Cluster.Stores;
-        if (stores.Count < 2)
+        if (stores.DistinctBy(PlaceOf).Count() < 2)
         {
-            throw new HsmBackupException(ErrorCode.DrillNotPossible, $"The cluster '{request.Cluster.Name}' has {(stores.Count == 0 ? "no store" : "one store only")}: without it nothing is left to recover from.",
+            throw new HsmBackupException(ErrorCode.DrillNotPossible, $"The cluster '{request.Cluster.Name}' has {(stores.Count == 0 ? "no store" : "stores in one place only")}: without it nothing is left to recover from.",
                 "Name a second store in the definition, and copy backups to it (Copy-HsmBackup).")
             { Target = request.Cluster.Name };
         }
@@ -31,4 +33,7 @@ internal sealed class StoreLossRehearsal(DrillRun run) : ClusterLossRehearsal(ru
                 $"It has these: {string.Join(", ", stores.Select(s => s.Name))}.")
             { Target = name };
     }
+
+    // One folder under two names is lost under both.
+    private static string PlaceOf(ClusterStore store) => store.Kind == StoreKind.WebDav ? store.Location.TrimEnd('/') : RealPath.Of(store.Location);
 }
