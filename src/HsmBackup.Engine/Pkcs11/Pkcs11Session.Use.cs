@@ -6,7 +6,7 @@ namespace HsmBackup.Engine.Pkcs11;
 /// <content>Using keys (PKCS#11 5.8 to 5.14): what a proof of use needs.</content>
 public sealed unsafe partial class Pkcs11Session
 {
-    private const int UseBuffer = 64 * 1024;
+    private byte[] _useBuffer = new byte[64 * 1024];
 
     /// <summary>Encrypts in one part (C_EncryptInit, C_Encrypt).</summary>
     /// <returns>The CKR value.</returns>
@@ -98,9 +98,14 @@ public sealed unsafe partial class Pkcs11Session
     private ulong Transform(FunctionIndex init, FunctionIndex function, Mechanism mechanism, ulong key, ReadOnlySpan<byte> data,
         out byte[] result, ReadOnlySpan<byte> pin = default)
     {
-        var buffer = new byte[Math.Max(UseBuffer, data.Length + 1024)];
-        ulong rv = Transform(init, function, mechanism, key, data, buffer, out int length, pin);
-        result = buffer[..length];
+        if (_useBuffer.Length < data.Length + 1024)
+        {
+            _useBuffer = new byte[data.Length + 1024];
+        }
+        ulong rv = Transform(init, function, mechanism, key, data, _useBuffer, out int length, pin);
+        result = _useBuffer[..length];
+        // The next result may be shorter; what was decrypted has no business behind it.
+        _useBuffer.AsSpan(0, length).Clear();
         return rv;
     }
 

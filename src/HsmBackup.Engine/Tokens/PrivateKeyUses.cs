@@ -6,7 +6,7 @@ using HsmBackup.Engine.Protection;
 namespace HsmBackup.Engine.Tokens;
 
 /// <summary>Uses private keys, and judges what comes of it by their public halves.</summary>
-internal sealed class PrivateKeyUses(Pkcs11Session session, KeyLogin login)
+internal sealed class PrivateKeyUses(Pkcs11Session session, KeyLogin login, KeyRelatives relatives) : IDisposable
 {
     private static readonly byte[] Message = "HsmBackup proof of use"u8.ToArray();
     private static readonly byte[] Digest = SHA256.HashData(Message);
@@ -14,21 +14,37 @@ internal sealed class PrivateKeyUses(Pkcs11Session session, KeyLogin login)
     // RFC 8017, 9.2: the DER of DigestInfo for SHA-256, and the hash.
     private static readonly byte[] DigestInfo = [.. Convert.FromHexString("3031300D060960864801650304020105000420"), .. Digest];
 
+    // The other side of agreements, by curve: of this moment, and it guards nothing.
+    private readonly Dictionary<string, ECDiffieHellman> _peers = new(StringComparer.Ordinal);
+
     /// <summary>Every use that the key's flags allow.</summary>
     /// <param name="record">The key in the backup.</param>
     /// <param name="handle">The key on the token.</param>
-    /// <param name="value">Its PKCS #8; null where this process cannot open it.</param>
-    /// <param name="relatives">Its public keys and certificates.</param>
+    /// <param name="halves">Its public halves, as far as they are known; they are disposed.</param>
+    /// <param name="open">Gives its PKCS #8, for a key whose public half is not known or does not fit; null where this process must not see keys.</param>
     /// <exception cref="CryptographicException">The PKCS #8 is no key.</exception>
-    public IReadOnlyList<KeyUse> Of(ObjectRecord record, ulong handle, SecretBuffer? value, KeyRelatives relatives)
+    public IReadOnlyList<KeyUse> Of(ObjectRecord record, ulong handle, List<PublicHalf> halves, Func<ObjectRecord, SecretBuffer?>? open)
     {
-        List<PublicHalf> halves = relatives.HalvesOf(record, value);
+        PublicHalf? own = null;
         try
         {
-            return [.. UseFlags.Of(record).Select(use => Of(use, record, handle, halves, relatives))];
+            List<KeyUse> uses = [];
+            foreach (string use in UseFlags.Of(record))
+            {
+                KeyUse result = Of(use, record, handle, halves);
+                if (result.Worked != true && own is null && open is not null)
+                {
+                    using SecretBuffer? value = open(record);
+                    own = value is null ? null : PublicHalf.OfPrivateKey(record.KeyType, value.Span);
+                }
+                KeyUse? second = result.Worked != true && own is not null ? Of(use, record, handle, [own]) : null;
+                uses.Add(second is not null && (second.Worked == true || result.Worked is null) ? second : result);
+            }
+            return uses;
         }
         finally
         {
+            own?.Dispose();
             halves.ForEach(h => h.Dispose());
         }
     }
@@ -46,7 +62,7 @@ internal sealed class PrivateKeyUses(Pkcs11Session session, KeyLogin login)
             }
             foreach (string use in UseFlags.Of(record))
             {
-                KeyUse tried = Of(use, record, handle, [half], null);
+                KeyUse tried = Of(use, record, handle, [half]);
                 if (tried.Worked == true)
                 {
                     return tried with { Use = KeyUse.Certificate, Detail = $"its private key works: {tried.Detail}" };
@@ -57,7 +73,7 @@ internal sealed class PrivateKeyUses(Pkcs11Session session, KeyLogin login)
         return result;
     }
 
-    private KeyUse Of(string use, ObjectRecord record, ulong handle, List<PublicHalf> halves, KeyRelatives? relatives)
+    private KeyUse Of(string use, ObjectRecord record, ulong handle, List<PublicHalf> halves)
     {
         if (login.IsMissingFor(record))
         {
@@ -69,12 +85,12 @@ internal sealed class PrivateKeyUses(Pkcs11Session session, KeyLogin login)
             (Ckk.Rsa, KeyUse.Decrypt) => ByAny(halves, use, half => DecryptRsa(record, handle, half.Rsa!)),
             (Ckk.Rsa, KeyUse.Unwrap) => ByAny(halves, use, half => UnwrapRsa(record, handle, half.Rsa!)),
             (Ckk.Ec, KeyUse.Sign) when halves.Count > 0 => ByAny(halves, use, half => SignEc(record, handle, half)),
-            (Ckk.Ec, KeyUse.Sign) => SignOnToken(record, handle, new Mechanism(Ckm.Ecdsa), Digest, relatives),
-            (Ckk.Ec, KeyUse.Derive) => ByAny(halves, use, half => DeriveEc(record, handle, half.Ec!.Value)),
-            (Ckk.EcEdwards, KeyUse.Sign) => SignOnToken(record, handle, new Mechanism(Ckm.Eddsa), Message, relatives),
+            (Ckk.Ec, KeyUse.Sign) => SignOnToken(record, handle, new Mechanism(Ckm.Ecdsa), Digest),
+            (Ckk.Ec, KeyUse.Derive) => ByAny(halves, use, half => DeriveEc(record, handle, half)),
+            (Ckk.EcEdwards, KeyUse.Sign) => SignOnToken(record, handle, new Mechanism(Ckm.Eddsa), Message),
             // As long as a subprime may be at the shortest (FIPS 186-4, 4.2).
-            (Ckk.Dsa, KeyUse.Sign) => SignOnToken(record, handle, new Mechanism(Ckm.Dsa), Digest[..20], relatives),
-            (Ckk.Dh, KeyUse.Derive) => DeriveDh(record, handle, relatives),
+            (Ckk.Dsa, KeyUse.Sign) => SignOnToken(record, handle, new Mechanism(Ckm.Dsa), Digest[..20]),
+            (Ckk.Dh, KeyUse.Derive) => DeriveDh(record, handle),
             _ => UseAnswer.NotKnown(use, record),
         };
     }
@@ -139,20 +155,25 @@ internal sealed class PrivateKeyUses(Pkcs11Session session, KeyLogin login)
         return UseAnswer.Judge(KeyUse.Sign, "ECDSA signature", rv, () => half.VerifiesEcdsa(Digest, signature));
     }
 
-    private KeyUse DeriveEc(ObjectRecord record, ulong handle, ECParameters half)
+    private KeyUse DeriveEc(ObjectRecord record, ulong handle, PublicHalf half)
     {
-        using var own = ECDiffieHellman.Create(half);
-        using var peer = ECDiffieHellman.Create(half.Curve);
+        ECDiffieHellman peer = PeerOn(half.Ec!.Value.Curve);
         ECPoint q = peer.ExportParameters(false).Q;
         byte[] point = [4, .. q.X!, .. q.Y!];
-        using SecretBuffer expected = SecretBuffer.CopyOf(peer.DeriveRawSecretAgreement(own.PublicKey));
+        using SecretBuffer expected = SecretBuffer.CopyOf(peer.DeriveRawSecretAgreement(half.Agreement!));
         return Derive("ECDH derivation", record, expected, (AttributeMap template, out ulong derived) => session.TryDeriveEcdh(handle, point, template, out derived));
     }
 
-    private KeyUse DeriveDh(ObjectRecord record, ulong handle, KeyRelatives? relatives)
+    private ECDiffieHellman PeerOn(ECCurve curve)
+    {
+        string name = curve.Oid.Value ?? curve.Oid.FriendlyName ?? "";
+        return _peers.TryGetValue(name, out ECDiffieHellman? known) ? known : _peers[name] = ECDiffieHellman.Create(curve);
+    }
+
+    private KeyUse DeriveDh(ObjectRecord record, ulong handle)
     {
         AttributeMap group = record.Attributes;
-        byte[]? own = relatives?.PublicKeysOf(record).Select(p => p.Record.Attributes.Bytes(Cka.Value)).FirstOrDefault(v => v is { Length: > 0 });
+        byte[]? own = relatives.PublicKeysOf(record).Select(p => p.Record.Attributes.Bytes(Cka.Value)).FirstOrDefault(v => v is { Length: > 0 });
         if (own is null || group.Bytes(Cka.Prime) is not { Length: > 0 } prime || group.Bytes(Cka.Base) is not { Length: > 0 } generator)
         {
             return UseAnswer.NotJudged(KeyUse.Derive, "its public key is not known");
@@ -185,10 +206,10 @@ internal sealed class PrivateKeyUses(Pkcs11Session session, KeyLogin login)
     }
 
     /// <summary>For kinds of key that this process cannot verify with: the token does it.</summary>
-    private KeyUse SignOnToken(ObjectRecord record, ulong handle, Mechanism mechanism, byte[] data, KeyRelatives? relatives)
+    private KeyUse SignOnToken(ObjectRecord record, ulong handle, Mechanism mechanism, byte[] data)
     {
         ulong rv = Sign(record, mechanism, handle, data, out byte[] signature);
-        ulong[] publicKeys = [.. relatives?.PublicKeysOf(record).Select(p => p.Handle).Where(h => h != 0) ?? []];
+        ulong[] publicKeys = [.. relatives.PublicKeysOf(record).Select(p => p.Handle).Where(h => h != 0)];
         return rv == Ckr.Ok && publicKeys.Length == 0
             ? UseAnswer.NotJudged(KeyUse.Sign, "it made a signature, but no public key with its id is there to verify it")
             : UseAnswer.Judge(KeyUse.Sign, "signature, verified on the token,", rv,
@@ -207,6 +228,15 @@ internal sealed class PrivateKeyUses(Pkcs11Session session, KeyLogin login)
         ulong rv = session.TryDecrypt(mechanism, handle, data, out plain, login.For(record));
         login.Note(rv);
         return rv;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        foreach (ECDiffieHellman peer in _peers.Values)
+        {
+            peer.Dispose();
+        }
     }
 
     private static BigInteger Number(byte[] value) => new(value, isUnsigned: true, isBigEndian: true);

@@ -9,6 +9,7 @@ namespace HsmBackup.Engine.Tokens;
 internal sealed class PublicHalf : IDisposable
 {
     private ECDsa? _ecdsa;
+    private ECDiffieHellman? _ecdh;
 
     private PublicHalf(RSA rsa) => Rsa = rsa;
 
@@ -20,23 +21,44 @@ internal sealed class PublicHalf : IDisposable
     /// <summary>The curve and the point; null for RSA.</summary>
     public ECParameters? Ec { get; }
 
+    /// <summary>The EC key as the other side of an agreement; null for RSA.</summary>
+    public ECDiffieHellmanPublicKey? Agreement => Ec is { } parameters ? (_ecdh ??= ECDiffieHellman.Create(parameters)).PublicKey : null;
+
     /// <summary>Whether a signature of a SHA-256 hash, r and s one after the other, is this key's.</summary>
     public bool VerifiesEcdsa(byte[] digest, byte[] signature)
     {
-        if (Ec is not { } parameters)
-        {
-            return false;
-        }
-        _ecdsa ??= ECDsa.Create(parameters);
-        return _ecdsa.VerifyHash(digest, signature);
+        MakeVerifier();
+        return _ecdsa?.VerifyHash(digest, signature) == true;
     }
+
+    /// <summary>
+    /// Does beforehand what takes longer than the judgement itself: brings an EC key into the platform's cryptography. Where that does not know
+    /// the curve, the key is not known.
+    /// </summary>
+    /// <param name="forSignatures">Whether signatures are to be judged.</param>
+    /// <param name="forAgreements">Whether agreements are.</param>
+    /// <exception cref="CryptographicException">It is not a key of its curve, or its curve is not known.</exception>
+    public void Prepare(bool forSignatures, bool forAgreements)
+    {
+        if (forSignatures || !forAgreements)
+        {
+            MakeVerifier();
+        }
+        _ = forAgreements ? Agreement : null;
+    }
+
+    private void MakeVerifier() => _ecdsa ??= Ec is { } parameters ? ECDsa.Create(parameters) : null;
 
     /// <inheritdoc/>
     public void Dispose()
     {
         Rsa?.Dispose();
         _ecdsa?.Dispose();
+        _ecdh?.Dispose();
     }
+
+    /// <summary>Whether an error says that this platform cannot read a key.</summary>
+    public static bool IsUnknown(Exception e) => e is CryptographicException or AsnContentException or PlatformNotSupportedException;
 
     /// <summary>Of a private key's PKCS #8.</summary>
     /// <exception cref="CryptographicException">It is not a valid key.</exception>
@@ -100,14 +122,11 @@ internal sealed class PublicHalf : IDisposable
         }
         string oid = AsnDecoder.ReadObjectIdentifier(curve, AsnEncodingRules.BER, out _);
         int length = point.Length / 2;
-        var parameters = new ECParameters
+        return new PublicHalf(new ECParameters
         {
             Curve = ECCurve.CreateFromValue(oid),
             Q = new ECPoint { X = point[1..(1 + length)], Y = point[(1 + length)..] },
-        };
-        var half = new PublicHalf(parameters);
-        half._ecdsa = ECDsa.Create(parameters);
-        return half;
+        });
     }
 
     /// <summary>What cannot be read here is not known here.</summary>
@@ -117,7 +136,7 @@ internal sealed class PublicHalf : IDisposable
         {
             return import();
         }
-        catch (Exception e) when (e is CryptographicException or AsnContentException or PlatformNotSupportedException)
+        catch (Exception e) when (IsUnknown(e))
         {
             return null;
         }
