@@ -182,6 +182,7 @@ function Invoke-Drill {
     Invoke-Build
     dotnet run -c Release --project examples/EngineDrill
     Invoke-PowerShell -Script examples/01-first-backup.ps1
+    Invoke-PowerShell -Script examples/02-quarterly-drill.ps1
 }
 
 function Invoke-Bench {

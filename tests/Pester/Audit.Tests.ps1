@@ -12,9 +12,10 @@ BeforeDiscovery {
         'Get-HsmBackupSchedule' = 'reads definitions and what is installed'
         'Get-HsmCluster'        = 'reads definitions, which hold no secrets'
         'Get-HsmClusterHealth'  = 'gives states and counts, and is asked every minute by whoever watches'
+        'Get-HsmDrill'          = 'reads reports, which hold no secrets'
         'Test-HsmAuditLog'      = 'reads the log itself and public headers'
     }
-    $audited = 'Compare-HsmBackup', 'Copy-HsmBackup', 'Invoke-HsmBackupSchedule', 'Lock-HsmBackup', 'New-HsmBackup', 'New-HsmCluster', 'New-HsmClusterKey',
+    $audited = 'Compare-HsmBackup', 'Copy-HsmBackup', 'Invoke-HsmBackupSchedule', 'Invoke-HsmDrill', 'Lock-HsmBackup', 'New-HsmBackup', 'New-HsmCluster', 'New-HsmClusterKey',
     'Receive-HsmBackupKey', 'Register-HsmBackupSchedule', 'Remove-ExpiredHsmBackup', 'Remove-HsmBackup', 'Repair-HsmCluster', 'Restore-HsmCluster',
     'Restore-HsmClusterKey', 'Restore-HsmKey', 'Sync-HsmCluster', 'Test-HsmBackup', 'Test-HsmClusterKeyShare', 'Undo-HsmBackupRemoval', 'Unlock-HsmBackup',
     'Unregister-HsmBackupSchedule'

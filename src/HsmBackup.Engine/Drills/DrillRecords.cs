@@ -63,7 +63,7 @@ public sealed class DrillRecords
             return !Directory.Exists(_folder) ? [] : [.. Directory.EnumerateDirectories(_folder)
                 .Where(f => !f.EndsWith(Unfinished, StringComparison.Ordinal))
                 .Where(f => File.Exists(Path.Combine(f, DigestFile)) || File.Exists(Path.Combine(f, JsonFile)))
-                .Order(StringComparer.Ordinal).Select(f => Read(f, certificate))];
+                .Select(f => Read(f, certificate)).OrderBy(WhenOf, StringComparer.Ordinal)];
         }
         catch (Exception e) when (FileErrors.Covers(e))
         {
@@ -105,6 +105,10 @@ public sealed class DrillRecords
             throw FileErrors.From(e, folder);
         }
     }
+
+    // An id tells the second; of two drills in one the reports tell more.
+    private static string WhenOf(DrillRecord record) => record.Report is { } report
+        ? report.Started.UtcDateTime.ToString("yyyyMMdd'T'HHmmss'Z'-fffffff", CultureInfo.InvariantCulture) : record.Id;
 
     private static byte[] Digests(IReadOnlyDictionary<string, byte[]> files) => Encoding.UTF8.GetBytes(string.Concat(files
         .OrderBy(f => f.Key, StringComparer.Ordinal).Select(f => $"{Convert.ToHexStringLower(SHA256.HashData(f.Value))}  {f.Key}\n")));

@@ -38,7 +38,7 @@ public sealed class GetHsmDrillCommand : DrillCommand
     private protected override void ProcessInput()
     {
         ClusterDefinition cluster = Cluster!.Find(Paths);
-        foreach (DrillRecord record in Find(cluster).OrderByDescending(r => r.Id, StringComparer.Ordinal))
+        foreach (DrillRecord record in Find(cluster).Reverse())
         {
             if (Check(record, cluster) is not { } drill || Scenario?.Contains(drill.Scenario) == false || Result?.Contains(drill.Result) == false)
             {

@@ -115,9 +115,9 @@ public sealed class DrillClusterTests : IDisposable
     public void A_key_that_does_not_sign_after_the_restore_makes_the_drill_fail()
     {
         var faulty = new FaultyLibrary(_tokens[0], _cluster.Tokens.Folder);
+        faulty.RefuseFor("ec", "C_Sign", Ckr.FunctionFailed);
         _ground = _ground with { Nodes = [_ground.Nodes[0] with { Address = faulty.Address }] };
-        DrillReport report = Drill(DrillScenario.KeyLoss, r => r with { Selection = new KeySelection { Labels = [NameFilter.Exactly("ec")] } },
-            new At(DrillStep.Use, () => faulty.Refuse("C_Sign", Ckr.FunctionFailed)));
+        DrillReport report = Drill(DrillScenario.KeyLoss, r => r with { Selection = new KeySelection { Labels = [NameFilter.Exactly("ec")] } });
         faulty.Heal();
         Assert.Equal((DrillResult.Failed, ErrorCode.DrillFailed), (report.Result, report.Error));
         Assert.Equal((DrillStep.Use, CheckOutcome.Failed), report.Steps.Where(s => s.Outcome != CheckOutcome.Passed).Select(s => (s.Name, s.Outcome)).Single());
@@ -127,12 +127,12 @@ public sealed class DrillClusterTests : IDisposable
         Assert.Equal(0, Count(_tokens[0]));
     }
 
-    private DrillReport Drill(DrillScenario scenario, Func<DrillRequest, DrillRequest>? change = null, IProgress<OperationProgress>? progress = null) =>
+    private DrillReport Drill(DrillScenario scenario, Func<DrillRequest, DrillRequest>? change = null) =>
         _cluster.Drill(scenario, r =>
         {
             r = r with { DrillCluster = _ground, SoPin = _soPin, OpenDrillPin = n => _tokens[n.Name == "drill-1" ? 0 : 1].Pin.Clone() };
             return change?.Invoke(r) ?? r;
-        }, progress);
+        });
 
     private ErrorCode Refusal(Func<DrillRequest, DrillRequest> change) => Assert.Throws<HsmBackupException>(() => Drill(DrillScenario.ClusterLoss, change)).Code;
 
@@ -151,18 +151,4 @@ public sealed class DrillClusterTests : IDisposable
         Tokens = [new AnnouncedToken("drill-1", "drill-1", null)],
         Objects = objects,
     }, DrillJournalJson.Default.DrillJournal);
-
-    private sealed class At(string step, Action action) : IProgress<OperationProgress>
-    {
-        private bool _done;
-
-        public void Report(OperationProgress value)
-        {
-            if (!_done && value.Status.StartsWith(step, StringComparison.Ordinal))
-            {
-                _done = true;
-                action();
-            }
-        }
-    }
 }
