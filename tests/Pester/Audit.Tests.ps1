@@ -14,8 +14,9 @@ BeforeDiscovery {
         'Get-HsmClusterHealth'  = 'gives states and counts, and is asked every minute by whoever watches'
         'Get-HsmDrill'          = 'reads reports, which hold no secrets'
         'Test-HsmAuditLog'      = 'reads the log itself and public headers'
+        'Test-HsmRunbook'       = 'compares a file with a definition, neither of which holds a secret'
     }
-    $audited = 'Compare-HsmBackup', 'Copy-HsmBackup', 'Invoke-HsmBackupSchedule', 'Invoke-HsmDrill', 'Lock-HsmBackup', 'New-HsmBackup', 'New-HsmCluster', 'New-HsmClusterKey',
+    $audited = 'Compare-HsmBackup', 'Copy-HsmBackup', 'Export-HsmRunbook', 'Invoke-HsmBackupSchedule', 'Invoke-HsmDrill', 'Lock-HsmBackup', 'New-HsmBackup', 'New-HsmCluster', 'New-HsmClusterKey',
     'Receive-HsmBackupKey', 'Register-HsmBackupSchedule', 'Remove-ExpiredHsmBackup', 'Remove-HsmBackup', 'Repair-HsmCluster', 'Restore-HsmCluster',
     'Restore-HsmClusterKey', 'Restore-HsmKey', 'Sync-HsmCluster', 'Test-HsmBackup', 'Test-HsmClusterKeyShare', 'Undo-HsmBackupRemoval', 'Unlock-HsmBackup',
     'Unregister-HsmBackupSchedule'

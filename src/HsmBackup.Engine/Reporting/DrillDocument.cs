@@ -27,7 +27,7 @@ internal static class DrillDocument
                 People(report), Verification(report, digest, signed),
             ],
             RunningFoot = $"Drill {report.Id}",
-            Footer = Phrase.Of($"Made by HsmBackup {report.Environment.ToolVersion} from {Piece.Code(DrillRecords.JsonFile)}, SHA-256 {Piece.Code(digest)}"),
+            Footer = Phrase.Of($"Made by {Program(report)} from {Piece.Code(DrillRecords.JsonFile)}, SHA-256 {Piece.Code(digest)}"),
         };
     }
 
@@ -175,13 +175,17 @@ internal static class DrillDocument
                 ("Computer", e.Computer),
                 ("Account", e.User),
                 ("Operating system", e.OperatingSystem),
-                ("Program", $"HsmBackup {e.ToolVersion}"),
+                ("Program", Program(report)),
                 .. report.Seed is { } seed ? (IEnumerable<(string, Phrase)>)[("Seed of random choices", Piece.Code(FormattableString.Invariant($"{seed}")))] : [],
             ]),
             .. e.Targets.Count == 0 ? (Block[])[] : [new Table("Target tokens", ["Node", "Token", "Serial", "Model", "Firmware"],
                 [.. e.Targets.Select(t => (IReadOnlyList<Phrase>)[t.Node, t.TokenLabel, t.TokenSerial ?? "", t.Model ?? "", t.Firmware ?? ""])])],
         ]);
     }
+
+    // The version by itself, or with the name before it as backups have it.
+    private static string Program(DrillReport report) =>
+        report.Environment.ToolVersion.StartsWith("HsmBackup", StringComparison.Ordinal) ? report.Environment.ToolVersion : "HsmBackup " + report.Environment.ToolVersion;
 
     private static Section People(DrillReport report) => new("people", "People",
     [

@@ -1,0 +1,206 @@
+using System.Globalization;
+using System.Text;
+using System.Text.RegularExpressions;
+using System.Xml.Linq;
+using HsmBackup.Engine.Clusters;
+using HsmBackup.Engine.Clusters.Definitions;
+using HsmBackup.Engine.Reporting;
+using HsmBackup.Engine.Tests.Protection;
+using HsmBackup.Engine.Tests.Support;
+using Xunit;
+
+namespace HsmBackup.Engine.Tests.Reporting;
+
+/// <summary>A runbook says what is needed, the same in every form, and knows what it was made from.</summary>
+public sealed class RunbookTests : IDisposable
+{
+    private readonly TestFolder _folder = new();
+
+    public static TheoryData<string> Parts =>
+        ["nodes", "clusterKey", "contacts", "escalation", "stores", "schedule", "retention", "drill", "targets", "policy", "acknowledged", "identityCertificate", "name"];
+
+    [Fact]
+    public void A_runbook_is_the_same_bytes_in_every_culture()
+    {
+        byte[][] here = [.. Forms(SampleRunbooks.Source())];
+        CultureInfo before = CultureInfo.CurrentCulture;
+        try
+        {
+            foreach (string culture in (string[])["tr-TR", "de-DE", "ar-SA"])
+            {
+                CultureInfo.CurrentCulture = new CultureInfo(culture);
+                Assert.Equal(here, Forms(SampleRunbooks.Source()));
+            }
+        }
+        finally
+        {
+            CultureInfo.CurrentCulture = before;
+        }
+    }
+
+    [Fact]
+    public void Every_link_leads_to_a_section_and_every_section_is_in_the_contents()
+    {
+        foreach (RunbookSource source in (RunbookSource[])[SampleRunbooks.Source(), SampleRunbooks.Bare()])
+        {
+            string html = Encoding.UTF8.GetString(Runbook.Render(source, RunbookFormat.Html));
+            XElement page = XElement.Parse(html[html.IndexOf("<body>", StringComparison.Ordinal)..(html.IndexOf("</body>", StringComparison.Ordinal) + 7)]);
+            string[] sections = [.. page.Descendants("section").Select(s => s.Attribute("id")!.Value)];
+            Assert.Equal(sections.Select(s => "#" + s), page.Descendants("nav").Descendants("a").Select(a => a.Attribute("href")!.Value));
+            // "section 3" must be what stands before the heading.
+            foreach (XElement link in page.Descendants("main").Elements("section").Descendants("a"))
+            {
+                XElement target = page.Descendants("section").Single(s => "#" + s.Attribute("id")!.Value == link.Attribute("href")!.Value);
+                Assert.StartsWith(link.Value["section ".Length..] + " ", target.Element("h2")!.Value, StringComparison.Ordinal);
+            }
+        }
+    }
+
+    [Fact]
+    public void What_is_not_known_is_said_and_not_left_out()
+    {
+        string text = Markdown(SampleRunbooks.Bare());
+        foreach (string gap in (string[])
+        [
+            "The definition has no escalation matrix", "The definition names no contacts", "The definition names no stores", "No backup was found when this was written",
+            "No passed drill is on record", "This procedure has not been rehearsed", "No recovery time is set", "____________",
+        ])
+        {
+            Assert.Contains(gap, text, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public void A_path_with_blanks_and_quotes_is_one_word_of_a_command()
+    {
+        string text = Markdown(SampleRunbooks.Source());
+        Assert.Contains("-BackupPath '/media/hsm safe' -InitializeToken", text, StringComparison.Ordinal);
+        Assert.Equal("'it''s'", ShellText.Value("it's"));
+        Assert.Equal("'a\u2019\u2019b'", ShellText.Value("a\u2019b"));
+        Assert.Equal("'$(x)'", ShellText.Value("$(x)"));
+        Assert.Equal("'-Force'", ShellText.Value("-Force"));
+        Assert.Equal("''", ShellText.Value(""));
+        Assert.Equal("/etc/a.json", ShellText.Value("/etc/a.json"));
+    }
+
+    [Fact]
+    public void A_drill_that_nobody_signed_does_not_count_where_there_is_an_identity_key()
+    {
+        RunbookSource source = SampleRunbooks.Source();
+        Assert.Contains("Last rehearsed on 2026-11-22: Passed", Markdown(source), StringComparison.Ordinal);
+        string certificate = Clusters.Definitions.TestDefinition.Full()["identityCertificate"]!.GetValue<string>();
+        Assert.Contains("No passed drill is on record", Markdown(source with { Cluster = source.Cluster with { IdentityCertificate = certificate } }), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [MemberData(nameof(Parts))]
+    public void A_change_of_any_part_makes_it_outdated(string part)
+    {
+        RunbookSource source = SampleRunbooks.Source();
+        string path = Export(source)[0].Path;
+        ClusterDefinition changed = Change(source.Cluster, part);
+        RunbookState state = RunbookTest.Of(path, changed, _folder.Root);
+        Assert.Equal((RunbookStatus.Outdated, part), (state.Status, Assert.Single(state.OutdatedParts)));
+        RunbookState remembered = RunbookRecords.StateOf(_folder.Root, changed);
+        Assert.Equal((RunbookStatus.Outdated, part), (remembered.Status, Assert.Single(remembered.OutdatedParts)));
+        Assert.Equal(RunbookStatus.Current, RunbookTest.Of(path, source.Cluster, _folder.Root).Status);
+    }
+
+    [Theory]
+    [InlineData(RunbookFormat.Html)]
+    [InlineData(RunbookFormat.Markdown)]
+    public void One_changed_byte_anywhere_is_noticed(RunbookFormat format)
+    {
+        RunbookSource source = SampleRunbooks.Source();
+        string path = Export(source).Single(e => e.Format == format).Path;
+        byte[] content = File.ReadAllBytes(path);
+        int seal = Encoding.UTF8.GetString(content).IndexOf("<!-- hsmbackup-runbook", StringComparison.Ordinal);
+        foreach (int at in (int[])[0, content.Length / 4, content.Length / 2, seal - 1, content.Length - 200, content.Length - 40, content.Length - 2, content.Length - 1])
+        {
+            byte[] changed = [.. content];
+            changed[at] ^= 1;
+            File.WriteAllBytes(path, changed);
+            // Where the seal itself cannot be read any more, it is no runbook; never a good one. Nothing that is remembered is needed for that.
+            RunbookStatus? status = null;
+            Exception? refused = Record.Exception(() => status = RunbookTest.Of(path, source.Cluster, _folder.Folder("nothing")).Status);
+            Assert.True(refused is HsmBackupException { Code: ErrorCode.InvalidArgument } || status == RunbookStatus.Altered, $"byte {at}: {status}");
+            Assert.Equal(RunbookStatus.Altered, RunbookRecords.StateOf(_folder.Root, source.Cluster).Status);
+        }
+    }
+
+    [Fact]
+    public void A_runbook_that_was_moved_away_is_judged_by_what_it_was_made_from()
+    {
+        RunbookSource source = SampleRunbooks.Source();
+        foreach (ExportedRunbook file in Export(source))
+        {
+            File.Delete(file.Path);
+        }
+        Assert.Equal(RunbookStatus.Current, RunbookRecords.StateOf(_folder.Root, source.Cluster).Status);
+    }
+
+    [Fact]
+    public void Health_hears_of_a_runbook_that_was_never_made_or_cannot_be_read()
+    {
+        ClusterDefinition cluster = SampleRunbooks.Cluster();
+        Assert.Equal(RunbookStatus.Missing, RunbookRecords.StateOf(_folder.Root, cluster).Status);
+        _ = Export(SampleRunbooks.Source());
+        File.WriteAllText(Path.Combine(_folder.Root, "runbooks", cluster.Id + ".json"), "{ half");
+        Assert.Equal(RunbookStatus.Missing, RunbookRecords.StateOf(_folder.Root, cluster).Status);
+        _ = Export(SampleRunbooks.Source());
+        Assert.Equal(RunbookStatus.Current, RunbookRecords.StateOf(_folder.Root, cluster).Status);
+    }
+
+    [Fact]
+    public void What_somebody_has_edited_stays_unless_it_is_forced()
+    {
+        RunbookSource source = SampleRunbooks.Source();
+        string path = Export(source)[0].Path;
+        _ = Export(source);
+        File.AppendAllText(path, "a note by hand");
+        _ = Refusal.Of(ErrorCode.InvalidArgument, () => Export(source));
+        Assert.EndsWith("a note by hand", File.ReadAllText(path), StringComparison.Ordinal);
+        _ = Export(source, overwrite: true);
+        Assert.Equal(RunbookStatus.Current, RunbookTest.Of(path, source.Cluster, _folder.Root).Status);
+    }
+
+    [Fact]
+    public void The_procedures_name_every_node_the_backup_and_each_store()
+    {
+        string text = Markdown(SampleRunbooks.Source());
+        foreach (string node in (string[])["zurich-1", "bern-1", "basel-1"])
+        {
+            Assert.Contains($"Repair-HsmCluster -Cluster /etc/hsmbackup/payments.hsmcluster.json -Node {node} -WhatIf\n", text, StringComparison.Ordinal);
+        }
+        Assert.Contains("Restore-HsmCluster -Cluster /etc/hsmbackup/payments.hsmcluster.json -InitializeToken\n", text, StringComparison.Ordinal);
+        Assert.Contains("Lock-HsmBackup -Cluster /etc/hsmbackup/payments.hsmcluster.json -BackupId 20261122T020000Z-payments-1f3a9000", text, StringComparison.Ordinal);
+        Assert.True(Regex.Count(text, "Restore-HsmKey -Path /srv/hsmbackup/20261122T020000Z-payments-1f3a9000.hsmbackup") >= 3);
+    }
+
+    public void Dispose() => _folder.Dispose();
+
+    private static ClusterDefinition Change(ClusterDefinition cluster, string part) => part switch
+    {
+        "name" => cluster with { Name = "payments2" },
+        "nodes" => cluster with { Nodes = [.. cluster.Nodes.Skip(1)], Schedule = cluster.Schedule },
+        "clusterKey" => cluster with { ClusterKey = cluster.ClusterKey! with { ShareSetId = 1 } },
+        "identityCertificate" => cluster with { IdentityCertificate = Clusters.Definitions.TestDefinition.Full()["identityCertificate"]!.GetValue<string>() },
+        "acknowledged" => cluster with { Acknowledged = [] },
+        "contacts" => cluster with { Contacts = [.. cluster.Contacts.Reverse()] },
+        "escalation" => cluster with { Escalation = [.. cluster.Escalation.SkipLast(1)] },
+        "stores" => cluster with { Stores = [.. cluster.Stores.SkipLast(1)] },
+        "schedule" => cluster with { Schedule = cluster.Schedule! with { Utc = false } },
+        "retention" => cluster with { Retention = new ClusterRetention { MinimumCopies = 2 } },
+        "drill" => cluster with { Drill = cluster.Drill! with { SampleSize = 9 } },
+        "targets" => cluster with { Targets = new RecoveryTargets { Rto = TimeSpan.FromHours(2) } },
+        "policy" => cluster with { Policy = null },
+        _ => throw new ArgumentOutOfRangeException(nameof(part), part, "No such part."),
+    };
+
+    private static IEnumerable<byte[]> Forms(RunbookSource source) => Enum.GetValues<RunbookFormat>().Select(f => Runbook.Render(source, f));
+
+    private static string Markdown(RunbookSource source) => Encoding.UTF8.GetString(Runbook.Render(source, RunbookFormat.Markdown));
+
+    private IReadOnlyList<ExportedRunbook> Export(RunbookSource source, bool overwrite = false) =>
+        Runbook.Export(source, _folder.File("runbooks-out"), Enum.GetValues<RunbookFormat>(), overwrite, _folder.Root);
+}
