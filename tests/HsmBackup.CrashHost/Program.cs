@@ -13,6 +13,7 @@ using HsmBackup.Engine.Tokens;
 // restore <library> <configuration> <label> <backup file> <key file> <state folder>
 // restore-key <library> <configuration> <label> <backup file> <key file> <state folder> <label that the wanted objects begin with>
 // audit <state folder> <how many entries>
+// drill <definition> <definition of the drill cluster, or -> <scenario> <key file> <state folder> <library of software tokens>
 //
 // The PIN, but for audit, is the first line of standard input. HSMBACKUP_KILL_AT=C_UnwrapKey:7 makes the process kill itself before the
 // seventh call of that function. What it tells, line by line: "ready", "phase <what>", "calls <function> <number>", "done".
@@ -20,10 +21,14 @@ if (args[0] == "audit")
 {
     return WriteAudit(new AuditLog(args[1]), int.Parse(args[2], CultureInfo.InvariantCulture));
 }
+using Stream output = Console.OpenStandardOutput();
+if (args[0] == "drill")
+{
+    return DrillProcess.Run(args[1..], Tell);
+}
 string[] watched = [nameof(FunctionIndex.C_CreateObject), nameof(FunctionIndex.C_UnwrapKey), nameof(FunctionIndex.C_DestroyObject)];
 var location = new LibraryLocation(args[1]) { Environment = new Dictionary<string, string> { ["SOFTHSM2_CONF"] = args[2] } };
 var token = new TokenAddress(location, args[3]);
-using Stream output = Console.OpenStandardOutput();
 using Pin pin = Pin.FromChars(Console.In.ReadLine()!);
 using NativeFaults? calls = Environment.GetEnvironmentVariable("HSMBACKUP_KILL_AT") is { } at ? Watch(at) : null;
 var phases = new Phases(Tell);

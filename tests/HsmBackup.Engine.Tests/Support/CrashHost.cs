@@ -48,12 +48,20 @@ internal sealed class CrashHost(ITestToken token)
     /// <summary>Restores the objects whose labels begin with some text; they take the place of what has their names.</summary>
     public CrashRun RestoreKeys(string backup, string keyPath, string state, string label) => Run(null, "restore-key", backup, keyPath, state, label);
 
-    private CrashRun Run(KillMoment? kill, string command, params string[] arguments)
+    /// <summary>Runs a drill. None of it is about the token of this host, but that its PIN is that of the drill cluster's tokens.</summary>
+    /// <param name="shares">The custodians' shares.</param>
+    /// <param name="kill">When to kill it; null for never.</param>
+    /// <param name="arguments">What the crash host takes.</param>
+    public CrashRun Drill(IEnumerable<string> shares, KillMoment? kill, params string[] arguments) => Start(kill, shares, ["drill", .. arguments]);
+
+    private CrashRun Run(KillMoment? kill, string command, params string[] arguments) =>
+        Start(kill, [], [command, token.Address.Library.Path, token.Address.Library.Environment!["SOFTHSM2_CONF"], token.Address.TokenLabel!, .. arguments]);
+
+    private CrashRun Start(KillMoment? kill, IEnumerable<string> secrets, string[] arguments)
     {
         string dotnet = Path.GetFullPath(Path.Combine(RuntimeEnvironment.GetRuntimeDirectory(), "..", "..", "..", "dotnet"));
         string program = Path.Combine(AppContext.BaseDirectory, "HsmBackup.CrashHost.dll");
-        string library = token.Address.Library.Path;
-        var start = new ProcessStartInfo(dotnet, [program, command, library, token.Address.Library.Environment!["SOFTHSM2_CONF"], token.Address.TokenLabel!, .. arguments])
+        var start = new ProcessStartInfo(dotnet, [program, .. arguments])
         {
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
@@ -66,6 +74,10 @@ internal sealed class CrashHost(ITestToken token)
         using Process process = Process.Start(start)!;
         Task<string> errors = process.StandardError.ReadToEndAsync();
         process.StandardInput.WriteLine(Encoding.UTF8.GetString(token.Pin.Bytes));
+        foreach (string secret in secrets)
+        {
+            process.StandardInput.WriteLine(secret);
+        }
         process.StandardInput.Close();
         var lines = new List<(string Text, TimeSpan At)>();
         Stopwatch? watch = null;
