@@ -111,10 +111,11 @@ Describe 'Export-HsmRunbook' {
     It 'is written with a store that is away, and says so' {
         Rename-Item -LiteralPath $folder/store -NewName away
         try {
-            $failed = $null
-            $one = Export-HsmRunbook -Cluster $definition -Destination $folder/away-runbook -Format Markdown -ErrorVariable failed -ErrorAction SilentlyContinue -WarningAction SilentlyContinue
+            $failed = $warned = @()
+            $told = @{ ErrorVariable = 'failed'; ErrorAction = 'SilentlyContinue'; WarningVariable = 'warned'; WarningAction = 'SilentlyContinue' }
+            $one = Export-HsmRunbook -Cluster $definition -Destination $folder/away-runbook -Format Markdown @told
             Get-Content -LiteralPath $one.Path -Raw | Should -BeLike '*The store local could not be looked into*'
-            $failed | Should -Not -BeNullOrEmpty
+            @($failed) + @($warned) | Should -Not -BeNullOrEmpty
         }
         finally {
             Rename-Item -LiteralPath $folder/away -NewName store
@@ -213,7 +214,7 @@ Describe 'The procedure for the loss of a cluster, command by command' {
 
 Describe 'The procedure for the loss of keys, command by command' {
     It 'brings the key back' {
-        $commands = Get-Listing -Html (Get-Content -LiteralPath $folder/runbooks/payments-runbook.html -Raw) -Name 'key loss, (look|hold|list|restore|check)'
+        $commands = Get-Listing -Html (Get-Content -LiteralPath $folder/runbooks/payments-runbook.html -Raw) -Name 'key loss, (?:look|hold|list|restore|check)'
         foreach ($node in $nodes) { $null = Invoke-Pkcs11Tool -Token $node --delete-object --type secrkey --id 03 }
         function Read-Host { 'aes' }
         $said = & {
