@@ -39,22 +39,24 @@ public static class DrillOperation
         finally
         {
             environment = DrillSummary.Environment(run);
-            string cleaned = "";
-            // Whatever a token does when it is let go of, the others are made blank.
-            steps.RunAlways(DrillStep.CleanUp, _ =>
-            {
-                try
-                {
-                    run.CloseTargets();
-                }
-                finally
-                {
-                    cleaned = ground.CleanUp();
-                }
-                return cleaned;
-            }, isRecovery: false);
+            steps.RunAlways(DrillStep.CleanUp, told => CleanUp(run, told), isRecovery: false);
         }
         return DrillSummary.Report(run, environment, started);
+    }
+
+    /// <summary>A target that cannot be let go of keeps none of the others from being cleared.</summary>
+    private static string CleanUp(DrillRun run, IProgress<OperationProgress> told)
+    {
+        string done;
+        try
+        {
+            run.CloseTargets(told);
+        }
+        finally
+        {
+            done = run.Ground.CleanUp();
+        }
+        return done;
     }
 
     private static Rehearsal Rehearse(DrillRun run) => run.Request.Scenario switch

@@ -58,15 +58,14 @@ internal sealed class DrillRun(DrillRequest request, DrillGround ground, DrillSt
         Nodes = [.. Ground.Targets.Select(t => t.Node)],
     };
 
-    /// <summary>Lets go of the targets.</summary>
-    public void CloseTargets()
+    /// <summary>Lets go of the targets. To log out is a native call too, and may block as any other.</summary>
+    public void CloseTargets(IProgress<OperationProgress> told)
     {
         List<OpenTarget> open = Open.FindAll(o => !o.Target.IsAbandoned);
         Open.Clear();
         if (open.Count > 0)
         {
-            // To log out is a native call too, and may block as any other.
-            TargetThreads.Run([.. open.Select(o => o.Target)], NoProgress.Instance, (target, _, _) =>
+            TargetThreads.Run([.. open.Select(o => o.Target)], told, (target, _, _) =>
             {
                 open.Find(o => o.Target == target)!.Dispose();
                 return true;

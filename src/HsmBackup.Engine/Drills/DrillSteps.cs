@@ -106,7 +106,17 @@ internal sealed class DrillSteps(string activity, TimeProvider clock, IProgress<
     /// <summary>Whatever a part of the drill is called by itself, to who waits it is a step of the drill.</summary>
     private sealed class StepProgress(IProgress<OperationProgress>? inner, string activity, string step) : IProgress<OperationProgress>
     {
-        public void Report(OperationProgress value) =>
-            inner?.Report(value with { Activity = activity, Status = value.Status.Length == 0 ? step : $"{step}: {value.Status}" });
+        public void Report(OperationProgress value)
+        {
+            try
+            {
+                inner?.Report(value with { Activity = activity, Status = value.Status.Length == 0 ? step : $"{step}: {value.Status}" });
+            }
+            catch (Exception e) when (e is not OutOfMemoryException)
+            {
+                // Whoever draws has gone; the drill cleans up all the same.
+                inner = null;
+            }
+        }
     }
 }

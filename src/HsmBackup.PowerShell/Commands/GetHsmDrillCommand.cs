@@ -25,7 +25,7 @@ public sealed class GetHsmDrillCommand : DrillCommand
     /// <summary>How they ended.</summary>
     [Parameter(HelpMessage = "Only drills with one of these results.")]
     [ValidateNotNullOrEmpty]
-    public DrillResult[]? Result { get; set; }
+    public DrillResult[]? DrillResult { get; set; }
 
     /// <summary>The newest only.</summary>
     [Parameter(HelpMessage = "Only the newest of those that the other parameters leave.")]
@@ -40,7 +40,7 @@ public sealed class GetHsmDrillCommand : DrillCommand
         ClusterDefinition cluster = Cluster!.Find(Paths);
         foreach (DrillRecord record in Find(cluster).Reverse())
         {
-            if (Check(record, cluster) is not { } drill || Scenario?.Contains(drill.Scenario) == false || Result?.Contains(drill.Result) == false)
+            if (Check(record, cluster) is not { } drill || Scenario?.Contains(drill.Scenario) == false || DrillResult?.Contains(drill.Result) == false)
             {
                 continue;
             }

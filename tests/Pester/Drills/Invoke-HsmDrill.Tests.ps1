@@ -90,6 +90,22 @@ Describe 'Invoke-HsmDrill' {
         $entry.Details['digests'] | Should -Be (Get-FileHash -LiteralPath "$($last.Folder)/SHA256SUMS").Hash.ToLowerInvariant()
     }
 
+    It 'ends in a report when it is stopped, and leaves nothing' {
+        $shell = [powershell]::Create().AddScript({
+                param($Module, $Arguments)
+                Import-Module -Name $Module
+                Invoke-HsmDrill @Arguments -Scenario ClusterLoss
+            }).AddArgument("$root/out/HsmBackup").AddArgument($drill)
+        $running = $shell.BeginInvoke()
+        while (-not $running.IsCompleted -and -not ($shell.Streams.Progress | Where-Object StatusDescription -Like 'Restore*')) { Start-Sleep -Milliseconds 5 }
+        $shell.Stop()
+        $shell.Dispose()
+        $stopped = Get-HsmDrill -Cluster $cluster.Definition -DrillResult Interrupted
+        $stopped.Steps.Where({ $_.Name -eq 'CleanUp' }).Outcome | Should -Be Passed
+        $stopped.Steps.Where({ $_.Name -eq 'Use' }).Outcome | Should -Be NotRun
+        $stopped.Integrity, $stopped.RecoveryTime | Should -Be Signed, $null
+    }
+
     It 'leaves nothing in memory or on disk' {
         Get-ChildItem -LiteralPath "$state/state/staging" -Directory | Should -BeNullOrEmpty
         $folders = Get-ChildItem -Path /dev/shm -Filter hsmbackup-* -Directory -ErrorAction Ignore | Where-Object { Test-Path -Path "$_/tokens/*" }
@@ -103,7 +119,7 @@ Describe 'Get-HsmDrill' {
         $all.Count | Should -BeGreaterOrEqual 9
         $all.Started | Should -Be ($all.Started | Sort-Object -Descending)
         (Get-HsmDrill $cluster.Definition -Scenario KeyLoss).Scenario | Sort-Object -Unique | Should -Be KeyLoss
-        Get-HsmDrill $cluster.Definition -Result Failed, Interrupted | Should -BeNullOrEmpty
+        Get-HsmDrill $cluster.Definition -DrillResult Failed | Should -BeNullOrEmpty
         $all[0].Report.Former.Id | Should -Be ($all[-1..-($all.Count - 1)].Id)
     }
 
@@ -129,10 +145,11 @@ Describe 'Get-HsmDrill' {
         (Get-HsmDrill $cluster.Definition -Path $TestDrive/copies).Integrity | Should -Be Signed
     }
 
-    It 'warns of a report that is not signed where it could be' {
+    It 'believes no report that is not signed where it could be' {
         $folder = (Get-Item -Path $TestDrive/copies/*).FullName
         Remove-Item -LiteralPath "$folder/SHA256SUMS.p7s"
-        (Get-HsmDrill $cluster.Definition -Path $TestDrive/copies -WarningVariable warnings -WarningAction Ignore).Integrity | Should -Be Unsigned
-        "$warnings" | Should -BeLike '*not signed*'
+        Get-HsmDrill $cluster.Definition -Path $TestDrive/copies -ErrorAction SilentlyContinue -ErrorVariable refused | Should -BeNullOrEmpty
+        "$refused" | Should -BeLike '*not signed*'
+        (Get-HsmDrill $cluster.Definition -Path $TestDrive/copies -AllowUnsigned).Integrity | Should -Be Unsigned
     }
 }

@@ -109,7 +109,7 @@ internal sealed class BackupVerificationRehearsal(DrillRun run) : Rehearsal(run)
 
     private string MakeBlank(IProgress<OperationProgress> told)
     {
-        Run.CloseTargets();
+        Run.CloseTargets(told);
         foreach (DrillTargetNode target in Targets)
         {
             Run.Ground.Clear(target);
