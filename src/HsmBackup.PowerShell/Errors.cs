@@ -92,6 +92,7 @@ internal static class Errors
             => ErrorCategory.ObjectNotFound,
         ErrorCode.LibraryLoadFailed => ErrorCategory.OpenError,
         ErrorCode.TokenNotInitialized or ErrorCode.NodesUnavailable or ErrorCode.StoreUnavailable => ErrorCategory.ResourceUnavailable,
+        ErrorCode.AlertUndelivered => ErrorCategory.ConnectionError,
         ErrorCode.NodeSilent => ErrorCategory.OperationTimeout,
         ErrorCode.TokenError => ErrorCategory.DeviceError,
         ErrorCode.TokenCannotWrap or ErrorCode.UnsupportedVersion => ErrorCategory.NotImplemented,

@@ -6,6 +6,7 @@ BeforeDiscovery {
     $root = (Get-Item -LiteralPath "$PSScriptRoot/../..").FullName
     $readOnly = @{
         'Export-HsmMetric'      = 'writes states and counts, and is run every few minutes'
+        'Get-HsmAlert'          = 'reads the alerts that are kept, which hold no secrets'
         'Get-HsmAuditLog'       = 'reads the log itself'
         'Get-HsmBackup'         = 'reads public headers'
         'Get-HsmBackupRun'      = 'reads the records of runs, which hold no secrets'
@@ -18,7 +19,7 @@ BeforeDiscovery {
     }
     $audited = 'Compare-HsmBackup', 'Copy-HsmBackup', 'Export-HsmRunbook', 'Invoke-HsmBackupSchedule', 'Invoke-HsmDrill', 'Lock-HsmBackup', 'New-HsmBackup', 'New-HsmCluster', 'New-HsmClusterKey',
     'Receive-HsmBackupKey', 'Register-HsmBackupSchedule', 'Remove-ExpiredHsmBackup', 'Remove-HsmBackup', 'Repair-HsmCluster', 'Restore-HsmCluster',
-    'Restore-HsmClusterKey', 'Restore-HsmKey', 'Sync-HsmCluster', 'Test-HsmBackup', 'Test-HsmClusterKeyShare', 'Undo-HsmBackupRemoval', 'Unlock-HsmBackup',
+    'Restore-HsmClusterKey', 'Restore-HsmKey', 'Send-HsmAlert', 'Sync-HsmCluster', 'Test-HsmBackup', 'Test-HsmClusterKeyShare', 'Undo-HsmBackupRemoval', 'Unlock-HsmBackup',
     'Unregister-HsmBackupSchedule'
     $cmdlets = foreach ($name in (Import-PowerShellDataFile -LiteralPath $root/module/HsmBackup.psd1).CmdletsToExport) {
         @{ Name = $name; Audited = $name -in $audited; Reason = $readOnly[$name] }

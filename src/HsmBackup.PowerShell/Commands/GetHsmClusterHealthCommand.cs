@@ -4,6 +4,7 @@ using HsmBackup.Engine.Catalogue;
 using HsmBackup.Engine.Clusters;
 using HsmBackup.Engine.Clusters.Health;
 using HsmBackup.Engine.Handover;
+using HsmBackup.Engine.Monitoring.Status;
 using HsmBackup.PowerShell.Binding;
 using TokenPin = HsmBackup.Engine.Protection.Pin;
 
@@ -57,6 +58,7 @@ public sealed class GetHsmClusterHealthCommand : TokenCommand
             Deep = Deep,
             Backups = FindBackups(cluster),
             WaitingKeys = FindWaitingKeys(cluster),
+            Preparation = FindPreparation(cluster),
         };
         IReadOnlyList<NodeHealth> nodes = ClusterHealthOperation.Run(request, StopToken);
         if (Quiet)
@@ -85,6 +87,16 @@ public sealed class GetHsmClusterHealthCommand : TokenCommand
     {
         using var stores = StoreSet.Of(BackupPath?.Select(Paths.Literal), cluster, Pins.Asker);
         return stores.Read(clusterId: null, cluster.RetentionPolicy.MaximumVerificationAge, WriteWarning, WriteError, StopToken).Backups;
+    }
+
+    private RecoveryPreparation? FindPreparation(ClusterDefinition cluster)
+    {
+        RecoveryPreparation? found = null;
+        if (cluster.Id.Length > 0)
+        {
+            TryItem(cluster.Name, () => found = ClusterStatus.ReadPreparation(cluster, Paths.LiteralOrNull(StatePath)));
+        }
+        return found;
     }
 
     // Of a lone token nothing waits: it has no schedule. That keys cannot be looked for says nothing about the nodes.

@@ -2,6 +2,10 @@ using System.Management.Automation;
 using HsmBackup.Engine;
 using HsmBackup.Engine.Auditing;
 using HsmBackup.Engine.Clusters;
+using HsmBackup.Engine.Clusters.Definitions;
+using HsmBackup.Engine.Monitoring;
+using HsmBackup.Engine.Monitoring.Alerts;
+using HsmBackup.Engine.Monitoring.Status;
 using HsmBackup.Engine.Scheduling;
 using HsmBackup.PowerShell.Binding;
 
@@ -34,6 +38,7 @@ public sealed class InvokeHsmBackupScheduleCommand : ScheduleCommand
             Cluster = cluster,
             OpenPin = node => Pins.Require(node, null, "A run that nobody attends needs a source of the PIN in the definition of its node, such as file:PATH."),
             OpenStore = store => BackupStores.Open(store, Pins.Asker),
+            AfterRun = AfterRun.Of(Look(cluster), new AlertRequest { Cluster = cluster, Asker = Pins.Asker, StateFolder = State }, StopToken),
             Vault = SecretVault.ForKeys,
             Audit = Audit,
             IfDue = IfDue,
@@ -41,6 +46,15 @@ public sealed class InvokeHsmBackupScheduleCommand : ScheduleCommand
         };
         Audited($"scheduled backup of cluster '{cluster.Name}'", cluster, action => Run(request, action));
     }
+
+    // Where the PIN of a node would have to be asked for, nobody is logged in anywhere: a look in the night asks nobody.
+    private ClusterStatusRequest Look(ClusterDefinition cluster) => new()
+    {
+        Cluster = cluster,
+        OpenStore = store => BackupStores.Open(store, Pins.Asker),
+        OpenPin = cluster.Nodes.All(n => n.Pin is not (null or PromptPin)) ? node => node.Pin!.Open(Pins.Asker, $"node '{node.Name}'") : null,
+        StateFolder = State,
+    };
 
     private void Run(ScheduledRunRequest request, AuditedAction action)
     {

@@ -6,6 +6,7 @@ using HsmBackup.Engine.Clusters.Health;
 using HsmBackup.Engine.Drills;
 using HsmBackup.Engine.Monitoring.Alerts;
 using HsmBackup.Engine.Monitoring.Status;
+using HsmBackup.Engine.Reporting;
 using HsmBackup.Engine.Scheduling;
 using HsmBackup.Engine.Stores;
 using Xunit;
@@ -57,7 +58,7 @@ public sealed class AlertPlannerTests
             { "DrillAltered", AlertSeverity.Critical, well with { DoubtfulDrills = [new DrillRecord { Id = "x", Folder = "/x", Integrity = DrillIntegrity.Altered }] } },
             { "KeysWaiting", AlertSeverity.Warning, well with { WaitingKeys = [well.WaitingKeys[0] with { Age = TimeSpan.FromDays(8) }] } },
             { "AuditDamaged", AlertSeverity.Critical, well with { Audit = well.Audit! with { Findings = [new AuditFinding(AuditFindingKind.Removed, true, "f", 1, 1, "gone")] } } },
-            { "RunbookOutdated", AlertSeverity.Warning, well with { Runbook = new RunbookStatus(true, false, "nodes") } },
+            { "RunbookOutdated", AlertSeverity.Warning, well with { Runbook = well.Runbook! with { Status = RunbookStatus.Outdated, Problem = "nodes" } } },
             { "CertificateExpires", AlertSeverity.Warning, well with { Time = DateTimeOffset.UnixEpoch.AddYears(100).AddDays(-20) } },
         };
     }

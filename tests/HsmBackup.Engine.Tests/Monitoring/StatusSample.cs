@@ -7,10 +7,10 @@ using HsmBackup.Engine.Drills;
 using HsmBackup.Engine.Format;
 using HsmBackup.Engine.Monitoring.Alerts;
 using HsmBackup.Engine.Monitoring.Status;
+using HsmBackup.Engine.Reporting;
 using HsmBackup.Engine.Scheduling;
 using HsmBackup.Engine.Stores;
 using HsmBackup.Engine.Tests.Clusters.Definitions;
-using HsmBackup.Engine.Tokens;
 
 namespace HsmBackup.Engine.Tests.Monitoring;
 
@@ -33,7 +33,7 @@ internal static class StatusSample
         Drills = [Drill],
         WaitingKeys = [new WaitingKey { BackupId = Backup.BackupId, Since = Backup.Created, Age = Now - Backup.Created }],
         Audit = new AuditTestResult { Entries = 12, Files = 1, Checkpoints = 1, VerifiedCheckpoints = 1, Confirmed = 12, Facts = 1, Findings = [] },
-        Runbook = new RunbookStatus(IsThere: true, IsCurrent: true, null),
+        Runbook = new RunbookState { Cluster = Cluster.Name, Status = RunbookStatus.Current },
     };
 
     public static BackupRun Run => new()
@@ -127,7 +127,7 @@ internal static class StatusSample
         Objects = 8,
         HasClusterKey = true,
         TokenLabel = name,
-        Drift = state == HealthState.OutOfSync ? [new DriftItem(DriftKind.Missing, new ObjectSummary(0, "CKO_SECRET_KEY", "CKK_AES", "aes", "03", Verdict.Captured, null), [])] : [],
+        Drift = state == HealthState.OutOfSync ? [new DriftItem(DriftKind.Missing, new ObjectSummary(0, "CKO_SECRET_KEY", "CKK_AES", "aes", "03", Engine.Tokens.Verdict.Captured, null), [])] : [],
         ClusterState = cluster,
         ClusterReason = "",
     };

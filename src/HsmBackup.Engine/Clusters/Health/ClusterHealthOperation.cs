@@ -27,6 +27,9 @@ public sealed record ClusterHealthRequest
     /// <summary>One-time keys of unattended backups that nobody has received.</summary>
     public IReadOnlyList<WaitingKey> WaitingKeys { get; init; } = [];
 
+    /// <summary>The last drill and the runbook; null where nobody looked.</summary>
+    public RecoveryPreparation? Preparation { get; init; }
+
     /// <summary>The clock.</summary>
     public TimeProvider Clock { get; init; } = TimeProvider.System;
 }

@@ -16,7 +16,25 @@ internal static class ClusterVerdict
             reason = string.Join("; ", new[] { reason, last is null ? "there is no backup" : "its newest backup is not as new as the policy demands" }.Where(r => r.Length > 0));
             state = state == HealthState.Online ? HealthState.Degraded : state;
         }
-        return [.. nodes.Select(n => n with { ClusterState = state, ClusterReason = reason, LastBackup = last, LastBackupInPolicy = inPolicy, WaitingKeys = request.WaitingKeys })];
+        bool? drilled = cluster.Policy?.MaximumDrillAge is { } longest && request.Preparation is { } preparation
+            ? preparation.LastDrill is { } drill && request.Clock.GetUtcNow() - drill <= longest : null;
+        if (drilled == false)
+        {
+            reason = string.Join("; ", new[] { reason, request.Preparation!.LastDrill is null ? "no drill has passed" : "its last drill that passed is longer ago than the policy allows" }
+                .Where(r => r.Length > 0));
+            state = state == HealthState.Online ? HealthState.Degraded : state;
+        }
+        return [.. nodes.Select(n => n with
+        {
+            LastDrill = request.Preparation?.LastDrill,
+            LastDrillInPolicy = drilled,
+            RunbookProblem = request.Preparation?.RunbookProblem,
+            ClusterState = state,
+            ClusterReason = reason,
+            LastBackup = last,
+            LastBackupInPolicy = inPolicy,
+            WaitingKeys = request.WaitingKeys,
+        })];
     }
 
     private static (HealthState State, string Reason) Judge(List<NodeHealth> nodes)

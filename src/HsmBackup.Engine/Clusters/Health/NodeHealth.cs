@@ -93,5 +93,14 @@ public sealed record NodeHealth
     /// <summary>One-time keys of the cluster's unattended backups that wait here, and that nobody has received; the oldest first.</summary>
     public IReadOnlyList<WaitingKey> WaitingKeys { get; init; } = [];
 
+    /// <summary>When the cluster's last drill began that passed, in UTC; null where none did, or nobody looked.</summary>
+    public DateTimeOffset? LastDrill { get; init; }
+
+    /// <summary>Whether that is as lately as the cluster's policy demands; null where it demands nothing, or nobody looked.</summary>
+    public bool? LastDrillInPolicy { get; init; }
+
+    /// <summary>Why the cluster's runbook cannot be relied on any more; null where nothing is known against it.</summary>
+    public string? RunbookProblem { get; init; }
+
     private int Count(DriftKind kind) => Drift.Count(d => d.Kind == kind);
 }

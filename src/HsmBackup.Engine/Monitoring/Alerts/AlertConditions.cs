@@ -5,6 +5,7 @@ using HsmBackup.Engine.Clusters;
 using HsmBackup.Engine.Clusters.Health;
 using HsmBackup.Engine.Drills;
 using HsmBackup.Engine.Monitoring.Status;
+using HsmBackup.Engine.Reporting;
 using HsmBackup.Engine.Scheduling;
 using static HsmBackup.Engine.Clusters.Definitions.AlertSeverity;
 
@@ -182,9 +183,10 @@ public static class AlertConditions
         {
             yield return new(StatusPart.Audit, "AuditDamaged", null, Critical, $"The audit log did not pass its test. {audit.Summary}", "Run Test-HsmAuditLog, and find out who changed it.");
         }
-        if (s.Runbook is { IsThere: true, IsCurrent: false } runbook)
+        if (s.Runbook is { Status: RunbookStatus.Outdated or RunbookStatus.Altered } runbook)
         {
-            yield return new(StatusPart.Runbook, "RunbookOutdated", null, Warning, $"The runbook no longer matches the definition: {runbook.Detail}.", "Make a new one with Export-HsmRunbook, and hand it out.");
+            yield return new(StatusPart.Runbook, "RunbookOutdated", null, Warning, $"The runbook cannot be relied on any more: {runbook.Problem}.",
+                "Make a new one with Export-HsmRunbook, and hand it out.");
         }
         if (s.Cluster.IdentityCertificate is { } text)
         {

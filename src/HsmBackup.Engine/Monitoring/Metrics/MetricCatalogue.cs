@@ -6,6 +6,7 @@ using HsmBackup.Engine.Clusters.Health;
 using HsmBackup.Engine.Drills;
 using HsmBackup.Engine.Format;
 using HsmBackup.Engine.Monitoring.Status;
+using HsmBackup.Engine.Reporting;
 using HsmBackup.Engine.Scheduling;
 
 namespace HsmBackup.Engine.Monitoring.Metrics;
@@ -146,7 +147,7 @@ public static class MetricCatalogue
         Value("hsmbackup_audit_valid", "Whether the audit log passes its test: 1 or 0.", s => s.Audit is { } audit ? Flag(audit.Passed) : null),
         Counter("hsmbackup_audit_entries_total", "How many entries the audit log has.", s => s.Audit?.Entries),
         Value("hsmbackup_runbook_current", "Whether there is a runbook and it matches the definition: 1 or 0.",
-            s => s.Runbook is { } runbook ? Flag(runbook is { IsThere: true, IsCurrent: true }) : null),
+            s => s.Runbook is { } runbook ? Flag(runbook.Status == RunbookStatus.Current) : null),
         Time("hsmbackup_identity_certificate_expiry_timestamp_seconds", "When the certificate of the cluster's identity key expires.", s => ExpiryOf(s.Cluster.IdentityCertificate)),
         Several("hsmbackup_alerts_open", "How many alerts are open, by severity.",
             s => !s.Knows(StatusPart.Alerts) ? [] : Enum.GetValues<AlertSeverity>()

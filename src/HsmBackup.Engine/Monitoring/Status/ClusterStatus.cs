@@ -4,6 +4,7 @@ using HsmBackup.Engine.Clusters;
 using HsmBackup.Engine.Clusters.Health;
 using HsmBackup.Engine.Drills;
 using HsmBackup.Engine.Monitoring.Alerts;
+using HsmBackup.Engine.Reporting;
 using HsmBackup.Engine.Scheduling;
 using HsmBackup.Engine.Stores;
 
@@ -39,12 +40,6 @@ public enum StatusPart
     /// <summary>The alerts that are open.</summary>
     Alerts,
 }
-
-/// <summary>How the runbook of the cluster is.</summary>
-/// <param name="IsThere">Whether one was ever exported.</param>
-/// <param name="IsCurrent">Whether the newest one matches the definition.</param>
-/// <param name="Detail">What it does not match; null where nothing is to be said.</param>
-public sealed record RunbookStatus(bool IsThere, bool IsCurrent, string? Detail);
 
 /// <summary>When backups were and are due.</summary>
 /// <param name="LastDue">The last time that was due, an hour ago or longer.</param>
@@ -103,7 +98,7 @@ public sealed record ClusterStatus
     public AuditTestResult? Audit { get; init; }
 
     /// <summary>The runbook; null where it is not known.</summary>
-    public RunbookStatus? Runbook { get; init; }
+    public RunbookState? Runbook { get; init; }
 
     /// <summary>The alerts that are open, or of which not everybody has been told yet.</summary>
     public IReadOnlyList<Alert> Alerts { get; init; } = [];
@@ -126,11 +121,24 @@ public sealed record ClusterStatus
     /// <summary>The last drill that passed; null where none did.</summary>
     public DrillReport? LastPassedDrill => Drills.LastOrDefault(d => d.Result == DrillResult.Passed);
 
+    /// <summary>How well a recovery is prepared; null where nobody looked at the drills.</summary>
+    public RecoveryPreparation? Preparation => !Knows(StatusPart.Drills) ? null : new RecoveryPreparation
+    {
+        LastDrill = LastPassedDrill?.Started,
+        RunbookProblem = Runbook is { Status: RunbookStatus.Outdated or RunbookStatus.Altered } ? Runbook.Problem : null,
+    };
+
     /// <summary>Whether a part was looked at.</summary>
     public bool Knows(StatusPart part) => !Unknown.ContainsKey(part);
 
     /// <summary>How long ago something was.</summary>
     public TimeSpan AgeOf(DateTimeOffset at) => Time - at;
+
+    /// <summary>Looks at the drills and the runbook alone.</summary>
+    /// <param name="cluster">The cluster.</param>
+    /// <param name="stateFolder">The state folder; null for that of this account.</param>
+    /// <exception cref="HsmBackupException">DestinationUnwritable: the records cannot be read.</exception>
+    public static RecoveryPreparation? ReadPreparation(ClusterDefinition cluster, string? stateFolder) => StatusReading.ReadPreparation(cluster, stateFolder);
 
     /// <summary>Looks at a cluster. What cannot be looked at is named in <see cref="Unknown"/>, and the rest is looked at all the same.</summary>
     /// <param name="request">What, and how.</param>

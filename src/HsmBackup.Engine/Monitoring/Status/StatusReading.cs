@@ -6,6 +6,7 @@ using HsmBackup.Engine.Clusters.Health;
 using HsmBackup.Engine.Drills;
 using HsmBackup.Engine.Handover;
 using HsmBackup.Engine.Monitoring.Alerts;
+using HsmBackup.Engine.Reporting;
 using HsmBackup.Engine.Scheduling;
 using HsmBackup.Engine.Stores;
 
@@ -27,7 +28,8 @@ internal sealed class StatusReading(ClusterStatusRequest request)
         status = Try(StatusPart.Runs, status, ReadRuns);
         status = Try(StatusPart.Backups, status, s => ReadBackups(s, cancellationToken));
         status = Try(StatusPart.Keys, status, s => s with { WaitingKeys = WaitingKeys.Of(_cluster, request.StateFolder, null, request.Clock).List() });
-        status = Try(StatusPart.Drills, status, ReadDrills);
+        status = Try(StatusPart.Drills, status, s => ReadDrills(s, request.StateFolder));
+        status = Try(StatusPart.Runbook, status, s => s with { Runbook = RunbookRecords.StateOf(request.StateFolder, _cluster) });
         status = Try(StatusPart.Audit, status, s => ReadAudit(s, cancellationToken));
         status = Try(StatusPart.Alerts, status, s => s with { Alerts = AlertOutbox.Of(request.StateFolder, _cluster.Id).ListUnfinished() });
         status = Try(StatusPart.Nodes, status, s => ReadNodes(s, cancellationToken));
@@ -114,10 +116,17 @@ internal sealed class StatusReading(ClusterStatusRequest request)
             .Concat(catalogue.Unreadable.Where(u => u.Store == store.Name && !catalogue.Backups.Any(b => b.Copies.Any(c => c.Location == u.Location))).Select(_ => CopyState.Unreadable))
             .GroupBy(s => s).ToDictionary(g => g.Key, g => g.Count()));
 
-    private ClusterStatus ReadDrills(ClusterStatus status)
+    /// <summary>Drills and runbook alone.</summary>
+    public static RecoveryPreparation? ReadPreparation(ClusterDefinition cluster, string? stateFolder)
     {
-        ReadOnlyMemory<byte>? certificate = IdentityCertificate;
-        IReadOnlyList<DrillRecord> records = DrillRecords.Of(request.StateFolder, _cluster.Id).List(certificate);
+        var empty = new ClusterStatus { Cluster = cluster, Time = TimeProvider.System.GetUtcNow() };
+        return (ReadDrills(empty, stateFolder) with { Runbook = RunbookRecords.StateOf(stateFolder, cluster) }).Preparation;
+    }
+
+    private static ClusterStatus ReadDrills(ClusterStatus status, string? stateFolder)
+    {
+        ReadOnlyMemory<byte>? certificate = CertificateOf(status.Cluster);
+        IReadOnlyList<DrillRecord> records = DrillRecords.Of(stateFolder, status.Cluster.Id).List(certificate);
         return status with
         {
             Drills = [.. records.Where(Counts).Select(r => r.Report!)],
@@ -141,14 +150,16 @@ internal sealed class StatusReading(ClusterStatusRequest request)
         {
             Audit = log.Test(new AuditFacts
             {
-                Signers = new Dictionary<string, ReadOnlyMemory<byte>?> { [_cluster.Id] = IdentityCertificate },
+                Signers = new Dictionary<string, ReadOnlyMemory<byte>?> { [_cluster.Id] = CertificateOf(_cluster) },
                 Heads = [.. status.Backups.Where(b => b.Audit is not null && (b.Audit.Log == head.Log || madeHere.Contains(b.BackupId)))
                     .Select(b => new AuditFact($"The backup '{b.Path}'", b.Audit!))],
             }, cancellationToken),
         };
     }
 
-    private ReadOnlyMemory<byte>? IdentityCertificate => _cluster.IdentityCertificate is { } text ? Convert.FromBase64String(text) : null;
+    // With a plain conditional the missing certificate would become an empty one.
+    private static ReadOnlyMemory<byte>? CertificateOf(ClusterDefinition cluster) =>
+        cluster.IdentityCertificate is { } text ? (ReadOnlyMemory<byte>?)Convert.FromBase64String(text) : null;
 
     private ClusterStatus ReadNodes(ClusterStatus status, CancellationToken cancellationToken)
     {
@@ -166,6 +177,7 @@ internal sealed class StatusReading(ClusterStatusRequest request)
                 OnePinForAll = request.OnePinForAll,
                 Backups = status.Backups,
                 WaitingKeys = status.WaitingKeys,
+                Preparation = status.Preparation,
                 Clock = request.Clock,
             }, cancellationToken),
         };

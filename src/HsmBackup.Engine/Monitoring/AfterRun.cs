@@ -1,0 +1,104 @@
+using HsmBackup.Engine.Clusters;
+using HsmBackup.Engine.Monitoring.Alerts;
+using HsmBackup.Engine.Monitoring.Metrics;
+using HsmBackup.Engine.Monitoring.Status;
+using HsmBackup.Engine.Scheduling;
+
+namespace HsmBackup.Engine.Monitoring;
+
+/// <summary>
+/// What happens after a scheduled run: alerts are written down and sent, metrics are written, and where all went well, and everybody was
+/// told what they had to be told, the heartbeat is sent. Whoever waits for that hears of everything else by its absence.
+/// </summary>
+public sealed class AfterRun
+{
+    private readonly ClusterStatusRequest _look;
+    private readonly AlertRequest _alerts;
+    private readonly CancellationToken _stop;
+    private ClusterStatus? _status;
+
+    private AfterRun(ClusterStatusRequest look, AlertRequest alerts, CancellationToken stop)
+    {
+        _look = look;
+        _alerts = alerts;
+        _stop = stop;
+    }
+
+    private ClusterDefinition Cluster => _look.Cluster;
+
+    private AlertOperation Operation => new(_alerts);
+
+    /// <summary>What is to be told of a run, in its order; nothing where the definition names neither metrics nor alerts.</summary>
+    /// <param name="look">How the cluster is looked at.</param>
+    /// <param name="alerts">How alerts go out.</param>
+    /// <param name="cancellationToken">Stops it.</param>
+    public static IReadOnlyList<Action<BackupRun>> Of(ClusterStatusRequest look, AlertRequest alerts, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(look);
+        ArgumentNullException.ThrowIfNull(alerts);
+        var after = new AfterRun(look, alerts, cancellationToken);
+        var steps = new List<Action<BackupRun>>();
+        if (look.Cluster.Alerts is not null)
+        {
+            steps.Add(after.SendAlerts);
+        }
+        if (look.Cluster.Metrics is not null)
+        {
+            steps.Add(after.WriteMetrics);
+        }
+        if (look.Cluster.Alerts is not null)
+        {
+            steps.Add(after.SendHeartbeat);
+        }
+        return steps;
+    }
+
+    /// <summary>The error of what could not be delivered.</summary>
+    /// <param name="cluster">The cluster.</param>
+    /// <param name="failures">At least one.</param>
+    public static HsmBackupException Undelivered(ClusterDefinition cluster, IReadOnlyList<AlertFailure> failures)
+    {
+        ArgumentNullException.ThrowIfNull(cluster);
+        ArgumentNullException.ThrowIfNull(failures);
+        return new HsmBackupException(ErrorCode.AlertUndelivered,
+            $"Not everybody could be told of cluster '{cluster.Name}': {string.Join("; ", failures.DistinctBy(f => (f.Channel, f.Reason)))}.",
+            "See to the channel. What was not delivered is kept; Send-HsmAlert tries again.")
+        {
+            Target = failures[0].Channel,
+        };
+    }
+
+    private void SendAlerts(BackupRun run)
+    {
+        _status = ClusterStatus.Read(_look, _stop);
+        _ = Operation.Evaluate(_status);
+        Check(Operation.Deliver(_stop));
+    }
+
+    private void WriteMetrics(BackupRun run)
+    {
+        // Nodes and stores are not looked at twice; what the alerts have become is known only now.
+        ClusterStatus status = _status is null ? ClusterStatus.Read(_look, _stop) : _status with
+        {
+            Runs = RunRecords.Of(_look.StateFolder, Cluster.Id).List(),
+            Alerts = AlertOutbox.Of(_look.StateFolder, Cluster.Id).ListUnfinished(),
+        };
+        MetricFile.Write(Cluster.Metrics!.Path, status);
+    }
+
+    private void SendHeartbeat(BackupRun run)
+    {
+        if (run.Result == RunResult.Succeeded)
+        {
+            Check(Operation.Beat(_stop));
+        }
+    }
+
+    private void Check(IReadOnlyList<AlertFailure> failures)
+    {
+        if (failures.Count > 0)
+        {
+            throw Undelivered(Cluster, failures);
+        }
+    }
+}
