@@ -26,7 +26,8 @@ internal static class DrillBenchmark
         List<StepTimes> runs = [.. Enumerable.Range(0, options.Runs).Select(_ => Drill(cluster, library)).OrderBy(r => r.Whole.Wall)];
         StepTimes median = runs[runs.Count / 2];
         Console.WriteLine();
-        Console.WriteLine(FormattableString.Invariant($"Drill ClusterLoss, {DrilledFolder.Keys} keys on one node, SoftHSM in memory: the first of its process, and the median of {options.Runs} after {options.WarmUp}"));
+        Console.WriteLine(FormattableString.Invariant($"Drill ClusterLoss, {DrilledFolder.Keys} keys on one node, SoftHSM in memory: ")
+            + FormattableString.Invariant($"the first of its process, and the median of {options.Runs} after {options.WarmUp}"));
         Console.WriteLine();
         Line("", "first", "outside", "median", "outside", "share");
         Console.WriteLine(new string('-', 84));
@@ -56,7 +57,8 @@ internal static class DrillBenchmark
     }
 
     private static void Line(string step, Spent first, Spent median) =>
-        Line(step, Milliseconds(first.Wall), Milliseconds(first.Outside), Milliseconds(median.Wall), Milliseconds(median.Outside), median.Share.ToString("P0", CultureInfo.InvariantCulture));
+        Line(step, Milliseconds(first.Wall), Milliseconds(first.Outside), Milliseconds(median.Wall), Milliseconds(median.Outside),
+            median.Share.ToString("P0", CultureInfo.InvariantCulture));
 
     private static void Line(string step, string first, string firstOutside, string median, string medianOutside, string share) =>
         Console.WriteLine($"{step,-16} {first,14} {firstOutside,14} {median,14} {medianOutside,14} {share,8}");

@@ -144,7 +144,8 @@ internal sealed class DrilledFolder : IDisposable
         }
         for (int i = 0; i < Macs; i++)
         {
-            Check(session.TryGenerateKey(new Mechanism(Ckm.GenericSecretKeyGen), Key($"mac-{Number(i)}", SecretFlags, Cka.Sign, Cka.Verify).Set(Cka.ValueLen, 32), out _));
+            Check(session.TryGenerateKey(new Mechanism(Ckm.GenericSecretKeyGen), Key($"mac-{Number(i)}", SecretFlags, Cka.Sign, Cka.Verify).Set(Cka.ValueLen, 32),
+                out _));
         }
         for (int i = 0; i < EcPairs; i++)
         {
@@ -152,7 +153,8 @@ internal sealed class DrilledFolder : IDisposable
         }
         for (int i = 0; i < RsaPairs; i++)
         {
-            Pair(session, Ckm.RsaPkcsKeyPairGen, $"rsa-{Number(i)}", p => p.Set(Cka.ModulusBits, 2048).Set(Cka.PublicExponent, [1, 0, 1]), Cka.Sign, i % 2 == 0 ? Cka.Decrypt : Cka.Sign);
+            Pair(session, Ckm.RsaPkcsKeyPairGen, $"rsa-{Number(i)}", p => p.Set(Cka.ModulusBits, 2048).Set(Cka.PublicExponent, [1, 0, 1]),
+                Cka.Sign, i % 2 == 0 ? Cka.Decrypt : Cka.Sign);
         }
     }
 

@@ -126,7 +126,8 @@ internal sealed class SecretKeyUses(Pkcs11Session session)
     {
         if (record.Attributes.Bytes(Cka.CheckValue) is not { Length: 3 } checkValue)
         {
-            return UseAnswer.NotJudged(KeyUse.Encrypt, "it may not decrypt, has no check value, and this process cannot open it: nothing can say whether what it makes is right");
+            return UseAnswer.NotJudged(KeyUse.Encrypt,
+                "it may not decrypt, has no check value, and this process cannot open it: nothing can say whether what it makes is right");
         }
         ulong rv = Encrypt(cipher, handle, new byte[cipher.BlockLength], out byte[] block);
         return UseAnswer.Judge(KeyUse.Encrypt, "encryption of a zero block, by its check value,", rv, () => block.AsSpan().StartsWith(checkValue));
@@ -160,7 +161,8 @@ internal sealed class SecretKeyUses(Pkcs11Session session)
         bool signs = UseFlags.Allows(record, Cka.Sign), verifies = UseFlags.Allows(record, Cka.Verify);
         if (expected is null && signs != verifies)
         {
-            return (Ckr.Ok, UseAnswer.NotJudged(KeyUse.Mac, $"it may only {(signs ? "make" : "verify")} MACs, and this process cannot: there is nothing to compare with"));
+            string way = signs ? "make" : "verify";
+            return (Ckr.Ok, UseAnswer.NotJudged(KeyUse.Mac, $"it may only {way} MACs, and this process cannot: there is nothing to compare with"));
         }
         byte[] mac = expected ?? [];
         if (signs)

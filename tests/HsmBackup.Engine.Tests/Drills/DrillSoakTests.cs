@@ -1,5 +1,6 @@
 using HsmBackup.Engine.Clusters;
 using HsmBackup.Engine.Drills;
+using HsmBackup.Engine.Pkcs11;
 using HsmBackup.Engine.Protection;
 using HsmBackup.Engine.Protection.Shares;
 using HsmBackup.Engine.Tests.Support;
@@ -40,7 +41,8 @@ public sealed class DrillSoakTests : IDisposable
             KeyFile.Write(KeyPath, null, key, _cluster.Keys.Keys.Single());
         }
         _cluster.Definition.Save(DefinitionPath);
-        ClusterDefinition.Create("payments-drill", [.. _tokens.Select((t, i) => new ClusterNode { Name = $"drill-{i + 1}", Address = t.Address })]).Save(DrillDefinitionPath);
+        ClusterDefinition.Create("payments-drill", [.. _tokens.Select((t, i) => new ClusterNode { Name = $"drill-{i + 1}", Address = t.Address })])
+            .Save(DrillDefinitionPath);
         _shares = [.. new[] { 1, 3, 5 }.Select(number => TextOf(_cluster.Tokens.Shares[number - 1]))];
         _host = new CrashHost(_tokens[0]);
         _host.Environment["TMPDIR"] = Path.Combine(_folder, "tmp");
@@ -133,7 +135,8 @@ public sealed class DrillSoakTests : IDisposable
         string label = token.Address.TokenLabel!;
         return
         [
-            .. connection.Session.FindTokenObjects().Select(h => $"{label}: {connection.Session.GetAttributes(h, Engine.Pkcs11.Cka.Label).Text(Engine.Pkcs11.Cka.Label)}").Order(StringComparer.Ordinal),
+            .. connection.Session.FindTokenObjects().Select(h => $"{label}: {connection.Session.GetAttributes(h, Cka.Label).Text(Cka.Label)}")
+                .Order(StringComparer.Ordinal),
             $"{label}: {Directory.EnumerateFiles(((SoftHsmToken)token).Storage, "*.object", SearchOption.AllDirectories).Count()} files",
         ];
     }
