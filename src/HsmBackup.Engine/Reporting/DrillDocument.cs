@@ -56,7 +56,7 @@ internal static class DrillDocument
         {
             case DrillResult.Passed:
                 yield return $"Every step passed. All {PlainText.Count(measures.KeysExpected, "expected key", "expected keys")} came back and were proven to be the same; "
-                    + $"{PlainText.Number(measures.KeysUsed)} of them were used with the right result"
+                    + $"{(measures.KeysUsed == measures.KeysExpected ? "each was" : PlainText.Number(measures.KeysUsed) + " of them were")} used with the right result"
                     + (measures.KeysSkipped == 0 ? "." : $", {PlainText.Number(measures.KeysSkipped)} could not be used, for the reasons below.");
                 if (measures.RecoveryTimeMet == false)
                 {
@@ -98,11 +98,13 @@ internal static class DrillDocument
         what + (target, met) switch
         {
             (null, _) => "no target set",
-            ({ } t, true) => $"target {PlainText.Span(t)}: met",
-            ({ } t, false) => $"target {PlainText.Span(t)}: missed",
-            ({ } t, null) => $"target {PlainText.Span(t)}: not shown",
+            ({ } t, true) => $"target {Unbroken(t)}: met",
+            ({ } t, false) => $"target {Unbroken(t)}: missed",
+            ({ } t, null) => $"target {Unbroken(t)}: not shown",
         },
         met switch { true => Tone.Good, false => Tone.Warning, null => value is null ? Tone.Bad : Tone.Plain });
+
+    private static string Unbroken(TimeSpan span) => PlainText.Span(span).Replace(' ', '\u00A0');
 
     private static Tone Whole(int number, int expected) => expected > 0 && number == expected ? Tone.Good : Tone.Bad;
 

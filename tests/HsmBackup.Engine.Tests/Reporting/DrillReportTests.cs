@@ -107,7 +107,7 @@ public sealed partial class DrillReportTests
         DrillReport report = SampleDrills.Passed();
         string html = Html(report with { Measures = report.Measures with { RecoveryTimeTarget = TimeSpan.FromMinutes(30) } });
         Assert.Contains("<div class=\"verdict warning\">\n<p class=\"word\">Passed</p>", html, StringComparison.Ordinal);
-        Assert.Contains("target 30 min: missed", html, StringComparison.Ordinal);
+        Assert.Contains("target 30\u00A0min: missed", html, StringComparison.Ordinal);
     }
 
     [Fact]
