@@ -147,15 +147,15 @@ public sealed class DrillClusterTests : IDisposable
 
     private ErrorCode Refusal(Func<DrillRequest, DrillRequest> change) => Assert.Throws<HsmBackupException>(() => Drill(DrillScenario.ClusterLoss, change)).Code;
 
-    private static TokenConnection Open(SoftHsmToken token) => TokenConnection.Open(token.Address, token.Pin, readWrite: true, CancellationToken.None);
+    private static TokenConnection Open(ITestToken token) => TokenConnection.Open(token.Address, token.Pin, readWrite: true, CancellationToken.None);
 
-    private static int Count(SoftHsmToken token)
+    private static int Count(ITestToken token)
     {
         using TokenConnection connection = Open(token);
         return connection.Session.FindTokenObjects().Count;
     }
 
-    private static IEnumerable<AnnouncedObject> Names(SoftHsmToken token, ulong objectClass)
+    private static IEnumerable<AnnouncedObject> Names(ITestToken token, ulong objectClass)
     {
         using TokenConnection connection = Open(token);
         return [.. connection.Session.FindObjects(new AttributeMap().Set(Cka.Token, true).Set(Cka.Class, objectClass))
