@@ -1,0 +1,80 @@
+#Requires -Version 7.6
+
+<#
+.SYNOPSIS
+    The night of a cluster: back up, look at every copy, bring stores up to date, write metrics, tell who must know.
+.DESCRIPTION
+    For a scheduler, as the account that owns the schedule; nobody is asked anything. Invoke-HsmBackupSchedule alone makes the backup, applies
+    retention, sends alerts, writes metrics and sends the heartbeat. This adds what takes longer: the newest backup is read whole in every
+    store, and what a store has missed is brought to it. Each thing is tried whatever became of the one before, and what fails is an alert.
+
+    The definition must have a schedule, a path for metrics, channels for alerts (docs/schedules.md, docs/metrics.md, docs/alerts.md), and a
+    source for each PIN. In crontab:
+
+    30 2 * * * pwsh -NoProfile -NonInteractive -File /opt/hsmbackup/examples/03-nightly.ps1 -Cluster payments
+
+    It ends with exit code 1 where anything failed.
+.EXAMPLE
+    ./examples/03-nightly.ps1 -Cluster payments
+#>
+[CmdletBinding()]
+param(
+    [Parameter(Mandatory, HelpMessage = 'Name or path of the cluster''s definition.')]
+    [string] $Cluster,
+
+    [Parameter(HelpMessage = 'The module; ./build.sh puts it there.')]
+    [string] $Module = "$PSScriptRoot/../out/HsmBackup"
+)
+
+Set-StrictMode -Version 3.0
+$ErrorActionPreference = 'Stop'
+Import-Module -Name $Module
+$failed = [Collections.Generic.List[string]]::new()
+
+# One piece of the night: its failure is an alert of its own, which is over when it goes well again.
+function Invoke-Step([string] $Name, [scriptblock] $Work) {
+    try {
+        & $Work
+        if (Get-HsmAlert -Cluster $Cluster -Name $Name) { $null = Send-HsmAlert -Cluster $Cluster -Name $Name -Resolved }
+    }
+    catch {
+        $failed.Add($Name)
+        Write-Warning -Message "${Name}: $_"
+        $null = Send-HsmAlert -Cluster $Cluster -Name $Name -Severity Critical -Message "$_" -ErrorAction Continue
+    }
+}
+
+# What goes wrong in the run is told by the run.
+try { Invoke-HsmBackupSchedule -Cluster $Cluster }
+catch {
+    $failed.Add('Run')
+    Write-Warning -Message "Run: $_"
+}
+
+Invoke-Step -Name NightlyCopy -Work {
+    Copy-HsmBackup -Cluster $Cluster
+}
+
+Invoke-Step -Name NightlyTest -Work {
+    $newest = Get-HsmBackup -Cluster $Cluster -Latest
+    if (-not $newest) { throw 'There is no backup.' }
+    foreach ($copy in $newest.Copies) {
+        # Read whole, and no key is needed: what is damaged on its way or in its place shows.
+        Test-HsmBackup -Cluster $Cluster -Path $copy.Location -Level Integrity
+    }
+}
+
+# Once more, with what the steps above have found.
+try {
+    Export-HsmMetric -Cluster $Cluster
+    Send-HsmAlert -Cluster $Cluster
+}
+catch {
+    $failed.Add('Alerts')
+    Write-Warning -Message "Alerts: $_"
+}
+
+if ($failed.Count -gt 0) {
+    Write-Error -Message "The night of cluster '$Cluster' was not as it should be: $($failed -join ', ')." -ErrorAction Continue
+    exit 1
+}
