@@ -59,6 +59,12 @@ public sealed record DrillReport
     /// <summary>The seed that random choices were made by; null where there was none.</summary>
     public long? Seed { get; init; }
 
+    /// <summary>Whether a Partial backup was accepted.</summary>
+    public bool AllowPartial { get; init; }
+
+    /// <summary>Whether it could pass though keys were not used.</summary>
+    public bool AllowUnused { get; init; }
+
     /// <summary>Its steps, in the order of time.</summary>
     public IReadOnlyList<DrillStep> Steps { get; init; } = [];
 

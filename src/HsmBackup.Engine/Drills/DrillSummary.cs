@@ -32,6 +32,12 @@ internal static class DrillSummary
         }
         (List<string> missed, List<string> remedies) = Missed(measures);
         (List<FormerDrill> Drills, List<string> Problems) former = Former(request);
+        string? problem = Problem(run, result, failed);
+        if (result == DrillResult.Failed && run.Steps.Remedies.Count == 0)
+        {
+            // Nobody should read a drill that failed, and find that there is nothing to do.
+            remedies.Add("Find the cause of what failed, put it right, and repeat the drill.");
+        }
         return new DrillReport
         {
             Id = DrillRecords.NewId(started),
@@ -39,7 +45,7 @@ internal static class DrillSummary
             ClusterId = request.Cluster.Id,
             Scenario = request.Scenario,
             Result = result,
-            Problem = Problem(run, result, failed),
+            Problem = problem,
             Error = result == DrillResult.Passed ? null : failed?.Error ?? ErrorCode.DrillFailed,
             Started = started,
             Ended = request.Clock.GetUtcNow().ToUniversalTime(),
@@ -47,11 +53,14 @@ internal static class DrillSummary
             Witness = request.Witness,
             Notes = request.Notes,
             Seed = run.UsedSeed ? run.Seed : null,
+            AllowPartial = request.AllowPartial,
+            AllowUnused = request.AllowUnused,
             Steps = steps,
             Backups = [.. run.Backups.Select(b => b.ToDrilledBackup())],
             Keys = [.. run.Keys.All.Select(k => k.ToDrilledKey())],
             Measures = measures,
-            Deviations = [.. run.Deviations, .. run.Keys.Missed.Select(m => $"{m} is not in the backup, as the definition acknowledges, and was not recovered."), .. missed, .. former.Problems, .. request.Deviations],
+            Deviations = [.. run.Deviations, .. run.Keys.Missed.Select(m => $"{m} is not in the backup, as the definition acknowledges, and was not recovered."), 
+                .. Waived(run, result), .. missed, .. former.Problems, .. request.Deviations],
             FollowUps = [.. run.Steps.Remedies, .. remedies, .. request.FollowUps],
             Environment = environment,
             Former = former.Drills,
@@ -68,6 +77,14 @@ internal static class DrillSummary
             && measures.KeysExpected > 0 && measures.KeysProven == measures.KeysExpected && measures.KeysUsed > 0
             && keys.All(k => k.Result is CheckOutcome.Passed or CheckOutcome.Skipped && (allowUnused || !k.IsUnused)) ? DrillResult.Passed
         : DrillResult.Failed;
+
+    /// <summary>What made it pass though not every key was used.</summary>
+    private static IEnumerable<string> Waived(DrillRun run, DrillResult result)
+    {
+        int unused = run.Keys.All.Count(k => k.IsUnused);
+        return result == DrillResult.Passed && unused > 0
+            ? [FormattableString.Invariant($"It passed because it was said (-AllowUnused) that keys may go unused: {unused} were.")] : [];
+    }
 
     private static string? Problem(DrillRun run, DrillResult result, DrillStep? failed)
     {

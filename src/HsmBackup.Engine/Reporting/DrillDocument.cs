@@ -38,7 +38,7 @@ internal static class DrillDocument
         {
             yield return new Note(Tone.Warning, "The targets were throw-away software tokens: that the keys come back is shown, how long the HSMs take for it is not.");
         }
-        yield return new Figures(Figures(report.Measures));
+        yield return new Figures(Figures(report.Measures, report.Result));
     }
 
     private static Tone ToneOf(DrillReport report) => report.Result switch
@@ -81,10 +81,10 @@ internal static class DrillDocument
         }
     }
 
-    private static IReadOnlyList<Figure> Figures(DrillMeasures measures) =>
+    private static IReadOnlyList<Figure> Figures(DrillMeasures measures, DrillResult result) =>
     [
-        Against("Recovery time", measures.RecoveryTime, measures.RecoveryTimeTarget, measures.RecoveryTimeMet, "not known"),
-        Against("Recovery point", measures.RecoveryPoint, measures.RecoveryPointTarget, measures.RecoveryPointMet, "no backup", "age of the backup, "),
+        Against("Recovery time", measures.RecoveryTime, measures.RecoveryTimeTarget, measures.RecoveryTimeMet, result, "not known"),
+        Against("Recovery point", measures.RecoveryPoint, measures.RecoveryPointTarget, measures.RecoveryPointMet, result, "no backup", "age of the backup, "),
         new Figure("Keys proven", $"{PlainText.Number(measures.KeysProven)} of {PlainText.Number(measures.KeysExpected)}",
             $"{PlainText.Number(measures.KeysRecovered)} recovered", Whole(measures.KeysProven, measures.KeysExpected)),
         new Figure("Keys used", $"{PlainText.Number(measures.KeysUsed)} of {PlainText.Number(measures.KeysExpected)}",
@@ -93,16 +93,16 @@ internal static class DrillDocument
                 : measures.KeysUsed > 0 && measures.KeysUsed + measures.KeysSkipped == measures.KeysExpected ? Tone.Warning : Tone.Bad),
     ];
 
-    private static Figure Against(string name, TimeSpan? value, TimeSpan? target, bool? met, string missing, string what = "") => new(
+    private static Figure Against(string name, TimeSpan? value, TimeSpan? target, bool? met, DrillResult result, string missing, string what = "") => new(
         name, value is { } known ? PlainText.Span(known) : missing,
         what + (target, met) switch
         {
             (null, _) => "no target set",
-            ({ } t, true) => $"target {Unbroken(t)}: met",
+            ({ } t, true) => $"target {Unbroken(t)}: met" + (result == DrillResult.Passed ? "" : ", but the drill did not pass"),
             ({ } t, false) => $"target {Unbroken(t)}: missed",
             ({ } t, null) => $"target {Unbroken(t)}: not shown",
         },
-        met switch { true => Tone.Good, false => Tone.Warning, null => value is null ? Tone.Bad : Tone.Plain });
+        met switch { true => result == DrillResult.Passed ? Tone.Good : Tone.Plain, false => Tone.Warning, null => value is null ? Tone.Bad : Tone.Plain });
 
     private static string Unbroken(TimeSpan span) => PlainText.Span(span).Replace(' ', '\u00A0');
 
