@@ -50,14 +50,17 @@ Describe 'The nightly example' {
 
     It 'does what it can where a store is away, and tells of it' {
         Move-Item -LiteralPath $TestDrive/second -Destination $TestDrive/elsewhere
+        # A folder that is only gone would be made anew.
+        Set-Content -LiteralPath $TestDrive/second -Value 'no folder'
         $night = Invoke-Night
-        $night.ExitCode | Should -Be 1
+        $night.ExitCode | Should -Be 1 -Because $night.Said
         $night.Notices | Should -Be 'alert.raised NightlyCopy', 'alert.raised RunFailed', 'alert.raised StoreDown' -Because $night.Said
         @(Get-HsmBackup -Path $TestDrive/first).Count | Should -Be 2
         Get-Content -LiteralPath $TestDrive/payments.prom | Should -Contain 'hsmbackup_store_up{cluster="payments",store="second",kind="directory"} 0'
     }
 
     It 'says that it is over when it is, and brings the store what it has missed' {
+        Remove-Item -LiteralPath $TestDrive/second
         Move-Item -LiteralPath $TestDrive/elsewhere -Destination $TestDrive/second
         $night = Invoke-Night
         $night.ExitCode | Should -Be 0 -Because $night.Said
