@@ -17,6 +17,7 @@ namespace HsmBackup.Engine.Tests.Drills;
 public sealed class DrillSoakTests : IDisposable
 {
     private const string TokenPin = "drill-648219";
+    private static readonly string[] Late = [DrillStep.Restore, DrillStep.Prove, DrillStep.Use, DrillStep.CleanUp];
 
     private readonly ITestOutputHelper _output;
     private readonly Random _random = new(KillMoments.Seed);
@@ -65,7 +66,7 @@ public sealed class DrillSoakTests : IDisposable
     [KillFact]
     public void Of_drills_that_are_killed_nothing_is_left_after_the_next_ones()
     {
-        (int drills, int kills) = KillMoments.IsSoak ? (50, 10) : (4, 2);
+        (int drills, int kills) = KillMoments.IsSoak ? (50, 10) : (6, 2);
         _output.WriteLine($"HSMBACKUP_SEED={KillMoments.Seed}, {drills} drills, {kills} of them killed");
         // How long a drill takes, and what there is when none is under way; the last two, one on each ground, are to find nothing else.
         TimeSpan[] lengths = [Whole(Drill(DrillScenario.ClusterLoss, software: true)), Whole(Drill(DrillScenario.ClusterLoss, software: false))];
@@ -78,7 +79,7 @@ public sealed class DrillSoakTests : IDisposable
             // As many kills as there are to be, whatever becomes of one: it may come when the drill is over.
             bool kill = killed < kills && (drills - 2 - run <= kills - killed || _random.Next(drills - 2 - run) < kills - killed);
             DrillScenario scenario = Enum.GetValues<DrillScenario>()[_random.Next(Enum.GetValues<DrillScenario>().Length)];
-            CrashRun ended = Drill(scenario, software, kill ? new KillMoment("ready", lengths[run % 2] * _random.NextDouble()) : null);
+            CrashRun ended = Drill(scenario, software, kill ? MomentOf(killed, lengths[run % 2]) : null);
             Assert.True(ended.Killed || ended.IsDone, $"{scenario}, {(software ? "software" : "drill cluster")}: {ended}");
             killed += ended.Killed ? 1 : 0;
             run += ended.Killed == kill ? 1 : 0;
@@ -102,6 +103,11 @@ public sealed class DrillSoakTests : IDisposable
 
     private CrashRun Drill(DrillScenario scenario, bool software, KillMoment? kill = null) =>
         _host.Drill(_shares, kill, DefinitionPath, software ? "-" : DrillDefinitionPath, scenario.ToString(), KeyPath, _cluster.State, _library);
+
+    /// <summary>One of three at any time, which is often before anything was made; two while there is something on the targets.</summary>
+    private KillMoment MomentOf(int kill, TimeSpan whole) => kill % 3 == 2
+        ? new KillMoment("ready", whole * _random.NextDouble())
+        : new KillMoment("phase " + Late[_random.Next(Late.Length)], whole * _random.NextDouble() / 10);
 
     private static TimeSpan Whole(CrashRun run) => run.IsDone ? run.Elapsed : throw new InvalidOperationException(run.ToString());
 
