@@ -47,7 +47,7 @@ $PSNativeCommandUseErrorActionPreference = $true
 Import-Module -Name $Module
 
 # A cluster to show it with: three nodes of one token each, some keys, custodians, and a backup in two stores.
-function Initialize-ShownCluster([string] $Folder) {
+function Initialize-ShownCluster([string] $Folder, [string] $Library) {
     $env:HSMBACKUP_HOME, $env:SHOWN_PIN = "$Folder/home", '1234'
     $nodes = foreach ($number in 1..3) {
         $place = (New-Item -ItemType Directory -Path "$Folder/node-$number/token").Parent.FullName
@@ -81,7 +81,7 @@ $folder = $Cluster ? $null : (New-Item -ItemType Directory -Path (Join-Path ([IO
 try {
     if ($folder) {
         'A cluster to show it with: three nodes, a cluster key in the hands of three custodians, a backup in two stores.'
-        $Cluster = Initialize-ShownCluster -Folder $folder
+        $Cluster = Initialize-ShownCluster -Folder $folder -Library $Library
         $KeyPath, $SharePath, $ReportPath = "$folder/keys", @(Get-ChildItem -LiteralPath $folder/shares -File | Select-Object -First 2).FullName, "$folder/evidence"
     }
     $drill = @{ Cluster = $Cluster; Operator = $Operator; Notes = 'Quarterly drill' }

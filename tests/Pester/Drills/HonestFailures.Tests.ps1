@@ -37,8 +37,8 @@ AfterAll {
 
 Describe 'A drill fails honestly' {
     It 'where there is no backup' {
-        $null = Assert-Failed ($drill + @{ Scenario = 'ClusterLoss' }) Find BackupNotFound
-        $null = Assert-Failed ($drill + @{ Scenario = 'BackupVerification' }) Find BackupNotFound
+        $null = Assert-Failed -Drill ($drill + @{ Scenario = 'ClusterLoss' }) -Step Find -ErrorId BackupNotFound
+        $null = Assert-Failed -Drill ($drill + @{ Scenario = 'BackupVerification' }) -Step Find -ErrorId BackupNotFound
     }
 
     It 'where the one-time key is another''s, or is not there' {
@@ -47,15 +47,15 @@ Describe 'A drill fails honestly' {
         $null = New-HsmBackup @token -Destination $TestDrive/others -KeyPath $TestDrive/other.key -AllowPartial
         $wrong = $drill + @{ Scenario = 'ClusterLoss' }
         $wrong.KeyPath = "$TestDrive/other.key"
-        $null = Assert-Failed $wrong Secrets KeyMismatch
+        $null = Assert-Failed -Drill $wrong -Step Secrets -ErrorId KeyMismatch
         $wrong.KeyPath = (New-Item -ItemType Directory -Path $TestDrive/empty).FullName
-        $null = Assert-Failed $wrong Secrets KeyRequired
+        $null = Assert-Failed -Drill $wrong -Step Secrets -ErrorId KeyRequired
     }
 
     It 'where a share is missing' {
         $few = $drill + @{ Scenario = 'NodeLoss' }
         $few.Share = $cluster.Shares[0]
-        $null = Assert-Failed $few Secrets SharesMissing
+        $null = Assert-Failed -Drill $few -Step Secrets -ErrorId SharesMissing
     }
 
     It 'where a key does not sign after the restore' -Skip:$noShim {
@@ -71,21 +71,26 @@ Describe 'A drill fails honestly' {
         $edited = Get-Content -LiteralPath $cluster.Definition -Raw | ConvertFrom-Json -AsHashtable
         $edited.drill.cluster = 'ill'
         ConvertTo-Json -InputObject $edited -Depth 9 | Set-Content -LiteralPath $cluster.Definition
-        $result = Assert-Failed ($drill + @{ Scenario = 'KeyLoss'; Label = 'ec', 'rsa' }) Use DrillFailed
-        $keys = $result.Report.Keys | Where-Object Class -EQ CKO_PRIVATE_KEY
+        try {
+            $result = Assert-Failed -Drill ($drill + @{ Scenario = 'KeyLoss'; Label = 'ec', 'rsa' }) -Step Use -ErrorId DrillFailed
+        }
+        finally {
+            $edited.drill.Remove('cluster')
+            ConvertTo-Json -InputObject $edited -Depth 9 | Set-Content -LiteralPath $cluster.Definition
+        }
+        # In whatever order the token lists them.
+        $keys = $result.Report.Keys | Where-Object Class -EQ CKO_PRIVATE_KEY | Sort-Object -Property Label
         $keys.Label | Should -Be ec, rsa
         $keys.Proof | Should -Be Passed, Passed
         $keys.Result | Should -Be Failed, Passed
         $keys[0].Reason | Should -BeLike '*ECDSA signature is wrong*'
         $result.Report.Environment.DrillCluster | Should -Be ill
         Get-TestObject -Token $token | Should -BeNullOrEmpty
-        $edited.drill.Remove('cluster')
-        ConvertTo-Json -InputObject $edited -Depth 9 | Set-Content -LiteralPath $cluster.Definition
     }
 
     It 'where the store that is left is down' {
         Rename-Item -LiteralPath $TestDrive/cluster/second -NewName away
-        $null = Assert-Failed ($drill + @{ Scenario = 'StoreLoss' }) Find BackupNotFound
+        $null = Assert-Failed -Drill ($drill + @{ Scenario = 'StoreLoss' }) -Step Find -ErrorId BackupNotFound
         $result = Invoke-HsmDrill @drill -Scenario ClusterLoss -WarningAction Ignore
         $result.Result | Should -Be Passed -Because 'the other store has it'
         Rename-Item -LiteralPath $TestDrive/cluster/away -NewName second
@@ -98,8 +103,8 @@ Describe 'A drill fails honestly' {
             $content[-200] = $content[-200] -bxor 1
             [IO.File]::WriteAllBytes($file, $content)
         }
-        $null = Assert-Failed ($drill + @{ Scenario = 'ClusterLoss' }) Find BackupNotFound
-        $result = Assert-Failed ($drill + @{ Scenario = 'BackupVerification' }) Authenticate IntegrityFailed
+        $null = Assert-Failed -Drill ($drill + @{ Scenario = 'ClusterLoss' }) -Step Find -ErrorId BackupNotFound
+        $result = Assert-Failed -Drill ($drill + @{ Scenario = 'BackupVerification' }) -Step Authenticate -ErrorId IntegrityFailed
         $result.Report.Backups.Result | Should -Be Failed
         $result.KeysExpected | Should -Be 0
     }

@@ -120,7 +120,7 @@ Describe 'Get-HsmDrill' {
         $all.Started | Should -Be ($all.Started | Sort-Object -Descending)
         (Get-HsmDrill $cluster.Definition -Scenario KeyLoss).Scenario | Sort-Object -Unique | Should -Be KeyLoss
         Get-HsmDrill $cluster.Definition -DrillResult Failed | Should -BeNullOrEmpty
-        $all[0].Report.Former.Id | Should -Be ($all[-1..-($all.Count - 1)].Id)
+        $all[0].Report.Former.Id | Should -Be @($all[($all.Count - 1)..1].Id)
     }
 
     It 'reads reports that were copied elsewhere, and believes no other cluster''s' {
