@@ -45,7 +45,7 @@ internal static class BarChart
             for (int i = 0; i < bars.Count; i++)
             {
                 int bar = top + (i * RowHeight) + BarTop;
-                svg.Add($"""<line class="target" x1="{Percent(line.At)}" x2="{Percent(line.At)}" y1="{bar - 4}" y2="{bar + BarHeight + 4}"/>""").Add($"\n");
+                svg.Add($"""<line class="target" x1="{Percent(line.At)}" x2="{Percent(line.At)}" y1="{bar - 1}" y2="{bar + BarHeight + 4}"/>""").Add($"\n");
             }
         }
         svg.Add($"</svg>");
@@ -58,8 +58,8 @@ internal static class BarChart
         svg.Add($"""<rect class="track" x="0" width="100%" y="{y + BarTop}" height="{BarHeight}" rx="2"/>""");
         if (bar.Style is not null)
         {
-            // The stroke keeps a bar of no length visible.
-            svg.Add($"""<rect class="{bar.Style}" x="{Percent(bar.Start)}" width="{Percent(bar.Length)}" y="{y + BarTop}" height="{BarHeight}" rx="1"/>""");
+            // Browsers draw nothing at all of no width.
+            svg.Add($"""<rect class="{bar.Style}" x="{Percent(bar.Start)}" width="{Percent(Math.Max(bar.Length, 0.002))}" y="{y + BarTop}" height="{BarHeight}" rx="1"/>""");
         }
         svg.Add($"\n");
     }

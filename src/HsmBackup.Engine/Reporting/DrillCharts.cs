@@ -14,7 +14,7 @@ internal static class DrillCharts
     {
         List<(string Name, TimeSpan Elapsed, bool IsRecovery, bool Failed)> parts =
         [
-            .. report.Steps.Where(s => s.Started is not null).Select(s => (DrillWords.Of(s), s.Elapsed, s.IsRecovery, s.Outcome == CheckOutcome.Failed)),
+            .. report.Steps.Where(s => s.Started is not null).Select(s => (NameOf(s, report), s.Elapsed, s.IsRecovery, s.Outcome == CheckOutcome.Failed)),
         ];
         if (parts.Count > MostBars)
         {
@@ -55,16 +55,22 @@ internal static class DrillCharts
         }
         // A little room behind the longest, so that the line of the target is not the edge of the chart.
         double scale = Math.Max(longest, target?.TotalSeconds ?? 0) * 1.05;
-        Bar[] bars = [.. drills.Select(d => BarOf(d, d.Id == report.Id, target, scale))];
+        bool byDay = drills.Select(d => PlainText.Day(d.Started)).Distinct(StringComparer.Ordinal).Count() == drills.Length;
+        Bar[] bars = [.. drills.Select(d => BarOf(d, byDay ? PlainText.Day(d.Started) : PlainText.Minute(d.Started), d.Id == report.Id, target, scale))];
         string words = "Recovery time of each drill: " + string.Join("; ", bars.Select(b => $"{b.Name} {b.Value}"))
             + (target is { } t ? $". The target is {PlainText.Span(t)}." : ".");
         return BarChart.Draw("history-chart", "Recovery time over the drills of this scenario", words, bars,
             target is { } line ? (line.TotalSeconds / scale, "target " + PlainText.Span(line)) : null);
     }
 
-    private static Bar BarOf(FormerDrill drill, bool isThis, TimeSpan? target, double scale)
+    // There is no room for a whole backup id on a telephone; its end tells it from the others.
+    private static string NameOf(DrillStep step, DrillReport report) =>
+        step.Subject is not { } subject || report.Steps.Select(s => s.Subject).OfType<string>().Distinct(StringComparer.Ordinal).Count() == 1 ? DrillWords.OfStep(step.Name)
+        : $"{DrillWords.OfStep(step.Name)} ({(subject.Length > 12 ? "\u2026" + subject[^8..] : subject)})";
+
+    private static Bar BarOf(FormerDrill drill, string when, bool isThis, TimeSpan? target, double scale)
     {
-        string name = PlainText.Day(drill.Started) + (isThis ? ", this drill" : "");
+        string name = when + (isThis ? ", this drill" : "");
         string result = drill.Result == DrillResult.Passed ? "" : $", {DrillWords.Of(drill.Result)}";
         return drill.RecoveryTime is { } time
             ? new Bar(name, PlainText.Span(time) + result, 0, time.TotalSeconds / scale, drill.Result != DrillResult.Passed || time > target ? "over" : isThis ? "part" : "beside")

@@ -38,7 +38,7 @@ internal static class DrillDocument
         {
             yield return new Note(Tone.Warning, "The targets were throw-away software tokens: that the keys come back is shown, how long the HSMs take for it is not.");
         }
-        yield return new Figures(Figures(report.Measures, report.Result));
+        yield return new Figures([.. Figures(report)]);
     }
 
     private static Tone ToneOf(DrillReport report) => report.Result switch
@@ -81,17 +81,28 @@ internal static class DrillDocument
         }
     }
 
-    private static IReadOnlyList<Figure> Figures(DrillMeasures measures, DrillResult result) =>
-    [
-        Against("Recovery time", measures.RecoveryTime, measures.RecoveryTimeTarget, measures.RecoveryTimeMet, result, "not known"),
-        Against("Recovery point", measures.RecoveryPoint, measures.RecoveryPointTarget, measures.RecoveryPointMet, result, "no backup", "age of the backup, "),
-        new Figure("Keys proven", $"{PlainText.Number(measures.KeysProven)} of {PlainText.Number(measures.KeysExpected)}",
-            $"{PlainText.Number(measures.KeysRecovered)} recovered", Whole(measures.KeysProven, measures.KeysExpected)),
-        new Figure("Keys used", $"{PlainText.Number(measures.KeysUsed)} of {PlainText.Number(measures.KeysExpected)}",
+    private static IEnumerable<Figure> Figures(DrillReport report)
+    {
+        DrillMeasures measures = report.Measures;
+        if (report.Scenario == DrillScenario.BackupVerification)
+        {
+            // Nothing is recovered, so there is no time that a recovery takes.
+            int passed = report.Backups.Count(b => b.Result == CheckOutcome.Passed);
+            yield return new Figure("Backups verified", $"{PlainText.Number(passed)} of {PlainText.Number(report.Backups.Count)}", "chosen at random", Whole(passed, report.Backups.Count));
+        }
+        else
+        {
+            Figure time = Against("Recovery time", measures.RecoveryTime, measures.RecoveryTimeTarget, measures.RecoveryTimeMet, report.Result, "not known");
+            yield return report.Environment.SoftwareTargets && measures.RecoveryTimeMet == true ? time with { Judged = $"{time.Judged}, on software tokens", Tone = Tone.Plain } : time;
+            yield return Against("Recovery point", measures.RecoveryPoint, measures.RecoveryPointTarget, measures.RecoveryPointMet, report.Result, "no backup", "age of the backup, ");
+        }
+        yield return new Figure("Keys proven", $"{PlainText.Number(measures.KeysProven)} of {PlainText.Number(measures.KeysExpected)}",
+            $"{PlainText.Number(measures.KeysRecovered)} recovered", Whole(measures.KeysProven, measures.KeysExpected));
+        yield return new Figure("Keys used", $"{PlainText.Number(measures.KeysUsed)} of {PlainText.Number(measures.KeysExpected)}",
             measures.KeysSkipped == 0 ? "none skipped" : $"{PlainText.Number(measures.KeysSkipped)} skipped, with reasons",
             measures.KeysSkipped == 0 ? Whole(measures.KeysUsed, measures.KeysExpected)
-                : measures.KeysUsed > 0 && measures.KeysUsed + measures.KeysSkipped == measures.KeysExpected ? Tone.Warning : Tone.Bad),
-    ];
+                : measures.KeysUsed > 0 && measures.KeysUsed + measures.KeysSkipped == measures.KeysExpected ? Tone.Warning : Tone.Bad);
+    }
 
     private static Figure Against(string name, TimeSpan? value, TimeSpan? target, bool? met, DrillResult result, string missing, string what = "") => new(
         name, value is { } known ? PlainText.Span(known) : missing,
@@ -147,7 +158,7 @@ internal static class DrillDocument
                 [.. former.Select(f => (IReadOnlyList<Phrase>)
                 [
                     PlainText.Day(f.Started), DrillWords.Of(f.Scenario), DrillWords.ResultOf(f.Result),
-                    f.RecoveryTime is { } time ? PlainText.Span(time) : "not known", Piece.Code(f.Id),
+                    f.RecoveryTime is { } time ? PlainText.Span(time) : f.Scenario == DrillScenario.BackupVerification ? "" : "not known", Piece.Code(f.Id),
                 ])]) { Numbers = [3] },
         ]);
     }

@@ -139,7 +139,8 @@ internal static class RunbookDocument
                     [.. drills.Select(d => (IReadOnlyList<Phrase>)
                     [
                         PlainText.Day(d.Started), DrillWords.Of(d.Scenario), DrillWords.ResultOf(d.Result),
-                        d.Measures.RecoveryTime is { } time ? PlainText.Span(time) + (d.Environment.SoftwareTargets ? " (software tokens)" : "") : "not known",
+                        d.Measures.RecoveryTime is { } time ? PlainText.Span(time) + (d.Environment.SoftwareTargets ? " (software tokens)" : "")
+                            : d.Scenario == Engine.Drills.DrillScenario.BackupVerification ? "" : "not known",
                         $"{PlainText.Number(d.Measures.KeysProven)} of {PlainText.Number(d.Measures.KeysExpected)}", Piece.Code(d.Id),
                     ])]) { Numbers = [3, 4] },
             ],

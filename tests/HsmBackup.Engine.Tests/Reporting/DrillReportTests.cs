@@ -12,7 +12,7 @@ namespace HsmBackup.Engine.Tests.Reporting;
 /// <summary>What the forms of a drill report say, and what they must never do.</summary>
 public sealed partial class DrillReportTests
 {
-    public static TheoryData<string> Samples => ["passed", "failed", "interrupted", "many"];
+    public static TheoryData<string> Samples => ["passed", "failed", "interrupted", "verified", "many"];
 
     [Theory]
     [MemberData(nameof(Samples))]
@@ -134,6 +134,14 @@ public sealed partial class DrillReportTests
     }
 
     [Fact]
+    public void A_verification_has_no_recovery_time_that_could_be_missing()
+    {
+        string html = Html(SampleDrills.Verified());
+        Assert.Contains("<dt>Backups verified</dt><dd class=\"value\">3 of 3</dd>", html, StringComparison.Ordinal);
+        Assert.DoesNotContain("<dt>Recovery time</dt>", html, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Every_form_carries_the_digest_of_the_record()
     {
         IReadOnlyDictionary<string, byte[]> files = DrillPublication.Render(SampleDrills.Passed(), signed: true);
@@ -157,6 +165,7 @@ public sealed partial class DrillReportTests
         "passed" => SampleDrills.Passed(),
         "failed" => SampleDrills.Failed(),
         "interrupted" => SampleDrills.Interrupted(),
+        "verified" => SampleDrills.Verified(),
         _ => SampleDrills.Passed(400),
     };
 

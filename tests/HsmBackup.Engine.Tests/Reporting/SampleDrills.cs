@@ -120,6 +120,27 @@ internal static class SampleDrills
         Environment = Environment() with { SoftwareTargets = true, DrillCluster = null, Targets = [] },
     };
 
+    /// <summary>One that restored three of the stored backups.</summary>
+    public static DrillReport Verified()
+    {
+        DrillReport passed = Passed(3);
+        string[] ids = [BackupId, "20261119T020000Z-payments-0a1b2c3d", "20261103T020000Z-payments-99887766"];
+        return passed with
+        {
+            Scenario = DrillScenario.BackupVerification,
+            Steps =
+            [
+                Step(DrillStep.Find, 1.4, "3 of 41 backups", recovery: false),
+                .. ids.SelectMany(id => ((string[])[DrillStep.Fetch, DrillStep.Authenticate, DrillStep.Restore, DrillStep.Prove, DrillStep.Use])
+                    .Select((name, i) => Step(name, 3 + (7 * i), "as it must be", recovery: false) with { Subject = id })),
+                Step(DrillStep.CleanUp, 2, "3 software tokens removed", recovery: false),
+            ],
+            Backups = [.. ids.Select(id => Backup() with { BackupId = id })],
+            Measures = passed.Measures with { RecoveryTime = null, RecoveryPoint = null },
+            Environment = Environment() with { SoftwareTargets = true, DrillCluster = null },
+        };
+    }
+
     private static DrillStep Step(string name, double seconds, string detail, bool recovery = true) => new()
     {
         Name = name,
