@@ -82,7 +82,7 @@ internal sealed partial class EximServer : IDisposable
     public void Start()
     {
         _process = Process.Start(new ProcessStartInfo("/usr/sbin/exim4", ["-C", Configuration, "-bdf", "-oP", _folder.File("pid")]) { RedirectStandardError = true })!;
-        for (int i = 0; i < 100 && !IsThere(); i++)
+        for (int i = 0; i < 600 && !IsThere(); i++)
         {
             if (_process.HasExited)
             {
