@@ -178,6 +178,22 @@ Describe 'Test-HsmRunbook' {
         }
     }
 
+    It 'says of a copy whether this machine has exported it' {
+        Copy-Item -LiteralPath $folder/runbooks/payments-runbook.md -Destination $folder/copy.md
+        $warned = $null
+        (Test-HsmRunbook -Path $folder/copy.md -Cluster $definition -WarningVariable warned).Status | Should -Be Current
+        $warned | Should -BeNullOrEmpty
+        (Test-HsmRunbook -Path $folder/copy.md -Cluster $definition -StatePath $folder/elsewhere -WarningVariable warned -WarningAction SilentlyContinue).Status | Should -Be Current
+        $warned | Should -BeLike '*not exported on this machine*'
+    }
+
+    It 'loads no definition that a runbook names by a path' {
+        $text = Get-Content -LiteralPath $folder/runbooks/payments-runbook.md -Raw
+        Set-Content -LiteralPath $folder/lure.md -NoNewline -Value $text.Replace('"clusterName":"payments"', '"clusterName":"/tmp/lure"')
+        Get-Content -LiteralPath $folder/lure.md -Raw | Should -Not -BeExactly $text
+        { Test-HsmRunbook -Path $folder/lure.md -ErrorAction Stop } | Should -Throw -ErrorId InvalidArgument* -ExpectedMessage '*which is a path*'
+    }
+
     It 'tells a file that is no runbook, and one of another cluster' {
         { Test-HsmRunbook -Path $definition -Cluster $definition -ErrorAction Stop } | Should -Throw -ErrorId InvalidArgument*
         $other = New-HsmCluster -Name other -Destination $folder -Node $nodes[0].Node

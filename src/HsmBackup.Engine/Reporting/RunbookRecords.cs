@@ -28,30 +28,43 @@ public static class RunbookRecords
         {
             return new RunbookState { Cluster = cluster.Name, Status = RunbookStatus.Missing, Problem = "no runbook was exported on this machine" };
         }
-        IReadOnlyList<string> changed = RunbookParts.Changed(last.Parts, cluster);
-        // A file that was moved to where it is needed is no worse for that; one that is here must be what was written.
-        RunbookExport? altered = exports.Exports.Where(e => e.Made == last.Made).FirstOrDefault(e => IsAltered(e));
+        RunbookExport[] present = [.. exports.Exports.Where(e => File.Exists(e.Path))];
+        if (!present.Any(e => e.Made == last.Made))
+        {
+            return new RunbookState
+            {
+                Cluster = cluster.Name,
+                Status = RunbookStatus.Missing,
+                Path = last.Path,
+                Made = last.Made,
+                Problem = $"'{last.Path}', which was exported last, is not there any more; a copy that was put elsewhere is tested by its path",
+            };
+        }
+        // Whoever looks for a runbook may find any of them.
+        var judged = present.Reverse().Select(e => (Export: e, Altered: IsAltered(e), Changed: RunbookParts.Changed(e.Parts, cluster))).ToList();
+        (RunbookExport worst, bool altered, IReadOnlyList<string> changed) = judged.OrderBy(j => j.Altered ? 0 : j.Changed.Count > 0 ? 1 : 2).First();
         return new RunbookState
         {
             Cluster = cluster.Name,
-            Path = (altered ?? last).Path,
-            Made = last.Made,
+            Path = worst.Path,
+            Made = worst.Made,
+            Remembered = !altered,
             OutdatedParts = changed,
-            Status = altered is not null ? RunbookStatus.Altered : changed.Count > 0 ? RunbookStatus.Outdated : RunbookStatus.Current,
-            Problem = altered is not null ? "the file was changed since it was exported" : RunbookTest.Outdated(changed),
+            Status = altered ? RunbookStatus.Altered : changed.Count > 0 ? RunbookStatus.Outdated : RunbookStatus.Current,
+            Problem = altered ? "the file was changed since it was exported" : RunbookTest.Outdated(changed),
         };
     }
 
-    /// <summary>The digest that a file had when it was exported here; null where that is not remembered.</summary>
-    internal static string? DigestOf(string? stateFolder, ClusterDefinition cluster, string path)
+    /// <summary>The digests that a file may have: those of exports to its path, or of the same moment, wherever they are now. Empty where none is remembered.</summary>
+    internal static IReadOnlyList<string> DigestsOf(string? stateFolder, ClusterDefinition cluster, string path, DateTimeOffset made)
     {
         try
         {
-            return StateDocument.Read(PathOf(stateFolder, cluster), RunbookJson.Default.RunbookExports)?.Exports.FirstOrDefault(e => e.Path == path)?.Sha256;
+            return [.. (StateDocument.Read(PathOf(stateFolder, cluster), RunbookJson.Default.RunbookExports)?.Exports ?? []).Where(e => e.Path == path || e.Made == made).Select(e => e.Sha256)];
         }
         catch (Exception e) when (e is JsonException || FileErrors.Covers(e))
         {
-            return null;
+            return [];
         }
     }
 
@@ -81,7 +94,7 @@ public static class RunbookRecords
     {
         try
         {
-            return File.Exists(export.Path) && Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(export.Path))) != export.Sha256;
+            return Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(export.Path))) != export.Sha256;
         }
         catch (Exception e) when (FileErrors.Covers(e))
         {

@@ -12,7 +12,7 @@ public enum RunbookStatus
     /// <summary>The file is not what was exported.</summary>
     Altered,
 
-    /// <summary>No export is remembered.</summary>
+    /// <summary>No export is remembered, or none of the files of the last one is there.</summary>
     Missing,
 }
 
@@ -30,6 +30,9 @@ public sealed record RunbookState
 
     /// <summary>When it was made, in UTC; null where that is not known.</summary>
     public DateTimeOffset? Made { get; init; }
+
+    /// <summary>Whether this machine remembers to have exported it as it is; else nothing but the digest in the file itself says that nobody has changed it.</summary>
+    public bool Remembered { get; init; }
 
     /// <summary>Parts of the definition that have changed since, by the names of its members.</summary>
     public IReadOnlyList<string> OutdatedParts { get; init; } = [];

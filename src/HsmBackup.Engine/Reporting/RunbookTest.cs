@@ -32,13 +32,15 @@ public static class RunbookTest
             { Target = full };
         }
         // Whoever edits the text can make a new digest for it; what this machine has exported is remembered apart from it.
-        intact &= RunbookRecords.DigestOf(stateFolder, cluster, full) is not { } remembered || remembered == Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(full)));
+        IReadOnlyList<string> remembered = RunbookRecords.DigestsOf(stateFolder, cluster, full, seal.Made);
+        intact &= remembered.Count == 0 || remembered.Contains(Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(full))));
         IReadOnlyList<string> changed = intact ? RunbookParts.Changed(seal.Parts, cluster) : [];
         return new RunbookState
         {
             Cluster = cluster.Name,
             Path = full,
             Made = intact ? seal.Made : null,
+            Remembered = intact && remembered.Count > 0,
             OutdatedParts = changed,
             Status = !intact ? RunbookStatus.Altered : changed.Count > 0 ? RunbookStatus.Outdated : RunbookStatus.Current,
             Problem = !intact ? "the file was changed since it was exported" : Outdated(changed),

@@ -1,6 +1,7 @@
 using System.Management.Automation;
 using HsmBackup.Engine;
 using HsmBackup.Engine.Clusters;
+using HsmBackup.Engine.Clusters.Definitions;
 using HsmBackup.Engine.Reporting;
 using HsmBackup.PowerShell.Binding;
 
@@ -56,13 +57,34 @@ public sealed class TestHsmRunbookCommand : HsmCommand
             }
             foreach (string file in files)
             {
-                _ = TryItem(file, () => Tell(RunbookTest.Of(file, ClusterOf(file), state)));
+                _ = TryItem(file, () => TellOfFile(file, state));
             }
         }
     }
 
     // A runbook knows the name of its cluster; a definition of that name which is of another cluster is refused.
-    private ClusterDefinition ClusterOf(string file) => Cluster is null ? ClusterDefinition.Find(RunbookTest.ClusterOf(file).Name, Paths.Current) : Cluster.Find(Paths);
+    private ClusterDefinition ClusterOf(string file)
+    {
+        if (Cluster is not null)
+        {
+            return Cluster.Find(Paths);
+        }
+        // The name stands in a file that may come from anybody, and must not choose which file is loaded as a definition.
+        string name = RunbookTest.ClusterOf(file).Name;
+        return DefinitionSearch.IsPath(name)
+            ? throw Errors.InvalidArgument($"'{file}' says that its cluster is '{name}', which is a path and not the name of a cluster.", "Name the cluster with -Cluster.", file)
+            : ClusterDefinition.Find(name, Paths.Current);
+    }
+
+    private void TellOfFile(string file, string? state)
+    {
+        RunbookState found = RunbookTest.Of(file, ClusterOf(file), state);
+        if (found is { Remembered: false, Status: not RunbookStatus.Altered })
+        {
+            WriteWarning($"'{file}' was not exported on this machine, as far as it remembers: that nobody has changed it is known from its own digest alone.");
+        }
+        Tell(found);
+    }
 
     private void Tell(RunbookState state)
     {

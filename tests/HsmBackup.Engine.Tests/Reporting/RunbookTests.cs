@@ -17,7 +17,7 @@ public sealed class RunbookTests : IDisposable
     private readonly TestFolder _folder = new();
 
     public static TheoryData<string> Parts =>
-        ["nodes", "clusterKey", "contacts", "escalation", "stores", "schedule", "retention", "drill", "targets", "policy", "acknowledged", "identityCertificate", "name"];
+        ["nodes", "clusterKey", "contacts", "escalation", "stores", "schedule", "retention", "drill", "targets", "policy", "acknowledged", "identityCertificate", "name", "description", "definition"];
 
     [Fact]
     public void A_runbook_is_the_same_bytes_in_every_culture()
@@ -129,14 +129,41 @@ public sealed class RunbookTests : IDisposable
     }
 
     [Fact]
-    public void A_runbook_that_was_moved_away_is_judged_by_what_it_was_made_from()
+    public void A_runbook_of_which_no_file_is_left_is_missing()
     {
         RunbookSource source = SampleRunbooks.Source();
-        foreach (ExportedRunbook file in Export(source))
-        {
-            File.Delete(file.Path);
-        }
+        IReadOnlyList<ExportedRunbook> files = Export(source);
+        File.Delete(files[0].Path);
         Assert.Equal(RunbookStatus.Current, RunbookRecords.StateOf(_folder.Root, source.Cluster).Status);
+        File.Delete(files[1].Path);
+        RunbookState state = RunbookRecords.StateOf(_folder.Root, source.Cluster);
+        Assert.Equal((RunbookStatus.Missing, files[1].Path), (state.Status, state.Path));
+    }
+
+    [Fact]
+    public void A_form_that_was_left_as_it_was_makes_it_outdated()
+    {
+        RunbookSource before = SampleRunbooks.Source();
+        string old = Export(before with { Cluster = before.Cluster with { Contacts = [] } }).Single(e => e.Format == RunbookFormat.Markdown).Path;
+        _ = Runbook.Export(before with { Made = before.Made.AddDays(1) }, _folder.File("runbooks-out"), [RunbookFormat.Html], overwrite: false, _folder.Root);
+        RunbookState state = RunbookRecords.StateOf(_folder.Root, before.Cluster);
+        Assert.Equal((RunbookStatus.Outdated, old, "contacts"), (state.Status, state.Path, Assert.Single(state.OutdatedParts)));
+    }
+
+    [Fact]
+    public void A_copy_that_was_put_away_is_held_against_what_is_remembered_of_its_export()
+    {
+        RunbookSource source = SampleRunbooks.Source();
+        string copy = _folder.File("copy.md");
+        File.Copy(Export(source).Single(e => e.Format == RunbookFormat.Markdown).Path, copy);
+        RunbookState known = RunbookTest.Of(copy, source.Cluster, _folder.Root);
+        Assert.Equal((RunbookStatus.Current, true), (known.Status, known.Remembered));
+        RunbookState elsewhere = RunbookTest.Of(copy, source.Cluster, _folder.Folder("nothing"));
+        Assert.Equal((RunbookStatus.Current, false), (elsewhere.Status, elsewhere.Remembered));
+        // Somebody changes a number and makes a new digest, as this program would.
+        string body = File.ReadAllText(copy);
+        File.WriteAllBytes(copy, RunbookSeal.Of(source).AppendTo(Encoding.UTF8.GetBytes(body[..body.IndexOf("<!-- hsmbackup-runbook", StringComparison.Ordinal)].Replace("+41", "+49", StringComparison.Ordinal))));
+        Assert.Equal(RunbookStatus.Altered, RunbookTest.Of(copy, source.Cluster, _folder.Root).Status);
     }
 
     [Fact]
@@ -181,6 +208,8 @@ public sealed class RunbookTests : IDisposable
 
     private static ClusterDefinition Change(ClusterDefinition cluster, string part) => part switch
     {
+        "description" => cluster with { Description = "Something else" },
+        "definition" => cluster with { DefinitionPath = "/srv/moved/payments.hsmcluster.json" },
         "name" => cluster with { Name = "payments2" },
         "nodes" => cluster with { Nodes = [.. cluster.Nodes.Skip(1)], Schedule = cluster.Schedule },
         "clusterKey" => cluster with { ClusterKey = cluster.ClusterKey! with { ShareSetId = 1 } },
