@@ -4,6 +4,7 @@ using System.Security;
 using HsmBackup.Engine;
 using HsmBackup.Engine.Auditing;
 using HsmBackup.Engine.Backup;
+using HsmBackup.Engine.Catalogue;
 using HsmBackup.Engine.Clusters;
 using HsmBackup.Engine.Clusters.Repair;
 using HsmBackup.Engine.Clusters.Sync;
@@ -113,7 +114,8 @@ public sealed class RepairHsmClusterCommand : HsmCommand
 
     private void Repair(ClusterDefinition cluster, ClusterNode failed, AuditedAction record)
     {
-        string? file = LiteralPath is not null ? Paths.Literal(LiteralPath) : Path is not null ? OneMatch(Path) : null;
+        using LocalBackup? backup = OpenBackup(cluster);
+        string? file = backup?.Path;
         using OneTimeKey? key = file is null ? null : Keys.Require(file, KeyPath, Key, "-KeyPath or -Key");
         var request = new RepairRequest
         {
@@ -146,6 +148,11 @@ public sealed class RepairHsmClusterCommand : HsmCommand
             record.Decline();
         }
     }
+
+    /// <summary>The backup that is named, by its path or by its address in a store of the cluster; null where none is.</summary>
+    private LocalBackup? OpenBackup(ClusterDefinition cluster) => (LiteralPath ?? Path) is not { } named ? null
+        : StoreSet.IsAddress(named) ? StoreSet.Fetch(named, cluster, Pins.Asker, StopToken)
+        : LocalBackup.Of(LiteralPath is null ? OneMatch(named) : Paths.Literal(named));
 
     private static string NameOf(string node, ClusterDefinition cluster) => $"node '{node}' of cluster '{cluster.Name}'";
 
