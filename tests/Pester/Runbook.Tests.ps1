@@ -217,7 +217,7 @@ Describe 'The procedure for the loss of a cluster, command by command' {
         }
         $said = & {
             $PSDefaultParameterValues = $answers
-            foreach ($text in $commands -replace '^Import-Module HsmBackup\n') { & ([scriptblock]::Create($text)) }
+            foreach ($text in $commands -replace '^Import-Module HsmBackup\n') { . ([scriptblock]::Create($text)) }
         }
         $results = @($said | Where-Object { $_ -is [HsmBackup.Engine.Backup.RestoreResult] })
         $results.Exact | Should -Be $true, $true
@@ -228,14 +228,20 @@ Describe 'The procedure for the loss of a cluster, command by command' {
     }
 }
 
+Describe 'The procedure for the loss of a node' {
+    It 'may name a backup by the address that Get-HsmBackup gives' {
+        { Repair-HsmCluster -Cluster $definition -Node bern -LiteralPath https://dav.example.com/hsm/x.hsmbackup -WhatIf } | Should -Throw -ErrorId InvalidArgument* -ExpectedMessage '*no store at*'
+    }
+}
+
 Describe 'The procedure for the loss of keys, command by command' {
     It 'brings the key back' {
-        $commands = Get-Listing -Html (Get-Content -LiteralPath $folder/runbooks/payments-runbook.html -Raw) -Name 'key loss, (?:look|hold|list|restore|check)'
+        $commands = Get-Listing -Html (Get-Content -LiteralPath $folder/runbooks/payments-runbook.html -Raw) -Name 'key loss, (?:look|choose|hold|list|restore|check)'
         foreach ($node in $nodes) { $null = Invoke-Pkcs11Tool -Token $node --delete-object --type secrkey --id 03 }
-        function Read-Host { 'aes' }
+        function Read-Host([string] $Prompt) { $Prompt -like 'Id*' ? $backup.BackupId : 'aes' }
         $said = & {
             $PSDefaultParameterValues = @{ 'Restore-HsmKey:KeyPath' = $keyPath; 'Restore-HsmKey:Confirm' = $false; 'Lock-HsmBackup:Confirm' = $false }
-            foreach ($text in $commands) { & ([scriptblock]::Create($text)) }
+            foreach ($text in $commands) { . ([scriptblock]::Create($text)) }
         }
         @($said | Where-Object { $_ -is [HsmBackup.Engine.Backup.KeyRestoreResult] }).Added | Should -Be 1, 1
         foreach ($i in 0, 1) { Get-TestObject -Token $nodes[$i] | Sort-Object | Should -Be $before[$i] }

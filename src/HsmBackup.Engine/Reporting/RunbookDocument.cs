@@ -50,7 +50,7 @@ internal static class RunbookDocument
                 FirstCall(source.Cluster),
                 "Initialise, delete and switch off nothing. A token that does not answer may still hold its keys.",
                 "Keep a log from now on: who did what, and when. One person types, another reads along.",
-                Phrase.Of($"See how the nodes are; this changes nothing and logs in nowhere: {Piece.Code(RunbookCommands.Health(source.Cluster, "-NoLogin"))}"),
+                Phrase.Of($"See how the nodes are; this changes nothing and logs in nowhere: {Piece.Code($"Get-HsmClusterHealth -Cluster {RunbookCommands.Cluster(source.Cluster)} -NoLogin")}"),
             ], ToTick: true),
             new Note(Tone.Warning, "A PIN is tried once. If a PIN is refused, stop and ask: some HSMs lock for ever after a few."),
         ]);

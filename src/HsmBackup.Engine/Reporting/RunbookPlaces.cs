@@ -57,10 +57,17 @@ internal static class RunbookPlaces
             .. schedule is null ? (IEnumerable<(string, Phrase)>)[] :
             [
                 ("Keys of scheduled backups are sealed for", schedule.KeyRecipients.Count == 0 ? "nobody" : Phrase.Join(", ", schedule.KeyRecipients.Select(Piece.Code))),
-                ("They wait in", schedule.KeyVault is { } vault ? $"vault {vault}" : schedule.KeyFolder is { } folder ? Piece.Code(folder) : "the state folder of the account that runs the schedule"),
+                ("They wait in", Place(source, schedule)),
                 ("After they were received, they are kept in", Piece.Gap),
             ],
         ]);
+    }
+
+    private static Phrase Place(RunbookSource source, ClusterSchedule schedule)
+    {
+        string? known = source.KeyFolder ?? schedule.KeyFolder;
+        Phrase folder = known is null ? "the state folder of the account that runs the schedule" : Piece.Code(known);
+        return schedule.KeyVault is { } vault ? Phrase.Of($"vault {vault}; {folder} says which") : folder;
     }
 
     private static IEnumerable<Block> Waiting(RunbookSource source)
@@ -81,7 +88,7 @@ internal static class RunbookPlaces
         }
         yield return new Paragraph(Phrase.Of($"The cluster key {Piece.Code(key.Check)} is in {PlainText.Count(key.Shares, "share", "shares")} of set {Piece.Strong(key.ShareSetId.ToString(CultureInfo.InvariantCulture))}; "
             + $"{Piece.Strong(key.Threshold.ToString(CultureInfo.InvariantCulture))} of them give it back."
-            + $"{(key.RetiredShareSets.Count == 0 ? "" : $" Shares of the sets {string.Join(", ", key.RetiredShareSets)} were replaced, and do not open anything.")}"));
+            + $"{(key.RetiredShareSets.Count == 0 ? "" : $" Shares of the sets {string.Join(", ", key.RetiredShareSets)} were replaced: HsmBackup refuses them, but enough of one set still give the key. Destroy them.")}"));
         ClusterContact[] people = [.. cluster.Contacts.Where(c => c.Role?.Contains("custodian", StringComparison.OrdinalIgnoreCase) == true)];
         yield return new Table("Who has which share is written down nowhere else: fill it in by hand where the definition does not say it", ["Share", "Custodian", "Telephone", "Where the share is"],
             [.. Enumerable.Range(1, Math.Max(key.Shares, people.Length)).Select(i => (IReadOnlyList<Phrase>)

@@ -3,6 +3,7 @@ using HsmBackup.Engine.Clusters;
 using HsmBackup.Engine.Clusters.Definitions;
 using HsmBackup.Engine.Drills;
 using HsmBackup.Engine.Format;
+using HsmBackup.Engine.Stores;
 
 namespace HsmBackup.Engine.Reporting;
 
@@ -12,8 +13,7 @@ internal static class RunbookProcedures
     public static Section ClusterLoss(RunbookSource source)
     {
         ClusterDefinition cluster = source.Cluster;
-        BackupInfo? latest = source.Latest;
-        string restore = RunbookCommands.Restore(source);
+        string restore = RunbookCommands.Restore(cluster);
         return new Section(RunbookSections.ClusterLoss, "Loss of the whole cluster",
         [
             new Paragraph("All nodes are lost, or none can be trusted. A new cluster is made from the latest backup: blank tokens get label, PINs and cluster key, then every object, and each key is proven."),
@@ -23,42 +23,49 @@ internal static class RunbookProcedures
             new Heading("Steps"),
             new Steps(
             [
-                new Step(Phrase.Of($"On the recovery computer, start {Piece.Code("pwsh")}, load the module, and look for the latest backup.{Expect(latest)}"),
-                    [Command("cluster loss, look", ["Import-Module HsmBackup", $"Get-HsmBackup -Cluster {RunbookCommands.Cluster(cluster)} | Select-Object -Last 5"])]),
-                .. KeyStep(source),
-                new Step(Phrase.Of($"Look at the plan. Nothing is changed yet. Where the one-time key is in a file, add {Piece.Code("-KeyPath FILE")} here and below; where shares are, {Piece.Code("-SharePath FILE, FILE")}."), [Command("cluster loss, plan", [restore + " -WhatIf"])]),
-                new Step($"Restore. You are asked for the PIN of the security officer, the PINs of the nodes that have no source{Custodians(cluster)} and the one-time key. "
-                    + "If it is interrupted, type the same command again: it finishes what was begun.", [Command("cluster loss, restore", [restore])]),
+                new Step("Disconnect every old token and lock it away: it may still hold keys, and no command may reach it. Then connect blank ones with the same libraries.", []),
+                new Step(Phrase.Of($"On the recovery computer, start {Piece.Code("pwsh")}, load the module, and look for the latest backup.{Expect(source.Latest)}{RunbookCommands.BackupsGap(cluster)}"),
+                    [Command("cluster loss, look", ["Import-Module HsmBackup", RunbookCommands.SetCluster(cluster), $"{RunbookCommands.Backups(cluster)} | Select-Object -Last 5", RunbookCommands.TakeLatest(cluster)])]),
+                .. HandsKeysOver(source) ? (Step[])[new Step(Phrase.Of($"If the one-time key of that backup has not been received yet, an officer for whom it was sealed receives it now, into a file. {Where(source)}"),
+                    [Command("Variant: cluster loss, receive the key", [$"{RunbookCommands.Receive(source, "$backup.BackupId")} -KeyPath {ShellText.Value($"./{cluster.Name}.key")}"])])] : [],
+                new Step(Phrase.Of($"Look at the plan. Nothing is changed yet. {Piece.Strong("Replace and Remove must be 0 for every node")}: anything else means an old token. Stop, and go back to the first step. "
+                    + $"Where the one-time key is in a file, add {Piece.Code("-KeyPath FILE")} here and below{ShareOption(cluster)}."), [Command("cluster loss, plan", [restore + " -WhatIf"])]),
+                new Step(Phrase.Of($"Restore. You are asked for the PIN of the security officer, the PINs of the nodes that have no source{Custodians(cluster)} and the one-time key. "
+                    + $"Where other programs must find the tokens again, add {Piece.Code("-ClientConfigurationPath ./client")}: it writes their configuration too, for p11-kit and OpenSSL, with no PIN in it. "
+                    + $"If it is interrupted, type the same command again: it finishes what was begun."), [Command("cluster loss, restore", [restore])]),
                 new Step(Phrase.Of($"Every node must say {Piece.Code("Online")}. If one does not, go on with {RunbookSections.Link(RunbookSections.NodeLoss)} for that node."),
                     [Command("cluster loss, check", [RunbookCommands.DeepHealth(cluster)])]),
                 new Step("Let an application use its key, and write down when it did: that is the end of the recovery time.", []),
                 new Step("Make a backup of the new cluster at once. Its one-time key is shown once: have it taken down.", [Command("cluster loss, backup", [RunbookCommands.NewBackup(cluster)])]),
                 .. cluster.Schedule is null ? (Step[])[] : [new Step("If this computer takes the place of the one that made the scheduled backups, install the schedule here.",
-                    [Command("cluster loss, schedule", [$"Register-HsmBackupSchedule -Cluster {RunbookCommands.Cluster(cluster)}"])])],
+                    [Command("cluster loss, schedule", ["Register-HsmBackupSchedule -Cluster $cluster"])])],
                 new Step(Phrase.Of($"Go through {RunbookSections.Link(RunbookSections.Afterwards)}."), []),
             ]),
-            .. ClusterVariants(source),
+            .. ClusterVariants(cluster),
         ]) { OwnPage = true };
     }
 
     public static Section NodeLoss(RunbookSource source)
     {
         ClusterDefinition cluster = source.Cluster;
+        bool fromPeers = cluster.ClusterKey is not null;
         return new Section(RunbookSections.NodeLoss, "Loss of a node",
         [
-            new Paragraph(cluster.ClusterKey is not null
+            new Paragraph(fromPeers
                 ? "A node has failed and a blank token takes its place. It is initialised, joined by the custodians' shares, filled from the nodes that are left, and every key is proven."
                 : "A node has failed and a blank token takes its place. This cluster has no cluster key, so the node is filled from the latest backup."),
             Rehearsed(source, DrillScenario.NodeLoss),
             new Steps(
             [
-                new Step("See which node it is, and that it is not just the network: a node that is merely unreachable needs no repair.", [Command("node loss, look", [RunbookCommands.Health(cluster, "")])]),
+                new Step("See which node it is, and that it is not just the network: a node that is merely unreachable needs no repair.",
+                    [Command("node loss, look", [RunbookCommands.SetCluster(cluster), "Get-HsmClusterHealth -Cluster $cluster"])]),
                 new Step("Take the failed node out of service, and connect the blank token under the same library.", []),
+                .. fromPeers ? (Step[])[] : [new Step($"Take the latest backup. You are asked for its one-time key below.{RunbookCommands.BackupsGap(cluster)}", [Command("node loss, backup", [RunbookCommands.TakeLatest(cluster), "$backup"])])],
                 new Step("Look at the plan, then repair. Only the lines of the node that has failed:",
                     [.. cluster.Nodes.SelectMany(n => (Block[])
                     [
                         new Heading($"Node {n.Name}{(n.Zone is null ? "" : $", {n.Zone}")}, token {n.Address}"),
-                        Command($"node loss, node {n.Name}", [RepairOf(source, n.Name) + " -WhatIf", RepairOf(source, n.Name)]),
+                        Command($"node loss, node {n.Name}", [RunbookCommands.Repair(cluster, n.Name) + " -WhatIf", RunbookCommands.Repair(cluster, n.Name)]),
                     ])]),
                 new Step(Phrase.Of($"Every node must say {Piece.Code("Online")}."), [Command("node loss, check", [RunbookCommands.DeepHealth(cluster)])]),
                 new Step(Phrase.Of($"Go through {RunbookSections.Link(RunbookSections.Afterwards)}. The failed HSM still holds keys: have it erased or destroyed by two people, and on record."), []),
@@ -67,16 +74,16 @@ internal static class RunbookProcedures
             new Bullets(
             [
                 Phrase.Of($"The new token has another label or library: add {Piece.Code("-Replacement @{ TokenLabel = 'LABEL'; Library = 'PATH' }")}; it is written into the definition."),
-                .. cluster.ClusterKey is null ? (Phrase[])[] : [Phrase.Of($"No other node can be looked into: add {Piece.Code($"-Path {(source.Latest is { } b ? RunbookCommands.PathOf(b) : "BACKUP")}")}; you are asked for its one-time key.")],
+                .. !fromPeers ? (Phrase[])[] : [Phrase.Of($"No other node can be looked into: type the line below, then add {Piece.Code("-LiteralPath $backup.Path")}; you are asked for its one-time key.{RunbookCommands.BackupsGap(cluster)}")],
             ]),
+            .. !fromPeers ? (Block[])[] : [Command("Variant: node loss, from the latest backup", [RunbookCommands.TakeLatest(cluster)])],
         ]) { OwnPage = true };
     }
 
     public static Section KeyLoss(RunbookSource source)
     {
         ClusterDefinition cluster = source.Cluster;
-        string name = RunbookCommands.Cluster(cluster);
-        string path = source.Latest is { } latest ? RunbookCommands.PathOf(latest) : "BACKUP";
+        const string Restore = "Restore-HsmKey -LiteralPath $backup.Path -Cluster $cluster";
         return new Section(RunbookSections.KeyLoss, "Loss of keys",
         [
             new Paragraph("Keys were deleted or overwritten, and the nodes serve. The lost keys are brought back, and nothing else is touched."),
@@ -84,21 +91,31 @@ internal static class RunbookProcedures
             new Steps(
             [
                 new Step("Stop whatever deletes them: a script, an application, an account. Otherwise they go again.", []),
-                new Step("See where they are missing. If one node still has them, no backup is needed.", [Command("key loss, look", [RunbookCommands.DeepHealth(cluster)])]),
+                new Step("See where they are missing. If one node still has them, no backup is needed.", [Command("key loss, look", [RunbookCommands.SetCluster(cluster), RunbookCommands.DeepHealth(cluster)])]),
                 .. cluster.Nodes.Count > 1 && cluster.ClusterKey is not null ? (Step[])[new Step("If a node still has them: look at what would be copied, then copy. Nothing is overwritten or removed.",
-                    [Command("Variant: key loss, from the other nodes", [$"Sync-HsmCluster -Cluster {name} -WhatIf", $"Sync-HsmCluster -Cluster {name}"])])] : [],
-                .. source.Latest is { } held && cluster.Stores.Count > 0 ? (Step[])[new Step("If all have lost them: hold the backup, so that retention leaves it alone. An older one is needed where the newest was made after the loss.",
-                    [Command("key loss, hold", [$"Lock-HsmBackup -Cluster {name} -BackupId {held.BackupId} -Reason 'Key loss'"])])] : [],
-                new Step("List what is in the backup. You are asked for its one-time key.", [Command("key loss, list", [$"Restore-HsmKey -Path {path} -Cluster {name} -WhatIf"])]),
-                new Step("Bring the key back: first the plan, then the restore. What belongs to it, such as its public key and certificates, comes along. A conflict stops it before anything is changed.",
-                    [Command("key loss, restore",
+                    [Command("Variant: key loss, from the other nodes", ["Sync-HsmCluster -Cluster $cluster -WhatIf", "Sync-HsmCluster -Cluster $cluster"])])] : [],
+                new Step(Phrase.Of($"If all have lost them: list the backups, and choose by its time {Piece.Strong("the newest from before the loss")}. One that was made after it lacks the keys. "
+                    + $"The beginning of its id will do, with {Piece.Code("*")} after it.{RunbookCommands.BackupsGap(cluster)}"),
+                    [Command("key loss, choose",
                     [
-                        "$label = Read-Host 'Label of the lost key'",
-                        $"Restore-HsmKey -Path {path} -Cluster {name} -Label $label -WhatIf",
-                        $"Restore-HsmKey -Path {path} -Cluster {name} -Label $label",
+                        $"{RunbookCommands.Backups(cluster)} | Select-Object BackupId, Created, State, KeyCheck",
+                        $"$backup = {RunbookCommands.Backups(cluster, " -BackupId (Read-Host 'Id of the backup')")} | Select-Object -Last 1",
                     ])]),
+                .. cluster.Stores.Count > 0 ? (Step[])[new Step("Hold that backup, so that retention leaves it alone.",
+                    [Command("key loss, hold", ["Lock-HsmBackup -Cluster $cluster -BackupId $backup.BackupId -Reason 'Key loss'"])])] : [],
+                new Step("List what is in the backup. You are asked for its one-time key.", [Command("key loss, list", [$"{Restore} -WhatIf"])]),
+                new Step("Bring the key back: first the plan, then the restore. What belongs to it, such as its public key and certificates, comes along. A conflict stops it before anything is changed.",
+                    [Command("key loss, restore", ["$label = Read-Host 'Label of the lost key'", $"{Restore} -Label $label -WhatIf", $"{Restore} -Label $label"])]),
                 new Step(Phrase.Of($"Every node must say {Piece.Code("Online")}. Let an application use the key."), [Command("key loss, check", [RunbookCommands.DeepHealth(cluster)])]),
                 new Step(Phrase.Of($"Make a backup, then go through {RunbookSections.Link(RunbookSections.Afterwards)}."), [Command("key loss, backup", [RunbookCommands.NewBackup(cluster)])]),
+            ]),
+            new Heading("If it is otherwise"),
+            new Bullets(
+            [
+                Phrase.Of($"A key was overwritten: what has its id or label now is a conflict in the plan. Be sure that nobody needs that, then add {Piece.Code("-Replace")} to both lines. "
+                    + $"A safety backup of the token is made first, which opens with the same one-time key."),
+                Phrase.Of($"Several keys were lost: {Piece.Code("-Label")} takes several names and wildcards, and {Piece.Code("-Id")} takes ids, as the list shows them."),
+                Phrase.Of($"Nobody has the one-time key of that backup: {RunbookSections.Link(RunbookSections.LostKey)}."),
             ]),
         ]) { OwnPage = true };
     }
@@ -106,31 +123,43 @@ internal static class RunbookProcedures
     public static Section LostOneTimeKey(RunbookSource source)
     {
         ClusterDefinition cluster = source.Cluster;
-        string name = RunbookCommands.Cluster(cluster);
         return new Section(RunbookSections.LostKey, "Lost one-time key",
         [
             new Paragraph("A backup opens with its own one-time key and no other. HsmBackup keeps no copy of it, and nobody can make it again. Every backup has a key of its own, so losing one loses one backup."),
             new Steps(
             [
                 new Step("Look whether it waits to be received, or who has received it.", [Command("lost key, who has it",
-                    [$"(Get-HsmClusterHealth -Cluster {name} -NoLogin)[0].WaitingKeys", "Get-HsmAuditLog -Action Receive-HsmBackupKey, New-HsmBackup -Last 20"])]),
-                .. source.WaitingKeys is [var waiting, ..] ? (Step[])[new Step($"{PlainText.Count(source.WaitingKeys.Count, "key waits", "keys wait")} as of {PlainText.Minute(source.Made)}. An officer for whom it was sealed receives it; for another backup put its id:",
-                    [Command("Variant: lost key, receive", [$"Receive-HsmBackupKey -Cluster {name} -BackupId {waiting.BackupId}"])])] : [],
-                new Step(Phrase.Of($"{Piece.Strong("If the cluster still serves")}: make a new backup now, and have its key taken down. Then the old one is no longer needed."), [Command("lost key, new backup", [RunbookCommands.NewBackup(cluster)])]),
-                new Step(Phrase.Of($"{Piece.Strong("If the cluster is lost too")}: take the newest backup whose key is at hand, and go on with {RunbookSections.Link(RunbookSections.ClusterLoss)}, with {Piece.Code("-Path")} and that backup. Changes since are lost."),
-                    [Command("lost key, older backups", [$"Get-HsmBackup -Cluster {name} | Sort-Object Created -Descending | Select-Object BackupId, Created, State, KeyCheck, Path"])]),
+                [
+                    RunbookCommands.SetCluster(cluster),
+                    $"(Get-HsmClusterHealth -Cluster $cluster -NoLogin{StateOption(source)})[0].WaitingKeys",
+                    $"Get-HsmAuditLog -Action Receive-HsmBackupKey, New-HsmBackup -Last 20{StateOption(source)}",
+                ])]),
+                .. HandsKeysOver(source) ? (Step[])[new Step(Phrase.Of($"If it waits, an officer for whom it was sealed receives it. {Where(source)}"),
+                    [Command("Variant: lost key, receive", [RunbookCommands.Receive(source, "(Read-Host 'Id of the backup')")])])] : [],
+                new Step(Phrase.Of($"{Piece.Strong("If the cluster still serves")}: make a new backup now, and have its key taken down. Then the old one is no longer needed.{RunbookCommands.BackupsGap(cluster)}"),
+                    [Command("lost key, new backup", [RunbookCommands.NewBackup(cluster)])]),
+                new Step(Phrase.Of($"{Piece.Strong("If the cluster is lost too")}: take the newest backup whose key is at hand, and go on with {RunbookSections.Link(RunbookSections.ClusterLoss)}, "
+                    + $"with {Piece.Code("-LiteralPath")} and the path of that backup. Changes since are lost."),
+                    [Command("lost key, older backups", [$"{RunbookCommands.Backups(cluster)} | Sort-Object Created -Descending | Select-Object BackupId, Created, State, KeyCheck, Path"])]),
                 new Step(Phrase.Of($"{Piece.Strong("If somebody may have taken it")}: {Stolen(source)} Have the backup's copies removed once a newer one is proven, and treat it as an incident."), []),
             ]),
             new Note(Tone.Plain, "A key is told from others by its check value, which stands in the header of its backup (KeyCheck above) and is no secret. A key for another backup is refused, with the name of that backup."),
         ]) { OwnPage = true };
     }
 
+    // Keys of backups that are made by hand never wait.
+    private static bool HandsKeysOver(RunbookSource source) => source.Cluster.Schedule is not null || source.WaitingKeys.Count > 0;
+
+    private static Phrase Where(RunbookSource source) => Phrase.Of($"Keys wait in {(source.KeyFolder is { } folder ? Piece.Code(folder) : Piece.Gap)}; as of {PlainText.Minute(source.Made)} "
+        + $"{PlainText.Count(source.WaitingKeys.Count, "key waits", "keys wait")} there. The officer's private key is in a file: add {Piece.Code("-PrivateKeyPath FILE")}; on a token: {Piece.Code("-Library PATH -TokenLabel LABEL")}.");
+
+    private static string StateOption(RunbookSource source) => source.StatePath is { } state ? $" -StatePath {ShellText.Value(state)}" : "";
+
+    private static string ShareOption(ClusterDefinition cluster) => cluster.ClusterKey is null ? "" : "; where shares are, -SharePath FILE, FILE";
+
     private static string Stolen(RunbookSource source) => source.Latest?.Mode == BackupMode.ClusterBound
         ? "backups of this cluster are bound to it. With the file and the one-time key alone no key comes out; with an HSM of the cluster or a quorum of custodians it does."
         : "whoever has the file and its one-time key has every key in it. Replace those keys.";
-
-    private static string RepairOf(RunbookSource source, string node) => RunbookCommands.Repair(source.Cluster, node)
-        + (source.Cluster.ClusterKey is null && source.Latest is { } backup ? $" -Path {RunbookCommands.PathOf(backup)}" : "");
 
     private static IEnumerable<Phrase> Needs(RunbookSource source)
     {
@@ -157,40 +186,36 @@ internal static class RunbookProcedures
         : $" When this was written it was {latest.BackupId}, of {PlainText.Minute(latest.Created)}, {(latest.Proof is { } proof ? $"proven by a test of level {proof.Level}" : "not yet proven by a test")}; "
             + "the newest complete one is taken by itself.";
 
-    private static IEnumerable<Step> KeyStep(RunbookSource source)
-    {
-        string name = RunbookCommands.Cluster(source.Cluster);
-        if (source.WaitingKeys.FirstOrDefault(k => k.BackupId == source.Latest?.BackupId) is { } waiting)
-        {
-            yield return new Step("If the one-time key of that backup has not been received yet, an officer for whom it was sealed receives it now, into a file:",
-                [Command("Variant: cluster loss, receive the key", [$"Receive-HsmBackupKey -Cluster {name} -BackupId {waiting.BackupId} -KeyPath ./{source.Cluster.Name}.key"])]);
-        }
-    }
-
     private static string Custodians(ClusterDefinition cluster) => cluster.ClusterKey is { } key ? $", {PlainText.Count(key.Threshold, "custodian's share", "custodians' shares")}" : "";
 
-    private static IEnumerable<Block> ClusterVariants(RunbookSource source)
+    private static IEnumerable<Block> ClusterVariants(ClusterDefinition cluster)
     {
-        ClusterDefinition cluster = source.Cluster;
         ClusterStore[] folders = [.. RunbookCommands.Folders(cluster)];
-        if (folders.Length > 0)
-        {
-            yield return new Heading("If the definition of the cluster is lost too");
-            yield return new Paragraph("It is taken out of the latest backup, and written to a file.");
-            yield return Command("Variant: cluster loss, definition from the backup",
-                [$"Restore-HsmCluster -BackupPath {ShellText.Value(folders[0].Location)} -DefinitionPath ./{cluster.Name}{ClusterDefinition.FileExtension} -InitializeToken"]);
-        }
+        yield return new Heading("If the definition of the cluster is lost too");
+        yield return new Paragraph(Phrase.Of($"It is taken out of the latest backup, and written to a file in the current folder. These lines take the place of looking, plan and restore; all later ones take that file. "
+            + $"{(folders.Length > 0 ? Phrase.Of($"They look into the store {Piece.Strong(folders[0].Name)}; for backups elsewhere, put another folder or file there.") : Phrase.Of($"In place of {Piece.Code("BACKUPS")} put the backup's file, or the folder that it is in."))}"
+            + $"{Download(cluster)}"));
+        yield return Command("Variant: cluster loss, definition from the backup",
+        [
+            "Import-Module HsmBackup",
+            $"$backup = Get-HsmBackup -LiteralPath {(folders.Length > 0 ? ShellText.Value(folders[0].Location) : "BACKUPS")} | Where-Object ClusterId -eq '{cluster.Id}' | Where-Object Complete | Select-Object -Last 1",
+            $"$cluster = \"$PWD/{cluster.Name}{ClusterDefinition.FileExtension}\"",
+            "Restore-HsmCluster -LiteralPath $backup.Path -DefinitionPath $cluster -InitializeToken -WhatIf",
+            "Restore-HsmCluster -LiteralPath $backup.Path -DefinitionPath $cluster -InitializeToken",
+        ]);
         foreach (ClusterStore store in folders.Skip(1))
         {
             yield return new Heading($"If nothing but the store {store.Name} is left");
-            yield return Command($"Variant: cluster loss, from {store.Name}", [$"Restore-HsmCluster -Cluster {RunbookCommands.Cluster(cluster)} -BackupPath {ShellText.Value(store.Location)} -InitializeToken"]);
+            yield return Command($"Variant: cluster loss, from {store.Name}", [$"Restore-HsmCluster -Cluster $cluster -BackupPath {ShellText.Value(store.Location)} -InitializeToken"]);
         }
-        yield return new Heading("If other programs must find the tokens again");
-        yield return new Paragraph("This writes their configuration too, for p11-kit and OpenSSL, with no PIN in it.");
-        yield return Command("Variant: cluster loss, configuration for other programs", [$"{RunbookCommands.Restore(source)} -ClientConfigurationPath ./client"]);
         yield return new Heading("If neither this program nor PowerShell can be had");
         yield return new Paragraph("The page docs/break-glass.md of HsmBackup opens a backup that is not bound to the cluster with openssl and jq alone.");
     }
+
+    // Without a definition nothing says how an address is reached.
+    private static Phrase Download(ClusterDefinition cluster) => cluster.Stores.Where(s => s.Kind == StoreKind.WebDav).ToArray() is [_, ..] addresses
+        ? Phrase.Of($" A backup that is only at {Phrase.Join(", ", addresses.Select(s => Piece.Code(s.Location)))} must be downloaded first, with a browser or curl: the newest file whose name has {Piece.Code(cluster.Name)} in it.")
+        : Phrase.Empty;
 
     private static Block Rehearsed(RunbookSource source, DrillScenario scenario) =>
         source.Counted.LastOrDefault(d => d.Scenario == scenario) is not { } drill

@@ -22,6 +22,12 @@ public sealed record RunbookSource
     /// <summary>One-time keys that nobody has received yet.</summary>
     public IReadOnlyList<WaitingKey> WaitingKeys { get; init; } = [];
 
+    /// <summary>The folder in which one-time keys of scheduled backups wait; null where that is not known.</summary>
+    public string? KeyFolder { get; init; }
+
+    /// <summary>The state folder; null where it is the one that every session of this account finds by itself.</summary>
+    public string? StatePath { get; init; }
+
     /// <summary>When it was looked at, in UTC.</summary>
     public required DateTimeOffset Made { get; init; }
 

@@ -1,3 +1,4 @@
+using System.Globalization;
 using HsmBackup.Engine.Clusters;
 
 namespace HsmBackup.Engine.Reporting;
@@ -43,19 +44,19 @@ internal static class RunbookTexts
     public static Section Afterwards(RunbookSource source)
     {
         ClusterDefinition cluster = source.Cluster;
-        string name = RunbookCommands.Cluster(cluster);
         return new Section(RunbookSections.Afterwards, "Afterwards",
         [
+            new Paragraph(Phrase.Of($"In a new session, type {Piece.Code(RunbookCommands.SetCluster(cluster))} first; where the definition was lost, the file that it was restored to.")),
             new Heading("On the same day"),
             new Bullets(
             [
                 Phrase.Of($"All nodes are {Piece.Code("Online")}: {Piece.Code(RunbookCommands.DeepHealth(cluster))}"),
                 "A new backup was made after the recovery, its one-time key is with its officer, and it passed a test of level Restore.",
                 "One-time keys, shares and PINs that were used are back where they belong; files that held them are deleted.",
-                Phrase.Of($"Shares that were read aloud or typed where others could see are replaced: {Piece.Code($"New-HsmClusterKey -Cluster {name} -Resplit")}"),
+                .. Shares(cluster),
                 "Failed HSMs are locked away until they are erased or destroyed by two people.",
                 "The last word to others was sent.",
-                Phrase.Of($"The audit log is whole, and a copy is put aside: {Piece.Code($"Test-HsmAuditLog -Cluster {name}")}"),
+                Phrase.Of($"The audit log is whole, and a copy is put aside: {Piece.Code("Test-HsmAuditLog -Cluster $cluster")}"),
             ], ToTick: true),
             new Heading("Within a week"),
             new Bullets(
@@ -65,11 +66,23 @@ internal static class RunbookTexts
                 "Cause found. What would have shown it earlier? What would have made it harmless?",
                 "Follow-ups decided, each with a name and a date.",
                 "Duties to report to authorities, customers and card schemes checked.",
-                Phrase.Of($"What was wrong or missing in this runbook is put right in the definition, and the runbook exported again: {Piece.Code($"Export-HsmRunbook -Cluster {name} -Destination <folder> -Force")}"),
-                Phrase.Of($"The scenario rehearsed again: {Piece.Code($"Invoke-HsmDrill -Cluster {name} -Scenario ClusterLoss")}"),
+                Phrase.Of($"What was wrong or missing in this runbook is put right in the definition, and the runbook exported again: {Piece.Code("Export-HsmRunbook -Cluster $cluster -Destination <folder> -Force")}"),
+                Phrase.Of($"The scenario rehearsed again: {Piece.Code("Invoke-HsmDrill -Cluster $cluster -Scenario ClusterLoss")}"),
             ], ToTick: true),
             new Signatures([("Head of the recovery", null), ("Second person", null)]),
         ]);
+    }
+
+    // New shares are of the same key: they help against one share that was seen, and not against enough of them.
+    private static IEnumerable<Phrase> Shares(ClusterDefinition cluster)
+    {
+        if (cluster.ClusterKey is { } key)
+        {
+            string numbers = string.Create(CultureInfo.InvariantCulture, $"-Threshold {key.Threshold} -ShareCount {key.Shares}");
+            yield return Phrase.Of($"Shares that were read aloud or typed where others could see are replaced, and the old ones destroyed: {Piece.Code($"New-HsmClusterKey -Cluster $cluster -Resplit {numbers}")}");
+            yield return Phrase.Of($"Where {key.Threshold} shares or more may be known to others, so is the cluster key, whatever the shares: it is replaced, and a new backup made: {Piece.Code($"New-HsmClusterKey -Cluster $cluster {numbers} -Force")}. "
+                + $"Backups from before go on needing the old shares.");
+        }
     }
 
     private static Listing Template(string name, string text) => new("text", text, $"Template: {name}");

@@ -82,11 +82,17 @@ public sealed class ExportHsmRunbookCommand : HsmCommand
             MissingStores = missing,
             Drills = drills,
             WaitingKeys = waiting,
+            KeyFolder = WaitingKeys.Of(cluster, state, null, TimeProvider.System).Folder,
+            StatePath = state ?? NameableState(),
             Made = DateTimeOffset.UtcNow,
             ToolVersion = typeof(Runbook).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion.Split('+')[0],
             Computer = Environment.MachineName,
         };
     }
+
+    // What a variable of this session says is not known in the session of the night.
+    private static string? NameableState() => Environment.GetEnvironmentVariable("HSMBACKUP_HOME") is { Length: > 0 } home
+        ? System.IO.Path.GetFullPath(System.IO.Path.Combine(home, "state")) : null;
 
     private (IReadOnlyList<BackupInfo> Backups, IReadOnlyList<MissingStore> Missing) ReadStores(ClusterDefinition cluster)
     {

@@ -81,6 +81,9 @@ public sealed class RunbookTests : IDisposable
         Assert.Equal("'-Force'", ShellText.Value("-Force"));
         Assert.Equal("''", ShellText.Value(""));
         Assert.Equal("/etc/a.json", ShellText.Value("/etc/a.json"));
+        Assert.Equal("./a.json", ShellText.Value("./a.json"));
+        // A parameter that takes more than text would get numbers.
+        Assert.Equal(["'7'", "'1e3'", "'.5'"], ((string[])["7", "1e3", ".5"]).Select(ShellText.Value));
     }
 
     [Fact]
@@ -192,16 +195,49 @@ public sealed class RunbookTests : IDisposable
     }
 
     [Fact]
-    public void The_procedures_name_every_node_the_backup_and_each_store()
+    public void The_procedures_name_every_node_and_each_store()
     {
         string text = Markdown(SampleRunbooks.Source());
+        Assert.True(Regex.Count(text, Regex.Escape("$cluster = '/etc/hsmbackup/payments.hsmcluster.json'")) >= 4);
         foreach (string node in (string[])["zurich-1", "bern-1", "basel-1"])
         {
-            Assert.Contains($"Repair-HsmCluster -Cluster /etc/hsmbackup/payments.hsmcluster.json -Node {node} -WhatIf\n", text, StringComparison.Ordinal);
+            Assert.Contains($"Repair-HsmCluster -Cluster $cluster -Node {node} -WhatIf\n", text, StringComparison.Ordinal);
         }
-        Assert.Contains("Restore-HsmCluster -Cluster /etc/hsmbackup/payments.hsmcluster.json -InitializeToken\n", text, StringComparison.Ordinal);
-        Assert.Contains("Lock-HsmBackup -Cluster /etc/hsmbackup/payments.hsmcluster.json -BackupId 20261122T020000Z-payments-1f3a9000", text, StringComparison.Ordinal);
-        Assert.True(Regex.Count(text, "Restore-HsmKey -Path /srv/hsmbackup/20261122T020000Z-payments-1f3a9000.hsmbackup") >= 3);
+        Assert.Contains("Restore-HsmCluster -Cluster $cluster -InitializeToken\n", text, StringComparison.Ordinal);
+        Assert.Contains("Get-HsmBackup -LiteralPath /srv/hsmbackup | Where-Object ClusterId -eq 'cluster-00112233aabbccdd'", text, StringComparison.Ordinal);
+        Assert.Contains("`https://dav.example.com/hsm/` must be downloaded first", text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void No_command_carries_the_backup_of_the_day_of_the_export()
+    {
+        foreach (RunbookSource source in (RunbookSource[])[SampleRunbooks.Source(), SampleRunbooks.Bare(), WithoutClusterKey()])
+        {
+            string[] listings = [.. Regex.Matches(Markdown(source), "(?s)```powershell\n(.*?)```").Select(m => m.Groups[1].Value)];
+            Assert.NotEmpty(listings);
+            Assert.DoesNotContain(listings, l => l.Contains("20261122T", StringComparison.Ordinal));
+        }
+    }
+
+    [Fact]
+    public void What_is_restored_without_stores_or_a_cluster_key_is_named_or_a_gap_to_see()
+    {
+        string bare = Markdown(SampleRunbooks.Bare());
+        Assert.Contains("$backup = Get-HsmBackup -LiteralPath BACKUPS | Where-Object ClusterId -eq 'cluster-ffffffffffffffff'", bare, StringComparison.Ordinal);
+        Assert.Contains("Restore-HsmCluster -Cluster $cluster -LiteralPath $backup.Path -InitializeToken", bare, StringComparison.Ordinal);
+        Assert.Contains("in place of BACKUPS", bare, StringComparison.Ordinal);
+        Assert.Contains("Repair-HsmCluster -Cluster $cluster -Node only -LiteralPath $backup.Path\n", bare, StringComparison.Ordinal);
+        Assert.DoesNotContain("-Resplit", bare, StringComparison.Ordinal);
+        Assert.Contains("-Resplit -Threshold 3 -ShareCount 5", Markdown(SampleRunbooks.Source()), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Who_receives_a_key_is_told_the_place_and_the_state_folder()
+    {
+        string text = Markdown(SampleRunbooks.Source() with { KeyFolder = "/srv/keys", StatePath = "/srv/my state" });
+        Assert.Contains("Keys wait in `/srv/keys`", text, StringComparison.Ordinal);
+        Assert.Contains("-BackupId $backup.BackupId -StatePath '/srv/my state' -KeyPath ./payments.key", text, StringComparison.Ordinal);
+        Assert.Contains("`-PrivateKeyPath FILE`", text, StringComparison.Ordinal);
     }
 
     public void Dispose() => _folder.Dispose();
@@ -227,6 +263,8 @@ public sealed class RunbookTests : IDisposable
     };
 
     private static IEnumerable<byte[]> Forms(RunbookSource source) => Enum.GetValues<RunbookFormat>().Select(f => Runbook.Render(source, f));
+
+    private static RunbookSource WithoutClusterKey() => SampleRunbooks.Source() is var source ? source with { Cluster = source.Cluster with { ClusterKey = null } } : null!;
 
     private static string Markdown(RunbookSource source) => Encoding.UTF8.GetString(Runbook.Render(source, RunbookFormat.Markdown));
 
