@@ -124,15 +124,15 @@ internal static class RunbookDocument
     {
         Drills.DrillReport[] drills = [.. source.Counted.Reverse().Take(10)];
         TimeSpan? maximum = source.Cluster.Policy?.MaximumDrillAge;
-        DateTimeOffset? passed = drills.FirstOrDefault(d => d.Result == Engine.Drills.DrillResult.Passed)?.Started;
-        Block verdict = passed is not { } last
+        Block verdict = source.Counted.LastOrDefault(d => d.Result == Engine.Drills.DrillResult.Passed) is not { } last
             ? new Note(Tone.Bad, "No passed drill is on record: nobody knows whether this runbook works.")
-            : maximum is { } limit && source.Made - last > limit
-                ? new Note(Tone.Warning, $"The last passed drill was {PlainText.Span(source.Made - last)} ago; the policy allows {PlainText.Span(limit)}.")
-                : new Paragraph($"The last passed drill was {PlainText.Span(source.Made - last)} ago.");
+            : maximum is { } limit && source.Made - last.Started > limit
+                ? new Note(Tone.Warning, $"The last passed drill ({DrillWords.Of(last.Scenario)}) was {PlainText.Span(source.Made - last.Started)} ago; the policy allows {PlainText.Span(limit)}.")
+                : new Paragraph($"The last passed drill ({DrillWords.Of(last.Scenario)}) was {PlainText.Span(source.Made - last.Started)} ago.");
         return new Section(RunbookSections.Drills, "Last drills",
         [
             verdict,
+            WholeCluster(source),
             .. drills.Length == 0 ? (Block[])[] :
             [
                 new Table("The latest first", ["Day", "Scenario", "Result", "Recovery time", "Keys", "Drill"],
@@ -148,6 +148,14 @@ internal static class RunbookDocument
                 .Select(d => (Block)new Note(Tone.Bad, $"The files of drill {d.Id} were changed after it, and do not count: {d.Problem}.")),
         ]);
     }
+
+    // A verified backup says little of whether blank tokens become a cluster.
+    private static Block WholeCluster(RunbookSource source) =>
+        source.Counted.LastOrDefault(d => d.Scenario == Engine.Drills.DrillScenario.ClusterLoss) is not { } drill
+            ? new Note(Tone.Warning, "The loss of the whole cluster has not been rehearsed, as far as is on record.")
+            : drill.Result != Engine.Drills.DrillResult.Passed
+                ? new Note(Tone.Bad, Phrase.Of($"The last drill of the loss of the whole cluster, on {PlainText.Day(drill.Started)}, did not pass: {DrillWords.ResultOf(drill.Result)}."))
+                : new Paragraph($"The loss of the whole cluster was last rehearsed on {PlainText.Day(drill.Started)}, and passed.");
 
     private static Section About(RunbookSource source) => new(RunbookSections.About, "Is this runbook current?",
     [

@@ -4,6 +4,7 @@ using System.Text.RegularExpressions;
 using System.Xml.Linq;
 using HsmBackup.Engine.Clusters;
 using HsmBackup.Engine.Clusters.Definitions;
+using HsmBackup.Engine.Drills;
 using HsmBackup.Engine.Reporting;
 using HsmBackup.Engine.Tests.Protection;
 using HsmBackup.Engine.Tests.Support;
@@ -238,6 +239,18 @@ public sealed class RunbookTests : IDisposable
         Assert.Contains("Keys wait in `/srv/keys`", text, StringComparison.Ordinal);
         Assert.Contains("-BackupId $backup.BackupId -StatePath '/srv/my state' -KeyPath ./payments.key", text, StringComparison.Ordinal);
         Assert.Contains("`-PrivateKeyPath FILE`", text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_failed_drill_of_the_whole_cluster_is_said_whatever_passed_since()
+    {
+        RunbookSource source = SampleRunbooks.Source();
+        DrillRecord last = source.Drills[^1];
+        DrillReport failed = SampleDrills.Failed() with { Scenario = DrillScenario.ClusterLoss, Started = last.Report!.Started.AddDays(1) };
+        DrillReport passed = SampleDrills.Passed() with { Scenario = DrillScenario.BackupVerification, Started = last.Report.Started.AddDays(2) };
+        string text = Markdown(source with { Drills = [last, last with { Report = failed }, last with { Report = passed }] });
+        Assert.Contains("did not pass: Failed", text, StringComparison.Ordinal);
+        Assert.Contains($"The last passed drill ({DrillWords.Of(DrillScenario.BackupVerification)})", text, StringComparison.Ordinal);
     }
 
     public void Dispose() => _folder.Dispose();
