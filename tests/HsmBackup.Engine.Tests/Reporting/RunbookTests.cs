@@ -249,7 +249,7 @@ public sealed class RunbookTests : IDisposable
         DrillReport failed = SampleDrills.Failed() with { Scenario = DrillScenario.ClusterLoss, Started = last.Report!.Started.AddDays(1) };
         DrillReport passed = SampleDrills.Passed() with { Scenario = DrillScenario.BackupVerification, Started = last.Report.Started.AddDays(2) };
         string text = Markdown(source with { Drills = [last, last with { Report = failed }, last with { Report = passed }] });
-        Assert.Contains("did not pass: Failed", text, StringComparison.Ordinal);
+        Assert.Contains("The last drill of the loss of the whole cluster, on 2026-11-23, did not pass: ", text, StringComparison.Ordinal);
         Assert.Contains($"The last passed drill ({DrillWords.Of(DrillScenario.BackupVerification)})", text, StringComparison.Ordinal);
     }
 
