@@ -121,7 +121,7 @@ public sealed class AlertPlannerTests
     public void It_is_over_when_it_is_seen_to_be_over_and_not_when_nobody_looked()
     {
         IReadOnlyList<Alert> open = Plan([], 0);
-        Assert.Empty(AlertPlanner.Plan(Trial.Cluster, open, [], part => part != StatusPart.Nodes, Now.AddMinutes(1)));
+        Assert.Empty(AlertPlanner.Plan(Trial.Cluster, open, [], a => a.Part != StatusPart.Nodes, Now.AddMinutes(1)));
         Alert over = Assert.Single(AlertPlanner.Plan(Trial.Cluster, open, [], _ => true, Now.AddMinutes(1)));
         Assert.Equal((Now.AddMinutes(1), AlertNoticeKind.Resolved), (over.Resolved!.Value, over.Notices[^1].Kind));
         Assert.Empty(AlertPlanner.Plan(Trial.Cluster, [over], [], _ => true, Now.AddMinutes(2)));

@@ -188,6 +188,7 @@ public sealed class AlertWebhookTests : IDisposable
         Assert.Contains("404", Assert.Single(trial.Operation.Beat(CancellationToken.None)).Reason, StringComparison.Ordinal);
         // It says that all is well, and so no alert goes out on it.
         trial.Raise();
+        trial.Operation.Test();
         Assert.Empty(trial.Deliver());
         Assert.Equal(2, _receiver.Received.Count);
     }

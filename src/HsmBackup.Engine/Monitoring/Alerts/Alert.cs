@@ -120,6 +120,10 @@ public sealed record Alert
     [JsonIgnore]
     public bool IsOpen => Resolved is null;
 
+    /// <summary>What it is about; null where there is only one of that.</summary>
+    [JsonIgnore]
+    internal string? Subject => Key.Length > Name.Length && Key.StartsWith(Name + ":", StringComparison.Ordinal) ? Key[(Name.Length + 1)..] : null;
+
     /// <summary>"Open" or "Resolved".</summary>
     [JsonIgnore]
     public string State => IsOpen ? "Open" : "Resolved";

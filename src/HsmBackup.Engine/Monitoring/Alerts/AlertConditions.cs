@@ -26,12 +26,15 @@ public static class AlertConditions
         "CertificateExpires",
     ];
 
-    /// <summary>What is wrong. Parts that were not looked at show nothing, which says nothing about them.</summary>
+    /// <summary>
+    /// What is wrong. Parts that were not looked at show nothing, which says nothing about them. While a store is away, what the others
+    /// show of the backups is told all the same: that one store is down must not hide that there is no backup.
+    /// </summary>
     public static IReadOnlyList<AlertCondition> Of(ClusterStatus status)
     {
         ArgumentNullException.ThrowIfNull(status);
         return [.. new[] { Runs(status), Backups(status), Copies(status), Stores(status), Nodes(status), Drills(status), Rest(status) }
-            .SelectMany(c => c).Where(c => status.Knows(c.Part))];
+            .SelectMany(c => c).Where(c => c.Part == StatusPart.Backups || status.Knows(c.Part))];
     }
 
     private static IEnumerable<AlertCondition> Runs(ClusterStatus s)
@@ -53,19 +56,20 @@ public static class AlertConditions
 
     private static IEnumerable<AlertCondition> Backups(ClusterStatus s)
     {
-        if (s.Stores.Count == 0)
+        // Of stores that all are away, nothing can be said but that.
+        if (s.Stores.All(t => t.Error is not null))
         {
             yield break;
         }
         if (s.NewestBackup is not { } newest)
         {
-            yield return new(StatusPart.Backups, "NoBackup", null, Critical, "There is no backup in any store.", "Make one with New-HsmBackup.");
+            yield return new(StatusPart.Backups, "NoBackup", null, Critical, $"There is no backup in any store{Unseen(s)}.", "Make one with New-HsmBackup.");
             yield break;
         }
         if ((s.Cluster.Policy?.MaximumBackupAge ?? s.Cluster.Targets?.Rpo) is { } allowed && s.AgeOf(newest.Created) > allowed)
         {
             yield return new(StatusPart.Backups, "BackupTooOld", null, Critical,
-                $"The newest backup, {newest.BackupId}, was made at {At(newest.Created)}; it may be {Span(allowed)} old.", "Find out why none was made since, and make one with New-HsmBackup.");
+                $"The newest backup, {newest.BackupId}, was made at {At(newest.Created)}; it may be {Span(allowed)} old{Unseen(s)}.", "Find out why none was made since, and make one with New-HsmBackup.");
         }
         if (!newest.Complete)
         {
@@ -75,12 +79,12 @@ public static class AlertConditions
         }
         if (s.NewestRestorable is not { } restorable)
         {
-            yield return new(StatusPart.Backups, "NothingRestorable", null, Critical, "No backup is known to restore.", "Test one with Test-HsmBackup at level Content or deeper.");
+            yield return new(StatusPart.Backups, "NothingRestorable", null, Critical, $"No backup is known to restore{Unseen(s)}.", "Test one with Test-HsmBackup at level Content or deeper.");
         }
         else if ((s.Cluster.Policy?.MaximumBackupAge ?? s.Cluster.Targets?.Rpo) is { } wanted && s.AgeOf(restorable.Created) > wanted && s.AgeOf(newest.Created) <= wanted)
         {
             yield return new(StatusPart.Backups, "VerificationTooOld", null, Warning,
-                $"The newest backup that is known to restore, {restorable.BackupId}, was made at {At(restorable.Created)}. Newer ones were not tested, or not lately.",
+                $"The newest backup that is known to restore, {restorable.BackupId}, was made at {At(restorable.Created)}. Newer ones were not tested, or not lately{Unseen(s)}.",
                 "Test a newer one with Test-HsmBackup at level Content or deeper.");
         }
         List<BackupInfo> failing = [.. s.Backups.Where(b => b.LastTest is { Passed: false })];
@@ -98,7 +102,7 @@ public static class AlertConditions
         if (s.NewestBackup is { } newest && newest.Copies.Count(c => c.State == CopyState.Present && !c.Pending) is var there && there < required)
         {
             yield return new(StatusPart.Backups, "CopiesMissing", null, Warning,
-                FormattableString.Invariant($"The newest backup, {newest.BackupId}, has {there} good copies; it must have {required}."), "Make the missing ones with Copy-HsmBackup.");
+                FormattableString.Invariant($"The newest backup, {newest.BackupId}, has {there} good copies; it must have {required}{Unseen(s)}."), "Make the missing ones with Copy-HsmBackup.");
         }
         foreach (StoreStatus store in s.Stores)
         {
@@ -114,7 +118,7 @@ public static class AlertConditions
 
     private static IEnumerable<AlertCondition> Stores(ClusterStatus s) => s.Stores.Where(t => t.Error is not null && !t.IsAway).Select(t => t.Error!.Code == ErrorCode.StoreUntrusted
         ? new AlertCondition(StatusPart.Stores, "StoreUntrusted", t.Name, Critical, $"The store '{t.Name}' is not who it should be: {t.Error.Message}", t.Error.RecommendedAction)
-        : new AlertCondition(StatusPart.Stores, "StoreDown", t.Name, Warning, $"The store '{t.Name}' cannot be looked into: {t.Error.Message}", t.Error.RecommendedAction));
+        : new AlertCondition(StatusPart.Stores, "StoreDown", t.Name, s.Stores.All(other => other.Error is not null) ? Critical : Warning, $"The store '{t.Name}' cannot be looked into: {t.Error.Message}", t.Error.RecommendedAction));
 
     private static IEnumerable<AlertCondition> Nodes(ClusterStatus s)
     {
@@ -197,6 +201,13 @@ public static class AlertConditions
                     $"The certificate of the cluster's identity key expires at {At(new DateTimeOffset(certificate.NotAfter))}.", "Make a new identity key.");
             }
         }
+    }
+
+    /// <summary>Names the stores that may show otherwise.</summary>
+    private static string Unseen(ClusterStatus s)
+    {
+        string[] away = [.. s.Stores.Where(t => t.Error is not null && !t.IsAway).Select(t => $"'{t.Name}'")];
+        return away.Length == 0 ? "" : $", as far as that can be seen: nobody could look into {string.Join(", ", away)}";
     }
 
     private static string At(DateTimeOffset time) => time.UtcDateTime.ToString("yyyy-MM-dd HH:mm 'UTC'", CultureInfo.InvariantCulture);

@@ -116,14 +116,14 @@ internal sealed class AlertDispatch(AlertRequest request, AlertOutbox outbox)
             Notices = [.. a.Notices.Select(n => n.Id != noticeId ? n : n with { Deliveries = [.. n.Deliveries.Select(d => d.Channel == channel ? change(d) : d)] })],
         })], request.Clock.GetUtcNow());
 
-    /// <summary>What was to go out on a channel that the definition names no longer is for nobody.</summary>
+    /// <summary>What was to go out on a channel that the definition names no longer, or that is a heartbeat by now, is for nobody.</summary>
     private void GiveUpLostChannels() => outbox.Update(
         all => [.. all.Where(a => a.Notices.Any(n => n.Deliveries.Any(IsLost))).Select(a => a with
         {
             Notices = [.. a.Notices.Select(n => n with { Deliveries = [.. n.Deliveries.Select(d => IsLost(d) ? d with { GivenUp = true, Error = "The definition names no such channel any more." } : d)] })],
         })], request.Clock.GetUtcNow());
 
-    private bool IsLost(AlertDelivery delivery) => delivery.IsPending && Channels.All(c => c.Name != delivery.Channel);
+    private bool IsLost(AlertDelivery delivery) => delivery.IsPending && Channels.All(c => c.Name != delivery.Channel || c.Kind == AlertChannelKind.Heartbeat);
 
     private string[] SecretVariables() => [.. _cluster.Nodes.Select(n => n.Pin).Concat(_cluster.Stores.Select(s => s.Password))
         .Concat(Channels.SelectMany(c => new[] { c.Key, c.Token, c.Password, c.Url?.Source })).OfType<EnvironmentPin>().Select(p => p.Variable).Distinct(StringComparer.Ordinal)];

@@ -33,7 +33,7 @@ public sealed class AlertOperation
     public IReadOnlyList<Alert> Plan(ClusterStatus status)
     {
         ArgumentNullException.ThrowIfNull(status);
-        return AlertPlanner.Plan(Cluster, _outbox.List(), AlertConditions.Of(status), status.Knows, Now);
+        return AlertPlanner.Plan(Cluster, _outbox.List(), AlertConditions.Of(status), a => AlertEvidence.IsOver(status, a), Now);
     }
 
     /// <summary>Opens what is newly wrong, resolves what is over, and has the rest climb the escalation. Nobody is told yet.</summary>
@@ -44,7 +44,7 @@ public sealed class AlertOperation
     {
         ArgumentNullException.ThrowIfNull(status);
         IReadOnlyList<AlertCondition> wrong = AlertConditions.Of(status);
-        return _outbox.Update(all => AlertPlanner.Plan(Cluster, all, wrong, status.Knows, Now), Now);
+        return _outbox.Update(all => AlertPlanner.Plan(Cluster, all, wrong, a => AlertEvidence.IsOver(status, a), Now), Now);
     }
 
     /// <summary>Opens an alert of somebody's own. While one of the name is open, there is no second one.</summary>
@@ -72,7 +72,7 @@ public sealed class AlertOperation
         return _outbox.Update(all => [.. all.Where(a => a.IsOpen && a.Key == OwnKey + name).Select(a => AlertPlanner.Resolve(Cluster, a, now))], now) is [Alert alert, ..] ? alert : null;
     }
 
-    /// <summary>Writes a notice that says that nothing is wrong, for every channel and whatever it is for.</summary>
+    /// <summary>Writes a notice that says that nothing is wrong, for every channel but the heartbeats: a call there says that a run went well.</summary>
     /// <exception cref="HsmBackupException">Busy, DestinationUnwritable, DiskFull.</exception>
     public Alert Test()
     {
@@ -101,7 +101,7 @@ public sealed class AlertOperation
                     Level = level,
                     Contacts = AlertPlanner.ContactsOf(Cluster, 0, level),
                     Created = now,
-                    Deliveries = [.. (Cluster.Alerts?.Channels ?? []).Select(c => new AlertDelivery { Channel = c.Name })],
+                    Deliveries = [.. (Cluster.Alerts?.Channels ?? []).Where(c => c.Kind != AlertChannelKind.Heartbeat).Select(c => new AlertDelivery { Channel = c.Name })],
                 },
             ],
         };

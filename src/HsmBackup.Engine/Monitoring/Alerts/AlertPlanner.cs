@@ -11,11 +11,11 @@ internal static class AlertPlanner
     /// <param name="cluster">Its channels and escalation.</param>
     /// <param name="alerts">All alerts.</param>
     /// <param name="wrong">What is wrong now.</param>
-    /// <param name="knows">Whether a part was looked at: where it was not, nothing is over.</param>
+    /// <param name="isOver">Whether what is not seen to be wrong any more would have been seen (<see cref="AlertEvidence"/>).</param>
     /// <param name="now">The time.</param>
     /// <returns>The alerts that are new or changed.</returns>
     public static IReadOnlyList<Alert> Plan(
-        ClusterDefinition cluster, IReadOnlyList<Alert> alerts, IReadOnlyList<AlertCondition> wrong, Func<StatusPart, bool> knows, DateTimeOffset now)
+        ClusterDefinition cluster, IReadOnlyList<Alert> alerts, IReadOnlyList<AlertCondition> wrong, Func<Alert, bool> isOver, DateTimeOffset now)
     {
         var changed = new List<Alert>();
         var met = wrong.DistinctBy(c => c.Key).ToDictionary(c => c.Key, StringComparer.Ordinal);
@@ -23,7 +23,7 @@ internal static class AlertPlanner
         {
             Alert next = alert.Part is null ? alert
                 : met.Remove(alert.Key, out AlertCondition? still) ? Renew(cluster, alert, still.Severity, still.Message, still.Action, now)
-                : knows(alert.Part.Value) ? Resolve(cluster, alert, now)
+                : isOver(alert) ? Resolve(cluster, alert, now)
                 : alert;
             next = next.IsOpen ? Climb(cluster, next, now) : next;
             if (next != alert)

@@ -96,8 +96,8 @@ public static class MetricCatalogue
             s => s.Nodes.SelectMany(n => OneOf(n.State).Select(one => one with { Labels = [("node", n.Node), .. one.Labels] })), "node", "state"),
         Several("hsmbackup_node_objects", "How many objects the node holds, as far as they were to be seen.",
             s => s.Nodes.Where(n => n.Objects is not null).Select(n => new MetricSample(n.Objects!.Value, ("node", n.Node))), "node"),
-        Several("hsmbackup_node_drift_objects", "How many objects the node lacks, has beyond, or has otherwise than the majority of the cluster.",
-            s => s.Nodes.Where(n => n.Objects is not null).SelectMany(n => Enum.GetValues<DriftKind>()
+        Several("hsmbackup_node_drift_objects", "How many objects the node lacks, has beyond, or has otherwise than the majority of the cluster; none without a login.",
+            s => s.Nodes.Where(n => n.Objects is not null && n.LoggedIn).SelectMany(n => Enum.GetValues<DriftKind>()
                 .Select(kind => new MetricSample(n.Drift.Count(d => d.Kind == kind), ("node", n.Node), ("kind", Word(kind))))), "node", "kind"),
         Several("hsmbackup_node_latency_seconds", "How long the node took to answer one question.",
             s => s.Nodes.Where(n => n.Latency is not null).Select(n => new MetricSample(n.Latency!.Value.TotalSeconds, ("node", n.Node))), "node"),

@@ -45,6 +45,11 @@ internal sealed class StatusReading(ClusterStatusRequest request)
         catch (HsmBackupException e) when (e.Code != ErrorCode.Cancelled)
         {
             _unknown[part] = e.Message;
+            if (part == StatusPart.Backups)
+            {
+                // Nobody can say what is in the stores either.
+                _unknown[StatusPart.Stores] = e.Message;
+            }
             return status;
         }
     }
