@@ -48,6 +48,16 @@ public sealed class AlertCommandTests
     }
 
     [Fact]
+    public void One_that_leaves_a_child_behind_has_taken_the_notice_all_the_same()
+    {
+        using var folder = new TestFolder();
+        using var trial = new AlertTrial(new { name = "daemon", kind = "command", program = "/bin/sh", arguments = new[] { "-c", "sleep 8 & exit 0" }, timeout = 4 });
+        trial.Raise();
+        Assert.Empty(trial.Deliver());
+        Assert.NotNull(trial.Kept[0].Notices[0].Deliveries[0].Delivered);
+    }
+
+    [Fact]
     public void One_that_does_not_end_is_ended_with_all_that_it_started()
     {
         using var folder = new TestFolder();

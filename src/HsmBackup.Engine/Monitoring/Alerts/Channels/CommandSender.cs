@@ -8,6 +8,8 @@ namespace HsmBackup.Engine.Monitoring.Alerts.Channels;
 internal sealed class CommandSender(AlertChannel channel, IReadOnlyCollection<string> secretVariables) : AlertSender
 {
     private const int MaxSaid = 200;
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(10);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
 
     public override string? Send(AlertMessage message, CancellationToken cancellationToken)
     {
@@ -64,9 +66,25 @@ internal sealed class CommandSender(AlertChannel channel, IReadOnlyCollection<st
         Task<string> errors = ReadStart(process.StandardError, cancellationToken);
         Task<string> output = ReadStart(process.StandardOutput, cancellationToken);
         await TryWrite(process, input, cancellationToken).ConfigureAwait(false);
-        await process.WaitForExitAsync(cancellationToken).ConfigureAwait(false);
-        string said = await errors.ConfigureAwait(false);
-        return said.Length > 0 ? said : await output.ConfigureAwait(false);
+        // What it ended with is what counts: WaitForExitAsync would wait for the ends of what it says as well, and a child may hold those open.
+        while (!process.HasExited)
+        {
+            await Task.Delay(Pause, cancellationToken).ConfigureAwait(false);
+        }
+        string said = await WithinPatience(errors).ConfigureAwait(false);
+        return said.Length > 0 ? said : await WithinPatience(output).ConfigureAwait(false);
+    }
+
+    private static async Task<string> WithinPatience(Task<string> said)
+    {
+        try
+        {
+            return await said.WaitAsync(Patience, CancellationToken.None).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is TimeoutException or OperationCanceledException or IOException or ObjectDisposedException)
+        {
+            return "";
+        }
     }
 
     private static async Task TryWrite(Process process, byte[] input, CancellationToken cancellationToken)
@@ -100,9 +118,9 @@ internal sealed class CommandSender(AlertChannel channel, IReadOnlyCollection<st
         {
             process.Kill(entireProcessTree: true);
         }
-        catch (InvalidOperationException)
+        catch (Exception e) when (e is InvalidOperationException or NotSupportedException or Win32Exception or AggregateException)
         {
-            // It has just ended.
+            // It has just ended, or is not ours to end, such as sudo: that it did not end in time is told all the same.
             return;
         }
     }
