@@ -104,6 +104,7 @@ public sealed record ScheduledCommand
     internal IEnumerable<string> FoldersWritten() => new[] { StateFolder, Schedule.KeyFolder }.OfType<string>()
         .Concat(Cluster.Stores.Where(s => s.Kind != Stores.StoreKind.WebDav && (Schedule.Stores.Count == 0 || Schedule.Stores.Contains(s.Name))).Select(s => s.Location))
         .Concat(Cluster.Nodes.Select(SoftHsmTokens.FolderOf).OfType<string>())
+        .Concat(new[] { Path.GetDirectoryName(Cluster.Metrics?.Path) }.OfType<string>())
         .Concat(WritablePaths).Distinct(StringComparer.Ordinal);
 
     internal static HsmBackupException Invalid(string message, string recommendedAction) => new(ErrorCode.ScheduleInvalid, message, recommendedAction);
