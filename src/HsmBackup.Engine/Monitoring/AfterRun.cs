@@ -12,6 +12,8 @@ namespace HsmBackup.Engine.Monitoring;
 /// </summary>
 public sealed class AfterRun
 {
+    private static readonly TimeSpan LongestAfterStop = TimeSpan.FromMinutes(1);
+
     private readonly ClusterStatusRequest _look;
     private readonly AlertRequest _alerts;
     private readonly CancellationToken _stop;
@@ -40,15 +42,15 @@ public sealed class AfterRun
         var steps = new List<Action<BackupRun>>();
         if (look.Cluster.Alerts is not null)
         {
-            steps.Add(after.SendAlerts);
+            steps.Add(run => after.Tell(run, after.SendAlerts));
         }
         if (look.Cluster.Metrics is not null)
         {
-            steps.Add(after.WriteMetrics);
+            steps.Add(run => after.Tell(run, after.WriteMetrics));
         }
         if (look.Cluster.Alerts is not null)
         {
-            steps.Add(after.SendHeartbeat);
+            steps.Add(run => after.Tell(run, after.SendHeartbeat));
         }
         return steps;
     }
@@ -68,17 +70,39 @@ public sealed class AfterRun
         };
     }
 
-    private void SendAlerts(BackupRun run)
+    // Whoever stopped the run did not mean that nobody should hear of it.
+    private void Tell(BackupRun run, Action<BackupRun, CancellationToken> step)
     {
-        _status = ClusterStatus.Read(_look, _stop);
-        _ = Operation.Evaluate(_status);
-        Check(Operation.Deliver(_stop));
+        using var own = new CancellationTokenSource(LongestAfterStop);
+        step(run, run.Result == RunResult.Interrupted ? own.Token : _stop);
     }
 
-    private void WriteMetrics(BackupRun run)
+    private void SendAlerts(BackupRun run, CancellationToken stop)
+    {
+        // A PIN that the run was refused with is not tried again: that could lock the token.
+        ClusterStatusRequest look = run.ErrorCode is ErrorCode.PinIncorrect or ErrorCode.PinLocked ? _look with { OpenPin = null } : _look;
+        _status = ClusterStatus.Read(look, stop);
+        _ = Operation.Evaluate(_status);
+        Check(Deliver(stop));
+    }
+
+    // Somebody else who delivers just now is no failure of the backup; what he does not take with him is kept.
+    private IReadOnlyList<AlertFailure> Deliver(CancellationToken stop)
+    {
+        try
+        {
+            return Operation.Deliver(stop);
+        }
+        catch (HsmBackupException e) when (e.Code == ErrorCode.Busy)
+        {
+            return [new AlertFailure("all", null, e.Message)];
+        }
+    }
+
+    private void WriteMetrics(BackupRun run, CancellationToken stop)
     {
         // Nodes and stores are not looked at twice; what the alerts have become is known only now.
-        ClusterStatus status = _status is null ? ClusterStatus.Read(_look, _stop) : _status with
+        ClusterStatus status = _status is null ? ClusterStatus.Read(_look, stop) : _status with
         {
             Runs = RunRecords.Of(_look.StateFolder, Cluster.Id).List(),
             Alerts = AlertOutbox.Of(_look.StateFolder, Cluster.Id).ListUnfinished(),
@@ -86,11 +110,12 @@ public sealed class AfterRun
         MetricFile.Write(Cluster.Metrics!.Path, status);
     }
 
-    private void SendHeartbeat(BackupRun run)
+    private void SendHeartbeat(BackupRun run, CancellationToken stop)
     {
-        if (run.Result == RunResult.Succeeded)
+        // Where something could not be looked at, nobody can say that all is well.
+        if (run.Result == RunResult.Succeeded && _status is { } status && status.Unknown.Values.All(why => why is null))
         {
-            Check(Operation.Beat(_stop));
+            Check(Operation.Beat(stop));
         }
     }
 

@@ -33,6 +33,14 @@ public sealed class RunRecords
         }
     }
 
+    /// <summary>The runs, the oldest first; one that is said to be under way while nobody makes one was interrupted.</summary>
+    /// <exception cref="HsmBackupException">DestinationUnwritable: the folder cannot be read.</exception>
+    internal IReadOnlyList<BackupRun> ListSettled()
+    {
+        IReadOnlyList<BackupRun> runs = List();
+        return runs.Any(run => run.Result == RunResult.Running) && !IsUnderWay() ? [.. runs.Select(run => run.Result == RunResult.Running ? Interrupted(run) : run)] : runs;
+    }
+
     /// <summary>When the last run began that counts as one: what was interrupted is to be caught up, and what is dated later than now is not believed.</summary>
     internal DateTimeOffset? LastServed(DateTimeOffset now) => List()
         .Where(run => run.Result is RunResult.Succeeded or RunResult.Failed && run.Started <= now).Select(run => (DateTimeOffset?)run.Started).Max();
@@ -42,12 +50,13 @@ public sealed class RunRecords
     internal IDisposable Lock(string cluster, DateTimeOffset now)
     {
         StateFolder.Create(_folder);
-        IDisposable held = StateFolder.Lock(Path.Combine(_folder, "lock"), $"a scheduled run of cluster '{cluster}'");
+        // Whoever looks whether a run is under way holds it for a moment.
+        IDisposable held = StateFolder.Lock(LockPath, $"a scheduled run of cluster '{cluster}'", TimeSpan.FromMilliseconds(200));
         try
         {
             foreach (BackupRun dead in List().Where(run => run.Result == RunResult.Running))
             {
-                Write(dead with { Result = RunResult.Interrupted, Ended = now, ErrorCode = ErrorCode.RunFailed, Error = "Its process ended before the run did." });
+                Write(Interrupted(dead) with { Ended = now });
             }
             return held;
         }
@@ -70,6 +79,29 @@ public sealed class RunRecords
         foreach (string old in files.Take(files.Length - MaxRecords))
         {
             File.Delete(old);
+        }
+    }
+
+    private string LockPath => Path.Combine(_folder, "lock");
+
+    private static BackupRun Interrupted(BackupRun run) =>
+        run with { Result = RunResult.Interrupted, ErrorCode = ErrorCode.RunFailed, Error = "Its process ended before the run did." };
+
+    // Who may not open the lock cannot tell, and takes the record at its word.
+    private bool IsUnderWay()
+    {
+        try
+        {
+            using var probe = new FileStream(LockPath, FileMode.Open, FileAccess.Read, FileShare.None);
+            return false;
+        }
+        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
+        {
+            return false;
+        }
+        catch (Exception e) when (FileErrors.Covers(e))
+        {
+            return true;
         }
     }
 

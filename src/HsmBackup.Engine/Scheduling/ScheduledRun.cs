@@ -194,10 +194,24 @@ public static class ScheduledRun
 #pragma warning restore CA1031
             {
                 run = Fail(run, CodeOf(e), e.Message) with { Result = run.Result == RunResult.Succeeded ? RunResult.Failed : run.Result };
-                records.Write(run);
+                run = TryWrite(run, records);
             }
         }
         return run;
+    }
+
+    // On a full disk the others are to be told all the same.
+    private static BackupRun TryWrite(BackupRun run, RunRecords records)
+    {
+        try
+        {
+            records.Write(run);
+            return run;
+        }
+        catch (Exception e) when (e is HsmBackupException || FileErrors.Covers(e))
+        {
+            return Fail(run, CodeOf(e), e.Message);
+        }
     }
 
     private static ErrorCode CodeOf(Exception error) => error switch

@@ -58,6 +58,7 @@ public sealed class AlertPlannerTests
             { "DrillAltered", AlertSeverity.Critical, well with { DoubtfulDrills = [new DrillRecord { Id = "x", Folder = "/x", Integrity = DrillIntegrity.Altered }] } },
             { "KeysWaiting", AlertSeverity.Warning, well with { WaitingKeys = [well.WaitingKeys[0] with { Age = TimeSpan.FromDays(8) }] } },
             { "AuditDamaged", AlertSeverity.Critical, well with { Audit = well.Audit! with { Findings = [new AuditFinding(AuditFindingKind.Removed, true, "f", 1, 1, "gone")] } } },
+            { "LookFailed:Drills", AlertSeverity.Warning, well with { Unknown = new Dictionary<StatusPart, string?> { [StatusPart.Drills] = "no", [StatusPart.Nodes] = null } } },
             { "RunbookOutdated", AlertSeverity.Warning, well with { Runbook = well.Runbook! with { Status = RunbookStatus.Outdated, Problem = "nodes" } } },
             { "CertificateExpires", AlertSeverity.Warning, well with { Time = DateTimeOffset.UnixEpoch.AddYears(100).AddDays(-20) } },
         };
@@ -151,6 +152,36 @@ public sealed class AlertPlannerTests
         alert = alert with { Notices = [alert.Notices[0] with { Deliveries = [alert.Notices[0].Deliveries[0] with { Delivered = Now }] }] };
         Assert.Empty(AlertPlanner.Plan(cluster, [alert], [Condition(AlertSeverity.Warning)], _ => true, Now.AddMinutes(59)));
         Assert.Equal(AlertNoticeKind.Repeated, Assert.Single(AlertPlanner.Plan(cluster, [alert], [Condition(AlertSeverity.Warning)], _ => true, Now.AddHours(1))).Notices[^1].Kind);
+    }
+
+    [Fact]
+    public void A_channel_that_is_new_or_renamed_is_told_what_is_open_and_only_once()
+    {
+        Alert alert = Assert.Single(Plan([], 0));
+        AlertChannel all = Trial.Cluster.Alerts!.Channels[0];
+        ClusterDefinition cluster = Trial.Cluster with { Alerts = new ClusterAlerts { Channels = [all with { Name = "ALL" }, all with { Name = "other" }] } };
+        alert = Assert.Single(AlertPlanner.Plan(cluster, [alert], [Condition(AlertSeverity.Warning)], _ => true, Now.AddMinutes(1)));
+        Assert.Equal(["all", "other"], Assert.Single(alert.Notices).Deliveries.Select(d => d.Channel));
+        Assert.Empty(AlertPlanner.Plan(cluster, [alert], [Condition(AlertSeverity.Warning)], _ => true, Now.AddMinutes(2)));
+    }
+
+    [Fact]
+    public void An_alert_from_a_clock_that_was_ahead_climbs_from_now_on()
+    {
+        Alert alert = Assert.Single(Plan(Plan([], 100_000), 0));
+        Assert.Equal(Now, alert.Opened);
+        Assert.Equal(2, Assert.Single(Plan([alert], 30)).Level);
+    }
+
+    [Fact]
+    public void One_channel_that_does_not_answer_keeps_no_other_from_being_reminded()
+    {
+        AlertChannel all = Trial.Cluster.Alerts!.Channels[0];
+        ClusterDefinition cluster = Trial.Cluster with { Escalation = [], Alerts = new ClusterAlerts { Channels = [all, all with { Name = "dead" }], Repeat = TimeSpan.FromHours(1) } };
+        Alert alert = Assert.Single(AlertPlanner.Plan(cluster, [], [Condition(AlertSeverity.Warning)], _ => true, Now));
+        alert = alert with { Notices = [alert.Notices[0] with { Deliveries = [alert.Notices[0].Deliveries[0] with { Delivered = Now }, alert.Notices[0].Deliveries[1]] }] };
+        alert = Assert.Single(AlertPlanner.Plan(cluster, [alert], [Condition(AlertSeverity.Warning)], _ => true, Now.AddHours(1)));
+        Assert.Equal(["all"], alert.Notices[1].Deliveries.Select(d => d.Channel));
     }
 
     [Fact]

@@ -1,7 +1,9 @@
 using System.Text;
+using HsmBackup.Engine.Auditing;
 using HsmBackup.Engine.Clusters;
 using HsmBackup.Engine.Clusters.Definitions;
 using HsmBackup.Engine.Drills;
+using HsmBackup.Engine.Monitoring.Alerts;
 using HsmBackup.Engine.Monitoring.Status;
 using HsmBackup.Engine.Scheduling;
 using HsmBackup.Engine.Stores;
@@ -59,8 +61,15 @@ public sealed class ClusterStatusTests : IDisposable
         Assert.False(Read(cluster).Schedule!.IsMissed);
         cluster = cluster with { Schedule = new ClusterSchedule { Times = [new TimeOnly(9, 0)], Utc = true } };
         Assert.True(Read(cluster).Schedule!.IsMissed);
-        records.Write(StatusSample.Run with { Started = Now.AddHours(-3), Result = RunResult.Running });
-        Assert.False(Read(cluster).Schedule!.IsMissed);
+        using (records.Lock("payments", Now))
+        {
+            records.Write(StatusSample.Run with { Started = Now.AddHours(-3), Result = RunResult.Running });
+            Assert.False(Read(cluster).Schedule!.IsMissed);
+        }
+        // Nobody holds it any more: its process is gone.
+        ClusterStatus killed = Read(cluster);
+        Assert.True(killed.Schedule!.IsMissed);
+        Assert.Equal(RunResult.Interrupted, killed.LastRun!.Result);
     }
 
     [Fact]
@@ -72,6 +81,32 @@ public sealed class ClusterStatusTests : IDisposable
         Assert.False(Read(cluster).Schedule!.IsMissed);
         File.SetLastWriteTimeUtc(cluster.DefinitionPath!, Now.AddDays(-2).UtcDateTime);
         Assert.True(Read(cluster).Schedule!.IsMissed);
+    }
+
+    [Fact]
+    public void What_claims_to_be_of_the_future_is_not_the_last()
+    {
+        BackupRun failed = StatusSample.Run with { Result = RunResult.Failed };
+        ClusterStatus status = StatusSample.Well with
+        {
+            Runs = [failed, StatusSample.Run with { Started = Now.AddYears(1) }],
+            Drills = [StatusSample.Drill, StatusSample.Drill with { Started = Now.AddYears(1), Result = DrillResult.Failed }],
+        };
+        Assert.Same(failed, status.LastRun);
+        Assert.Equal(StatusSample.Drill.Started, Assert.Single(status.LastDrills).Started);
+    }
+
+    [Fact]
+    public void A_log_that_is_gone_or_broken_is_a_damaged_one()
+    {
+        AuditLog log = new(_folder.Root, new SetClock(Now));
+        Assert.Null(Read(StatusSample.Cluster).Audit);
+        log.Append(new AuditRecord("Test", AuditResult.Started));
+        Assert.True(Read(StatusSample.Cluster).Audit!.Passed);
+        File.WriteAllText(Directory.GetFiles(log.Folder, "*.jsonl")[0], "x\n");
+        ClusterStatus broken = Read(StatusSample.Cluster);
+        Assert.Contains(AlertConditions.Of(broken), c => c.Name == "AuditDamaged");
+        Assert.DoesNotContain(StatusPart.Audit, broken.Unknown.Keys);
     }
 
     [Fact]

@@ -45,6 +45,9 @@ public sealed record AlertDelivery
     [JsonIgnore]
     public bool IsPending => Delivered is null && !GivenUp;
 
+    /// <summary>Whether it goes out on a channel.</summary>
+    internal bool IsOn(AlertChannel channel) => string.Equals(Channel, channel.Name, StringComparison.OrdinalIgnoreCase);
+
     /// <summary>The channel and how far it is.</summary>
     public override string ToString() => Delivered is not null ? $"{Channel}: delivered" : GivenUp ? $"{Channel}: given up" : Error is null ? $"{Channel}: pending" : $"{Channel}: pending, {Error}";
 }

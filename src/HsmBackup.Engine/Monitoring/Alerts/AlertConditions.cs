@@ -23,7 +23,7 @@ public static class AlertConditions
         "RunFailed", "RunMissed", "NoBackup", "BackupTooOld", "BackupPartial", "CopiesMissing", "CopyBad", "NothingRestorable", "VerificationTooOld",
         "VerificationFailed", "StoreDown", "StoreUntrusted", "ClusterDown", "NodeDegraded", "NodeOutOfSync", "NodePinProblem", "NodeUninitialized",
         "NodeUnreachable", "DrillTooOld", "DrillFailed", "RecoveryTimeMissed", "DrillAltered", "KeysWaiting", "AuditDamaged", "RunbookOutdated",
-        "CertificateExpires",
+        "CertificateExpires", "LookFailed",
     ];
 
     /// <summary>
@@ -34,7 +34,7 @@ public static class AlertConditions
     {
         ArgumentNullException.ThrowIfNull(status);
         return [.. new[] { Runs(status), Backups(status), Copies(status), Stores(status), Nodes(status), Drills(status), Rest(status) }
-            .SelectMany(c => c).Where(c => c.Part == StatusPart.Backups || status.Knows(c.Part))];
+            .SelectMany(c => c).Where(c => c.Part == StatusPart.Backups || status.Knows(c.Part)).Concat(Look(status))];
     }
 
     private static IEnumerable<AlertCondition> Runs(ClusterStatus s)
@@ -202,6 +202,11 @@ public static class AlertConditions
             }
         }
     }
+
+    // Of backups in stores that are down, the stores are told.
+    private static IEnumerable<AlertCondition> Look(ClusterStatus s) => s.Unknown.Where(u => u.Value is not null && u.Key != StatusPart.Backups).OrderBy(u => u.Key)
+        .Select(u => new AlertCondition(u.Key, "LookFailed", u.Key.ToString(), Warning, $"Nobody could look at the {u.Key.ToString().ToLowerInvariant()}: {u.Value}",
+            "What is wrong there is not seen until that is put right."));
 
     /// <summary>Names the stores that may show otherwise.</summary>
     private static string Unseen(ClusterStatus s)

@@ -19,7 +19,7 @@ internal sealed class AlertDispatch(AlertRequest request, AlertOutbox outbox)
             return [];
         }
         using IDisposable held = outbox.LockDelivery();
-        GiveUpLostChannels();
+        GiveUpLost();
         foreach (AlertChannel channel in Channels)
         {
             Deliver(channel, cancellationToken);
@@ -51,7 +51,7 @@ internal sealed class AlertDispatch(AlertRequest request, AlertOutbox outbox)
     private void Deliver(AlertChannel channel, CancellationToken cancellationToken)
     {
         (Alert Alert, AlertNotice Notice)[] waiting = [.. outbox.List().SelectMany(a => a.Notices.Select(n => (Alert: a, Notice: n)))
-            .Where(w => w.Notice.Deliveries.Any(d => d.Channel == channel.Name && d.IsPending)).OrderBy(w => w.Notice.Created)];
+            .Where(w => w.Notice.Deliveries.Any(d => d.IsOn(channel) && d.IsPending)).OrderBy(w => w.Notice.Created)];
         if (waiting.Length == 0)
         {
             return;
@@ -68,29 +68,48 @@ internal sealed class AlertDispatch(AlertRequest request, AlertOutbox outbox)
                 }
             }
         }
-        catch (HsmBackupException e) when (e.Code is not (ErrorCode.Cancelled or ErrorCode.Busy or ErrorCode.DestinationUnwritable or ErrorCode.DiskFull))
+        catch (HsmBackupException e) when (e.Code is ErrorCode.Busy or ErrorCode.DestinationUnwritable or ErrorCode.DiskFull)
+        {
+            // It is not the channel that fails, and the next one may find the state folder writable again.
+            _failures.Add(new AlertFailure(channel.Name, null, e.Message));
+        }
+        catch (HsmBackupException e) when (e.Code != ErrorCode.Cancelled)
         {
             // The channel's secret is not there.
             _failures.Add(new AlertFailure(channel.Name, null, e.Message));
-            Record(waiting[0].Alert.Id, waiting[0].Notice.Id, channel.Name, d => d with { Error = e.Message });
+            TryRecord(waiting[0].Alert, waiting[0].Notice, channel, e.Message);
         }
     }
 
     private bool TrySend(AlertChannel channel, AlertSender sender, Alert alert, AlertNotice notice, CancellationToken cancellationToken)
     {
+        // Before it goes out: where this cannot be written, that it was sent could not be either, and it would go out each time.
+        Record(alert.Id, notice.Id, channel, d => d with { Attempts = d.Attempts + 1 });
         try
         {
             AlertMessage message = AlertMessage.Of(_cluster, alert, notice);
             string? remark = Repeat(() => sender.Send(message, cancellationToken), cancellationToken);
             DateTimeOffset now = request.Clock.GetUtcNow();
-            Record(alert.Id, notice.Id, channel.Name, d => d with { Attempts = d.Attempts + 1, Delivered = now, Error = remark });
+            Record(alert.Id, notice.Id, channel, d => d with { Delivered = now, Error = remark });
             return true;
         }
         catch (AlertNotSentException e)
         {
             _failures.Add(new AlertFailure(channel.Name, alert, e.Message));
-            Record(alert.Id, notice.Id, channel.Name, d => d with { Attempts = d.Attempts + 1, Error = DisplayText.Harmless(e.Message) });
-            return !e.Passes;
+            Record(alert.Id, notice.Id, channel, d => d with { Error = DisplayText.Harmless(e.Message) });
+            return !e.ConcernsAll;
+        }
+    }
+
+    private void TryRecord(Alert alert, AlertNotice notice, AlertChannel channel, string error)
+    {
+        try
+        {
+            Record(alert.Id, notice.Id, channel, d => d with { Error = error });
+        }
+        catch (HsmBackupException e) when (e.Code is ErrorCode.Busy or ErrorCode.DestinationUnwritable or ErrorCode.DiskFull)
+        {
+            _failures.Add(new AlertFailure(channel.Name, alert, e.Message));
         }
     }
 
@@ -110,20 +129,37 @@ internal sealed class AlertDispatch(AlertRequest request, AlertOutbox outbox)
         }
     }
 
-    private void Record(string alertId, string noticeId, string channel, Func<AlertDelivery, AlertDelivery> change) => outbox.Update(
+    private void Record(string alertId, string noticeId, AlertChannel channel, Func<AlertDelivery, AlertDelivery> change) => outbox.Update(
         all => [.. all.Where(a => a.Id == alertId).Select(a => a with
         {
-            Notices = [.. a.Notices.Select(n => n.Id != noticeId ? n : n with { Deliveries = [.. n.Deliveries.Select(d => d.Channel == channel ? change(d) : d)] })],
+            Notices = [.. a.Notices.Select(n => n.Id != noticeId ? n : n with { Deliveries = [.. n.Deliveries.Select(d => d.IsOn(channel) ? change(d) : d)] })],
         })], request.Clock.GetUtcNow());
 
-    /// <summary>What was to go out on a channel that the definition names no longer, or that is a heartbeat by now, is for nobody.</summary>
-    private void GiveUpLostChannels() => outbox.Update(
-        all => [.. all.Where(a => a.Notices.Any(n => n.Deliveries.Any(IsLost))).Select(a => a with
+    /// <summary>What was to go out on a channel that the definition names no longer, or that reaches nobody, is for nobody. That is told once.</summary>
+    private void GiveUpLost()
+    {
+        var lost = new List<AlertFailure>();
+        _ = outbox.Update(all => [.. all.Where(a => a.Notices.Any(n => n.Deliveries.Any(d => Obstacle(n, d) is not null))).Select(a => a with
         {
-            Notices = [.. a.Notices.Select(n => n with { Deliveries = [.. n.Deliveries.Select(d => IsLost(d) ? d with { GivenUp = true, Error = "The definition names no such channel any more." } : d)] })],
+            Notices = [.. a.Notices.Select(n => n with { Deliveries = [.. n.Deliveries.Select(d => GiveUp(a, n, d, lost))] })],
         })], request.Clock.GetUtcNow());
+        _failures.AddRange(lost);
+    }
 
-    private bool IsLost(AlertDelivery delivery) => delivery.IsPending && Channels.All(c => c.Name != delivery.Channel || c.Kind == AlertChannelKind.Heartbeat);
+    private AlertDelivery GiveUp(Alert alert, AlertNotice notice, AlertDelivery delivery, List<AlertFailure> lost)
+    {
+        if (Obstacle(notice, delivery) is not { } why)
+        {
+            return delivery;
+        }
+        lost.Add(new AlertFailure(delivery.Channel, alert, why));
+        return delivery with { GivenUp = true, Error = why };
+    }
+
+    private string? Obstacle(AlertNotice notice, AlertDelivery delivery) => !delivery.IsPending ? null
+        : Channels.FirstOrDefault(delivery.IsOn) is not { Kind: not AlertChannelKind.Heartbeat } channel ? "the definition names no such channel any more, and the notice is given up"
+        : AlertPlanner.Reaches(_cluster, channel, notice.Contacts) ? null
+        : "there is nobody to send it to: the channel names no address, and the contacts of this step of the escalation have none";
 
     private string[] SecretVariables() => [.. _cluster.Nodes.Select(n => n.Pin).Concat(_cluster.Stores.Select(s => s.Password))
         .Concat(Channels.SelectMany(c => new[] { c.Key, c.Token, c.Password, c.Url?.Source })).OfType<EnvironmentPin>().Select(p => p.Variable).Distinct(StringComparer.Ordinal)];

@@ -7,7 +7,9 @@ namespace HsmBackup.Engine.Monitoring.Alerts;
 internal static class AlertEvidence
 {
     /// <summary>Whether an alert is over where the look does not show it any more.</summary>
-    public static bool IsOver(ClusterStatus status, Alert alert) => alert.Part is { } part && status.Knows(part) && alert.Name switch
+    public static bool IsOver(ClusterStatus status, Alert alert) => alert.Part is { } part && status.Knows(part)
+        // Somebody else has seen it after this look.
+        && alert.Opened <= status.Time && alert.Name switch
     {
         "CopyBad" or "StoreDown" or "StoreUntrusted" => WasRead(status, alert.Subject),
         "NodeUninitialized" => Node(status, alert) is not { State: HealthState.Unreachable },
@@ -15,6 +17,8 @@ internal static class AlertEvidence
         "NodeDegraded" or "NodePinProblem" => Node(status, alert) is not { LoggedIn: false },
         // A node is held against all others.
         "NodeOutOfSync" => Node(status, alert) is null || status.Nodes.All(n => n.LoggedIn),
+        // Heads of backups vouch for the log, where they could be read; that it is gone says nothing good.
+        "AuditDamaged" => status.Audit is not null && status.Knows(StatusPart.Backups),
         _ => true,
     };
 

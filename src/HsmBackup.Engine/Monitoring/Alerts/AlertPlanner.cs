@@ -73,15 +73,24 @@ internal static class AlertPlanner
 
     private static Alert Climb(ClusterDefinition cluster, Alert alert, DateTimeOffset now)
     {
+        if (alert.Opened > now)
+        {
+            // The clock was set back: nobody is to wait until it is there again.
+            alert = alert with { Opened = now };
+        }
         int level = LevelAfter(cluster, now - alert.Opened);
         if (level > alert.Level)
         {
             IReadOnlyList<string> called = ContactsOf(cluster, alert.Level, level);
             return Tell(cluster, alert with { Level = level, Contacts = ContactsOf(cluster, level - 1, level) }, AlertNoticeKind.Escalated, called, now);
         }
-        // What has not arrived yet need not be said again.
-        bool due = cluster.Alerts?.Repeat is { } repeat && alert.Pending == 0 && now - alert.Notices[^1].Created >= repeat;
-        return due ? Tell(cluster, alert, AlertNoticeKind.Repeated, alert.Contacts, now) : alert;
+        DateTimeOffset told = alert.Notices[^1].Created > now ? alert.Opened : alert.Notices[^1].Created;
+        if (cluster.Alerts?.Repeat is { } repeat && now - told >= repeat
+            && Tell(cluster, alert, AlertNoticeKind.Repeated, alert.Contacts, now) is var repeated && repeated.Notices[^1].Deliveries.Count > 0)
+        {
+            return repeated;
+        }
+        return TellNewChannels(cluster, alert);
     }
 
     /// <summary>Names of the contacts of some steps of the escalation.</summary>
@@ -102,8 +111,25 @@ internal static class AlertPlanner
         return alert with { Notices = [.. alert.Notices, notice] };
     }
 
+    /// <summary>A channel that is new, or has another name by now, gets the last notice of what is still wrong.</summary>
+    private static Alert TellNewChannels(ClusterDefinition cluster, Alert alert)
+    {
+        AlertNotice last = alert.Notices[^1];
+        AlertDelivery[] missing = [.. (cluster.Alerts?.Channels ?? []).Where(c => IsFor(c, alert, last.Kind) && Reaches(cluster, c, last.Contacts) && !Has(alert, c, d => !d.GivenUp))
+            .Select(c => new AlertDelivery { Channel = c.Name })];
+        return missing.Length == 0 ? alert : alert with { Notices = [.. alert.Notices.SkipLast(1), last with { Deliveries = [.. last.Deliveries, .. missing] }] };
+    }
+
+    /// <summary>Whether there is anybody at the end of a channel.</summary>
+    public static bool Reaches(ClusterDefinition cluster, AlertChannel channel, IReadOnlyList<string> contacts) => channel.Kind != AlertChannelKind.Mail
+        || channel.To.Concat(cluster.Contacts.Where(c => contacts.Contains(c.Name)).Select(c => c.Email).OfType<string>()).Any(DefinitionTypes.IsMailAddress);
+
+    private static bool Has(Alert alert, AlertChannel channel, Func<AlertDelivery, bool> which) =>
+        alert.Notices.Any(n => n.Deliveries.Any(d => d.IsOn(channel) && which(d)));
+
     // Whoever was told that something is wrong is told that it is over, whatever became of its severity.
     private static bool IsFor(AlertChannel channel, Alert alert, AlertNoticeKind kind) => channel.Kind != AlertChannelKind.Heartbeat && (kind == AlertNoticeKind.Resolved
-        ? alert.Notices.Any(n => n.Deliveries.Any(d => d.Channel == channel.Name))
-        : alert.Severity >= channel.MinimumSeverity);
+        ? Has(alert, channel, _ => true)
+        // What has not arrived yet need not be said again.
+        : alert.Severity >= channel.MinimumSeverity && (kind != AlertNoticeKind.Repeated || !Has(alert, channel, d => d.IsPending)));
 }

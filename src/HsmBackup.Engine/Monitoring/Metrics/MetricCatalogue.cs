@@ -35,10 +35,10 @@ public static class MetricCatalogue
         Time("hsmbackup_run_timestamp_seconds", "When the last scheduled run that has ended began.", s => s.LastRun?.Started),
         Value("hsmbackup_run_success", "Whether the last scheduled run did all that it should: 1 or 0.", s => s.LastRun is { } run ? Flag(run.Result == RunResult.Succeeded) : null),
         Time("hsmbackup_run_last_success_timestamp_seconds", "When the last scheduled run began that did all that it should.",
-            s => s.Runs.LastOrDefault(r => r.Result == RunResult.Succeeded)?.Started),
+            s => s.PastRuns.LastOrDefault(r => r.Result == RunResult.Succeeded)?.Started),
         Value("hsmbackup_run_duration_seconds", "How long the last scheduled run took.", s => (s.LastRun?.Ended - s.LastRun?.Started)?.TotalSeconds),
         Value("hsmbackup_run_consecutive_failures", "How many scheduled runs failed since the last one that did not.",
-            s => s.LastRun is null ? null : s.Runs.Reverse().Where(r => r.Result != RunResult.Running).TakeWhile(r => r.Result != RunResult.Succeeded).Count()),
+            s => s.LastRun is null ? null : s.PastRuns.Reverse().Where(r => r.Result != RunResult.Running).TakeWhile(r => r.Result != RunResult.Succeeded).Count()),
         Time("hsmbackup_schedule_next_timestamp_seconds", "When the next scheduled run is due.", s => s.Schedule?.NextDue),
         Value("hsmbackup_schedule_missed", "Whether no run was made since the last one was due, an hour ago or longer: 1 or 0.",
             s => s.Schedule is { } schedule ? Flag(schedule.IsMissed) : null),
@@ -131,12 +131,12 @@ public static class MetricCatalogue
 
     private static IEnumerable<Metric> OfRetention() =>
     [
-        Value("hsmbackup_retention_kept_backups", "How many backups the last scheduled run kept.", s => s.Runs.LastOrDefault(r => r.Retention is not null)?.Retention!.Kept),
+        Value("hsmbackup_retention_kept_backups", "How many backups the last scheduled run kept.", s => s.PastRuns.LastOrDefault(r => r.Retention is not null)?.Retention!.Kept),
         Value("hsmbackup_retention_pending_copies", "How many copies are to be removed when their delay is over.",
             s => HasStores(s) ? s.Backups.SelectMany(b => b.Copies).Count(c => c.Pending) : null),
         Value("hsmbackup_retention_held_backups", "How many backups are held.", s => HasStores(s) ? s.Backups.Count(b => b.Copies.Any(c => c.Held)) : null),
         Value("hsmbackup_retention_success", "Whether retention did all that it should in the last scheduled run that came to it: 1 or 0.",
-            s => s.Runs.LastOrDefault(r => r.Retention is not null) is { } run ? Flag(run.Retention!.Problem is null) : null),
+            s => s.PastRuns.LastOrDefault(r => r.Retention is not null) is { } run ? Flag(run.Retention!.Problem is null) : null),
     ];
 
     private static IEnumerable<Metric> OfTheRest() =>

@@ -103,23 +103,26 @@ public sealed record ClusterStatus
     /// <summary>The alerts that are open, or of which not everybody has been told yet.</summary>
     public IReadOnlyList<Alert> Alerts { get; init; } = [];
 
+    /// <summary>The runs that do not claim to be of the future: one that did would stay the last one for ever.</summary>
+    public IEnumerable<BackupRun> PastRuns => Runs.Where(r => IsPast(r.Started));
+
     /// <summary>The last run that has ended; null where there is none.</summary>
-    public BackupRun? LastRun => Runs.LastOrDefault(r => r.Result is RunResult.Succeeded or RunResult.Failed or RunResult.Interrupted);
+    public BackupRun? LastRun => PastRuns.LastOrDefault(r => r.Result is RunResult.Succeeded or RunResult.Failed or RunResult.Interrupted);
 
     /// <summary>The newest backup that does not claim to be of the future; null where there is none.</summary>
-    public BackupInfo? NewestBackup => Backups.Where(b => b.Created <= Time.AddMinutes(5)).MaxBy(b => b.Created);
+    public BackupInfo? NewestBackup => Backups.Where(b => IsPast(b.Created)).MaxBy(b => b.Created);
 
     /// <summary>The newest backup that is known to restore; null where there is none.</summary>
-    public BackupInfo? NewestRestorable => Backups.Where(b => b.Restorable && b.Created <= Time.AddMinutes(5)).MaxBy(b => b.Created);
+    public BackupInfo? NewestRestorable => Backups.Where(b => b.Restorable && IsPast(b.Created)).MaxBy(b => b.Created);
 
     /// <summary>The newest test of any backup that proves it; null where there is none.</summary>
-    public TestRecord? LastVerification => Backups.Select(b => b.Proof).OfType<TestRecord>().MaxBy(p => p.Tested);
+    public TestRecord? LastVerification => Backups.Select(b => b.Proof).OfType<TestRecord>().Where(p => IsPast(p.Tested)).MaxBy(p => p.Tested);
 
     /// <summary>The last drill of each scenario.</summary>
-    public IEnumerable<DrillReport> LastDrills => Drills.GroupBy(d => d.Scenario).OrderBy(g => g.Key).Select(g => g.Last());
+    public IEnumerable<DrillReport> LastDrills => Drills.Where(d => IsPast(d.Started)).GroupBy(d => d.Scenario).OrderBy(g => g.Key).Select(g => g.Last());
 
     /// <summary>The last drill that passed; null where none did.</summary>
-    public DrillReport? LastPassedDrill => Drills.LastOrDefault(d => d.Result == DrillResult.Passed);
+    public DrillReport? LastPassedDrill => Drills.LastOrDefault(d => d.Result == DrillResult.Passed && IsPast(d.Started));
 
     /// <summary>How well a recovery is prepared; null where nobody looked at the drills.</summary>
     public RecoveryPreparation? Preparation => !Knows(StatusPart.Drills) ? null : new RecoveryPreparation
@@ -130,6 +133,9 @@ public sealed record ClusterStatus
 
     /// <summary>Whether a part was looked at.</summary>
     public bool Knows(StatusPart part) => !Unknown.ContainsKey(part);
+
+    // Clocks differ a little.
+    private bool IsPast(DateTimeOffset at) => at <= Time.AddMinutes(5);
 
     /// <summary>How long ago something was.</summary>
     public TimeSpan AgeOf(DateTimeOffset at) => Time - at;

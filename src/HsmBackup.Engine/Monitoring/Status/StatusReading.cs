@@ -57,7 +57,7 @@ internal sealed class StatusReading(ClusterStatusRequest request)
     private ClusterStatus ReadRuns(ClusterStatus status)
     {
         RunRecords records = RunRecords.Of(request.StateFolder, _cluster.Id);
-        status = status with { Runs = records.List() };
+        status = status with { Runs = records.ListSettled() };
         if (_cluster.Schedule is null)
         {
             return status;
@@ -144,13 +144,39 @@ internal sealed class StatusReading(ClusterStatusRequest request)
 
     private ClusterStatus ReadAudit(ClusterStatus status, CancellationToken cancellationToken)
     {
-        var log = new AuditLog(request.StateFolder, request.Clock);
-        if (log.ReadHead(cancellationToken) is not { } head)
+        try
         {
-            return status;
+            return TestAudit(status, cancellationToken);
         }
+        catch (HsmBackupException e) when (e.Code == ErrorCode.AuditDamaged)
+        {
+            return status with { Audit = Broken(AuditFindingKind.Changed, e.Message) };
+        }
+    }
+
+    private static AuditTestResult Broken(AuditFindingKind kind, string why) => new()
+    {
+        Entries = 0,
+        Files = 0,
+        Checkpoints = 0,
+        VerifiedCheckpoints = 0,
+        Confirmed = 0,
+        Facts = 0,
+        Findings = [new AuditFinding(kind, true, null, null, null, why)],
+    };
+
+    private ClusterStatus TestAudit(ClusterStatus status, CancellationToken cancellationToken)
+    {
+        var log = new AuditLog(request.StateFolder, request.Clock);
         // Backups of other machines speak of other logs. Those that were made here speak of this one, or it was replaced.
         HashSet<string?> madeHere = [.. status.Runs.Select(r => r.BackupId)];
+        if (log.ReadHead(cancellationToken) is not { } head)
+        {
+            return status.Backups.LastOrDefault(b => b.Audit is not null && madeHere.Contains(b.BackupId)) is not { } witness ? status : status with
+            {
+                Audit = Broken(AuditFindingKind.Removed, $"there is no audit log, and the backup '{witness.BackupId}', which was made here, vouches for one"),
+            };
+        }
         return status with
         {
             Audit = log.Test(new AuditFacts

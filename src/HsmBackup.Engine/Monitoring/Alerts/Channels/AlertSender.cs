@@ -5,12 +5,15 @@ namespace HsmBackup.Engine.Monitoring.Alerts.Channels;
 
 /// <summary>A notice was not sent.</summary>
 /// <param name="message">Why; nothing of a secret.</param>
-/// <param name="passes">Whether that may be otherwise in a moment, and for every notice on this channel is the same now.</param>
+/// <param name="passes">Whether that may be otherwise in a moment.</param>
 /// <param name="innerException">The cause.</param>
 internal sealed class AlertNotSentException(string message, bool passes, Exception? innerException = null) : Exception(message, innerException)
 {
     /// <summary>Whether that may be otherwise in a moment.</summary>
     public bool Passes { get; } = passes;
+
+    /// <summary>Whether every notice on this channel would fail now: then the others wait for the next time.</summary>
+    public bool ConcernsAll { get; init; } = passes;
 }
 
 /// <summary>Sends notices on one channel.</summary>

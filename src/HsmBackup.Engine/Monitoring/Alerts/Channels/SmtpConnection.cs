@@ -223,7 +223,9 @@ internal sealed class SmtpConnection : IDisposable
         // A server may repeat what it was told.
         string said = isSecret ? "" : $": {DisplayText.Harmless(lines[^1])}";
         return expected.Contains(code) ? lines : throw new AlertNotSentException(
-            FormattableString.Invariant($"the mail server answered {code} to {what}{said}"), passes: code < 500 || what is "AUTH" or "greet" or "EHLO" or "STARTTLS");
+            FormattableString.Invariant($"the mail server answered {code} to {what}{said}"),
+            // A password that was refused is not said again at once: that locks accounts.
+            passes: code < 500 || what is "greet" or "EHLO" or "STARTTLS") { ConcernsAll = code < 500 || what is "AUTH" or "greet" or "EHLO" or "STARTTLS" };
     }
 
     private string ReadLine()
