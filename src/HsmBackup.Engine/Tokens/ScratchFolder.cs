@@ -68,10 +68,18 @@ internal sealed partial class ScratchFolder : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        _lock.Dispose();
-        if (Directory.Exists(Path))
+        if (OperatingSystem.IsWindows())
         {
-            Directory.Delete(Path, recursive: true);
+            // A file that is open does not go there.
+            _lock.Dispose();
+        }
+        using (_lock)
+        {
+            // Under the lock: else another process takes it for a leftover, and both are at it.
+            if (Directory.Exists(Path))
+            {
+                Directory.Delete(Path, recursive: true);
+            }
         }
     }
 
