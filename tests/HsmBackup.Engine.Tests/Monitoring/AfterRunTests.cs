@@ -17,6 +17,7 @@ public sealed class AfterRunTests : IDisposable
     private readonly ScheduleTrial _trial = new();
     private readonly WebReceiver _hook = new();
     private readonly WebReceiver _watchdog = new();
+    private int _pinsAsked;
 
     public AfterRunTests() => _trial.Cluster = _trial.Cluster with
     {
@@ -105,20 +106,44 @@ public sealed class AfterRunTests : IDisposable
         Assert.Empty(_hook.Received);
     }
 
+    [Fact]
+    public void A_PIN_that_the_run_was_refused_with_is_not_tried_again()
+    {
+        _trial.Pin = "00000000";
+        BackupRun run = Run();
+        Assert.Equal((RunResult.Failed, ErrorCode.PinIncorrect), (run.Result, run.ErrorCode));
+        Assert.Equal(0, _pinsAsked);
+        Assert.Contains("RunFailed", _hook.Taken.Select(NameOf));
+    }
+
+    [Fact]
+    public void Of_a_run_that_was_stopped_people_hear_all_the_same()
+    {
+        using var stop = new CancellationTokenSource();
+        _trial.DuringRun = stop.Cancel;
+        Assert.Equal(RunResult.Interrupted, Run(stop.Token).Result);
+        Assert.Contains("RunFailed", _hook.Taken.Select(NameOf));
+        Assert.Empty(_watchdog.Received);
+    }
+
     private static string NameOf(WebRequest request) => (string)JsonNode.Parse(request.Body)!["data"]!["name"]!;
 
-    private BackupRun Run()
+    private BackupRun Run(CancellationToken stop = default)
     {
         _trial.DateFiles();
-        return _trial.Run(afterRun: AfterRun.Of(
+        return _trial.Run(stop: stop, afterRun: AfterRun.Of(
             new ClusterStatusRequest
             {
                 Cluster = _trial.Cluster,
                 OpenStore = s => _trial.Down.Contains(s.Name) ? throw new HsmBackupException(ErrorCode.StoreUnavailable, "It is down.", "See to it.") : new DirectoryStore(s.Location, s.Name),
-                OpenPin = _ => Engine.Protection.Pin.FromChars(_trial.Pin),
+                OpenPin = _ =>
+                {
+                    _pinsAsked++;
+                    return Engine.Protection.Pin.FromChars(_trial.Pin);
+                },
                 StateFolder = _trial.State,
                 Clock = _trial.Clock,
             },
-            new AlertRequest { Cluster = _trial.Cluster, StateFolder = _trial.State, Clock = _trial.Clock, Pauses = [] }, CancellationToken.None));
+            new AlertRequest { Cluster = _trial.Cluster, StateFolder = _trial.State, Clock = _trial.Clock, Pauses = [] }, stop));
     }
 }
