@@ -109,6 +109,21 @@ Describe 'Send-HsmAlert' {
         { Send-HsmAlert -Cluster $path -Name 'a b' -Message x } | Should -Throw -ErrorId 'InvalidArgument,*'
         { Send-HsmAlert -Cluster $bare -Test } | Should -Throw -ErrorId 'InvalidArgument,*'
     }
+
+    It 'tells people all the same where the audit log is broken, and says that it is' {
+        $log = (Get-ChildItem -LiteralPath $folder/home/state/audit -Filter *.jsonl)[-1]
+        $whole = [IO.File]::ReadAllBytes($log.FullName)
+        try {
+            Add-Content -LiteralPath $log.FullName -Value 'no entry'
+            $alert = Send-HsmAlert -Cluster $path -Test -ErrorVariable broken -ErrorAction SilentlyContinue
+        }
+        finally {
+            [IO.File]::WriteAllBytes($log.FullName, $whole)
+        }
+        $broken.FullyQualifiedErrorId | Should -BeLike 'AuditDamaged*'
+        $alert.Pending | Should -Be 0
+        (Get-Notice).type | Should -Be 'alert.test'
+    }
 }
 
 Describe 'Get-HsmClusterHealth' {

@@ -62,15 +62,29 @@ public sealed class SendHsmAlertCommand : StatusCommand
         {
             return;
         }
-        Audited($"alerts of cluster '{cluster.Name}'", cluster, action => Send(cluster, operation, outbox, status, action));
+        bool begun = false;
+        try
+        {
+            Audited($"alerts of cluster '{cluster.Name}'", cluster, action =>
+            {
+                begun = true;
+                Send(cluster, operation, outbox, status, action);
+            });
+        }
+        catch (HsmBackupException e) when (!begun && e.Code is (ErrorCode.AuditDamaged or ErrorCode.AuditUnwritable))
+        {
+            // Whoever breaks the audit log must not keep people from hearing of it.
+            Send(cluster, operation, outbox, status, null);
+            WriteError(Errors.From(e));
+        }
     }
 
-    private void Send(ClusterDefinition cluster, AlertOperation operation, AlertOutbox outbox, ClusterStatus? status, AuditedAction action)
+    private void Send(ClusterDefinition cluster, AlertOperation operation, AlertOutbox outbox, ClusterStatus? status, AuditedAction? action)
     {
         HashSet<string> concerned = [.. outbox.ListUnfinished().Where(a => a.Pending > 0).Select(a => a.Id)];
         IReadOnlyList<Alert> changed = Change(operation, status);
         concerned.UnionWith(changed.Select(a => a.Id));
-        action.Note("alerts", string.Join(", ", changed.Select(a => $"{a.Key} {a.State}")));
+        action?.Note("alerts", string.Join(", ", changed.Select(a => $"{a.Key} {a.State}")));
         IReadOnlyList<AlertFailure> failures = operation.Deliver(StopToken);
         WriteObject(outbox.List().Where(a => concerned.Contains(a.Id)), enumerateCollection: true);
         foreach (AlertFailure failure in failures.DistinctBy(f => (f.Channel, f.Reason)))
