@@ -1,6 +1,5 @@
 using HsmBackup.Engine.Catalogue;
 using HsmBackup.Engine.Clusters.Definitions;
-using HsmBackup.Engine.Clusters.Health;
 using HsmBackup.Engine.Monitoring.Alerts;
 using HsmBackup.Engine.Monitoring.Metrics;
 using HsmBackup.Engine.Monitoring.Status;
