@@ -147,8 +147,10 @@ Describe 'Test-HsmRunbook' {
         try {
             Edit-Definition { param($json) $json.contacts[1].phone = '+41 44 000 00 99'; $json.nodes[0].zone = 'Zug' }
             $failed = $null
-            $states = @(Test-HsmRunbook -Cluster $definition -ErrorVariable failed -ErrorAction SilentlyContinue) +
-                @(Test-HsmRunbook -Path $folder/runbooks/payments-runbook.html -Cluster $definition -ErrorAction SilentlyContinue)
+            $states = @(
+                Test-HsmRunbook -Cluster $definition -ErrorVariable failed -ErrorAction SilentlyContinue
+                Test-HsmRunbook -Path $folder/runbooks/payments-runbook.html -Cluster $definition -ErrorAction SilentlyContinue
+            )
             $states.Status | Should -Be Outdated, Outdated
             foreach ($state in $states) { $state.OutdatedParts | Should -Be nodes, contacts }
             $failed[0].FullyQualifiedErrorId | Should -BeLike 'RunbookOutdated,*'
@@ -238,7 +240,7 @@ Describe 'The procedure for the loss of keys, command by command' {
     It 'brings the key back' {
         $commands = Get-Listing -Html (Get-Content -LiteralPath $folder/runbooks/payments-runbook.html -Raw) -Name 'key loss, (?:look|choose|hold|list|restore|check)'
         foreach ($node in $nodes) { $null = Invoke-Pkcs11Tool -Token $node --delete-object --type secrkey --id 03 }
-        function Read-Host([string] $Prompt) { $Prompt -like 'Id*' ? $backup.BackupId : 'aes' }
+        Mock Read-Host { $Prompt -like 'Id*' ? $backup.BackupId : 'aes' }
         $said = & {
             $PSDefaultParameterValues = @{ 'Restore-HsmKey:KeyPath' = $keyPath; 'Restore-HsmKey:Confirm' = $false; 'Lock-HsmBackup:Confirm' = $false }
             foreach ($text in $commands) { . ([scriptblock]::Create($text)) }
