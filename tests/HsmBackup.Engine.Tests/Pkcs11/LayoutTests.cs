@@ -17,6 +17,7 @@ public sealed class LayoutTests
         typeof(CK_ATTRIBUTE), typeof(CK_MECHANISM), typeof(CK_MECHANISM_INFO), typeof(CK_SESSION_INFO),
         typeof(CK_C_INITIALIZE_ARGS), typeof(CK_NSS_C_INITIALIZE_ARGS), typeof(CK_RSA_PKCS_OAEP_PARAMS),
         typeof(CK_RSA_PKCS_PSS_PARAMS), typeof(CK_ECDH1_DERIVE_PARAMS), typeof(CK_GCM_PARAMS), typeof(CK_VERSION), typeof(CK_DATE), typeof(CK_INTERFACE),
+        typeof(CK_KEY_DERIVATION_STRING_DATA),
     ];
 
     [HeaderFact]

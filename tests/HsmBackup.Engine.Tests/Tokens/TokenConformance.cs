@@ -118,8 +118,8 @@ internal static class TokenConformance
                 : o.Verdict != Verdict.Captured || o.Reason is not null ? $"{o.Verdict}, {o.Reason}, restored"
                 : "restored";
             outcome += back?.Proof == CheckOutcome.Failed && back.Action != PlanAction.Unrestorable ? ", not proven" : "";
-            string? use = uses.FirstOrDefault(c => c.Name == $"{o} used")?.ToString().Replace($"{o} used: ", "", StringComparison.Ordinal);
-            table.Add($"'{label}' {o.Class[4..]}{(o.KeyType is null ? "" : " " + o.KeyType[4..])}: {outcome}{(use is null ? "" : $"; {use}")}");
+            IEnumerable<string> used = uses.Where(c => c.Name == $"{o} used").Select(c => $"; {c.Outcome} {c.Detail}");
+            table.Add($"'{label}' {o.Class[4..]}{(o.KeyType is null ? "" : " " + o.KeyType[4..])}: {outcome}{string.Concat(used)}");
         }
         table.Sort(StringComparer.Ordinal);
         return string.Join('\n', table);
