@@ -153,7 +153,7 @@ function Invoke-BrowserTest {
         "Browser: not run (not to be had: $($missing -join ', ')): $($pages.Count) pages" | Out-Host
         return [pscustomobject]@{ Passed = 0; Failed = 0; Skipped = $pages.Count }
     }
-    $said = node $work/check.mjs (Split-Path -Parent $pages[0].FullName) $chromium.Source
+    $said = @(node $work/check.mjs (Split-Path -Parent $pages[0].FullName) $chromium.Source)
     $said | Out-Host
     $passed, $failed = $said[-1] -match '^(\d+) passed, (\d+) failed$' ? [int]$Matches[1], [int]$Matches[2] : 0, 1
     Get-RunResult -Name 'Browser' -ExitCode $LASTEXITCODE -Passed $passed -Failed $failed -Skipped 0

@@ -97,7 +97,7 @@ Describe 'Invoke-HsmDrill' {
                 Invoke-HsmDrill @Arguments -Scenario ClusterLoss
             }).AddArgument("$root/out/HsmBackup").AddArgument($drill)
         $running = $shell.BeginInvoke()
-        while (-not $running.IsCompleted -and -not ($shell.Streams.Progress | Where-Object StatusDescription -Like 'Restore*')) { Start-Sleep -Milliseconds 5 }
+        while (-not $running.IsCompleted -and -not ($shell.Streams.Progress | Where-Object StatusDescription -Match '^(Find|Fetch|Secrets|Authenticate|Initialize)')) { Start-Sleep -Milliseconds 1 }
         $shell.Stop()
         $shell.Dispose()
         $stopped = Get-HsmDrill -Cluster $cluster.Definition -DrillResult Interrupted
