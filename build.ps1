@@ -177,7 +177,9 @@ function Invoke-PesterSuite([string] $Culture) {
     $before = $env:LC_ALL
     try {
         $env:LC_ALL = $Culture.Replace('-', '_') + '.UTF-8'
-        Invoke-PowerShell -Script tests/Pester/Invoke-PesterSuite.ps1 -ArgumentList '-ResultPath', $file, '-Culture', $Culture
+        # What no culture changes is run in the first one only.
+        $once = $Culture -eq $cultures[0] ? @() : @('-ExcludeTag', 'AnyCulture')
+        Invoke-PowerShell -Script tests/Pester/Invoke-PesterSuite.ps1 -ArgumentList (@('-ResultPath', $file, '-Culture', $Culture) + $once)
     }
     finally {
         $env:LC_ALL = $before

@@ -35,7 +35,7 @@ $Script
     }
 }
 
-Describe 'Where somebody attends the session' -Skip:$noTerminal {
+Describe 'Where somebody attends the session' -Tag AnyCulture -Skip:$noTerminal {
     It 'the one-time key is shown once, on the screen alone' {
         $screen = Invoke-Attended -Script @"
 `$null = Start-Transcript -Path shown.transcript
@@ -120,7 +120,7 @@ Describe 'Where somebody attends the session' -Skip:$noTerminal {
     }
 }
 
-Describe 'Where nobody attends the session' -Skip:$noTerminal {
+Describe 'Where nobody attends the session' -Tag AnyCulture -Skip:$noTerminal {
     It 'a backup whose key would be shown to nobody is refused: <Name>' -ForEach @(
         @{ Name = '-NonInteractive'; Option = '-NonInteractive'; Redirection = ''; Around = '{0}' }
         @{ Name = '-NonInteractive, abbreviated'; Option = '-noni'; Redirection = ''; Around = '{0}' }

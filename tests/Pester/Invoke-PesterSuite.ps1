@@ -16,7 +16,10 @@ param(
     [string] $ResultPath,
 
     [Parameter(HelpMessage = 'The culture that this process must have been started in.')]
-    [string] $Culture
+    [string] $Culture,
+
+    [Parameter(HelpMessage = 'Tags of tests that are not run: AnyCulture is for those that are the same in all.')]
+    [string[]] $ExcludeTag = @()
 )
 
 Set-StrictMode -Version 3.0
@@ -33,6 +36,7 @@ $env:HSMBACKUP_HOME = $stateFolder
 
 $configuration = New-PesterConfiguration -Hashtable @{
     Run        = @{ Path = $Path; PassThru = $true }
+    Filter     = @{ ExcludeTag = $ExcludeTag }
     Output     = @{ Verbosity = 'Normal'; RenderMode = 'Plaintext' }
     TestResult = @{ Enabled = [bool]$ResultPath; OutputFormat = 'JUnitXml' }
 }

@@ -31,7 +31,7 @@ BeforeAll {
     }
 }
 
-Describe 'Scripts and manifests' {
+Describe 'Scripts and manifests' -Tag AnyCulture {
     It 'PSScriptAnalyzer finds nothing in <Name>' -ForEach $cases -Skip:$noAnalyzer {
         Get-Finding -File $File -Settings $Root/PSScriptAnalyzerSettings.psd1 |
             ForEach-Object { "line $($_.Line): $($_.RuleName): $($_.Message)" } |
