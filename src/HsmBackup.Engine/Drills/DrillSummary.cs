@@ -59,7 +59,7 @@ internal static class DrillSummary
             Backups = [.. run.Backups.Select(b => b.ToDrilledBackup())],
             Keys = [.. run.Keys.All.Select(k => k.ToDrilledKey())],
             Measures = measures,
-            Deviations = [.. run.Deviations, .. run.Keys.Missed.Select(m => $"{m} is not in the backup, as the definition acknowledges, and was not recovered."), 
+            Deviations = [.. run.Deviations, .. run.Keys.Missed.Select(m => $"{m} is not in the backup, as the definition acknowledges, and was not recovered."),
                 .. Waived(run, result), .. missed, .. former.Problems, .. request.Deviations],
             FollowUps = [.. run.Steps.Remedies, .. remedies, .. request.FollowUps],
             Environment = environment,

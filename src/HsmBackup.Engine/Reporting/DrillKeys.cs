@@ -36,7 +36,8 @@ internal static class DrillKeys
         [
             Piece.Strong(g.Key), Count(g, CheckOutcome.Passed, Tone.Plain), Count(g, CheckOutcome.Failed, Tone.Bad),
             Count(g, CheckOutcome.Skipped, Tone.Warning), Count(g, CheckOutcome.NotRun, Tone.Warning),
-        ])]) { Numbers = [1, 2, 3, 4] };
+        ])])
+    { Numbers = [1, 2, 3, 4] };
 
     private static Piece Count(IEnumerable<DrilledKey> keys, CheckOutcome outcome, Tone tone) =>
         keys.Count(k => k.Result == outcome) is var number and > 0 ? new Piece(PlainText.Number(number), tone) : Piece.Quiet("0");

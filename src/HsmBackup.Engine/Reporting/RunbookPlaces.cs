@@ -24,7 +24,8 @@ internal static class RunbookPlaces
         .. Custodians(source.Cluster),
         new Heading("When backups are made"),
         new Paragraph(Schedule(source.Cluster.Schedule)),
-    ]) { OwnPage = true };
+    ])
+    { OwnPage = true };
 
     private static Block Stores(RunbookSource source) => source.Cluster.Stores.Count == 0
         ? new Note(Tone.Warning, "The definition names no stores: write down where the backups are.")
@@ -34,7 +35,8 @@ internal static class RunbookPlaces
                 Piece.Strong(s.Name), s.Kind.ToString(), Piece.Code(s.Location),
                 source.MissingStores.Any(m => m.Store == s.Name) ? new Piece("not seen", Tone.Warning) : PlainText.Number(In(source, s).Count()),
                 In(source, s).LastOrDefault() is { } newest ? PlainText.Minute(newest.Created) : "",
-            ])]) { Numbers = [3] };
+            ])])
+        { Numbers = [3] };
 
     private static IEnumerable<BackupInfo> In(RunbookSource source, ClusterStore store) => source.Backups.Where(b => b.Copies.Any(c => c.Store == store.Name && c.State == CopyState.Present));
 

@@ -42,7 +42,8 @@ internal static class RunbookProcedures
                 new Step(Phrase.Of($"Go through {RunbookSections.Link(RunbookSections.Afterwards)}."), []),
             ]),
             .. ClusterVariants(cluster),
-        ]) { OwnPage = true };
+        ])
+        { OwnPage = true };
     }
 
     public static Section NodeLoss(RunbookSource source)
@@ -77,7 +78,8 @@ internal static class RunbookProcedures
                 .. !fromPeers ? (Phrase[])[] : [Phrase.Of($"No other node can be looked into: type the line below, then add {Piece.Code("-LiteralPath $backup.Path")}; you are asked for its one-time key.{RunbookCommands.BackupsGap(cluster)}")],
             ]),
             .. !fromPeers ? (Block[])[] : [Command("Variant: node loss, from the latest backup", [RunbookCommands.TakeLatest(cluster)])],
-        ]) { OwnPage = true };
+        ])
+        { OwnPage = true };
     }
 
     public static Section KeyLoss(RunbookSource source)
@@ -117,7 +119,8 @@ internal static class RunbookProcedures
                 Phrase.Of($"Several keys were lost: {Piece.Code("-Label")} takes several names and wildcards, and {Piece.Code("-Id")} takes ids, as the list shows them."),
                 Phrase.Of($"Nobody has the one-time key of that backup: {RunbookSections.Link(RunbookSections.LostKey)}."),
             ]),
-        ]) { OwnPage = true };
+        ])
+        { OwnPage = true };
     }
 
     public static Section LostOneTimeKey(RunbookSource source)
@@ -144,7 +147,8 @@ internal static class RunbookProcedures
                 new Step(Phrase.Of($"{Piece.Strong("If somebody may have taken it")}: {Stolen(source)} Have the backup's copies removed once a newer one is proven, and treat it as an incident."), []),
             ]),
             new Note(Tone.Plain, "A key is told from others by its check value, which stands in the header of its backup (KeyCheck above) and is no secret. A key for another backup is refused, with the name of that backup."),
-        ]) { OwnPage = true };
+        ])
+        { OwnPage = true };
     }
 
     // Keys of backups that are made by hand never wait.

@@ -38,7 +38,8 @@ internal static class RunbookTexts
                 Changes between [time of the backup] and [time of the incident] UTC are [not affected / lost].
                 A report follows by [date]. Questions to: [name, telephone].
                 """),
-        ]) { OwnPage = true };
+        ])
+        { OwnPage = true };
     }
 
     public static Section Afterwards(RunbookSource source)

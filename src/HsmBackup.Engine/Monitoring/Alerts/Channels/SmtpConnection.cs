@@ -225,7 +225,8 @@ internal sealed class SmtpConnection : IDisposable
         return expected.Contains(code) ? lines : throw new AlertNotSentException(
             FormattableString.Invariant($"the mail server answered {code} to {what}{said}"),
             // A password that was refused is not said again at once: that locks accounts.
-            passes: code < 500 || what is "greet" or "EHLO" or "STARTTLS") { ConcernsAll = code < 500 || what is "AUTH" or "greet" or "EHLO" or "STARTTLS" };
+            passes: code < 500 || what is "greet" or "EHLO" or "STARTTLS")
+        { ConcernsAll = code < 500 || what is "AUTH" or "greet" or "EHLO" or "STARTTLS" };
     }
 
     private string ReadLine()
