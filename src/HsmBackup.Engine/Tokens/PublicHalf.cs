@@ -66,9 +66,9 @@ internal sealed class PublicHalf : IDisposable
     {
         if (keyType == Ckk.Rsa)
         {
-            var rsa = RSA.Create();
+            using var rsa = RSA.Create();
             rsa.ImportPkcs8PrivateKey(pkcs8, out _);
-            return new PublicHalf(rsa);
+            return new PublicHalf(RSA.Create(rsa.ExportParameters(false)));
         }
         if (keyType != Ckk.Ec)
         {

@@ -32,8 +32,23 @@ internal static class HostCipher
     public static byte[] ZeroBlock(ulong ecb, byte[] key)
     {
         using SymmetricAlgorithm cipher = Of(ecb);
-        cipher.SetKey(ecb == Ckm.Des3Ecb && key.Length == 16 ? [.. key, .. key.AsSpan(0, 8)] : key);
-        return cipher.EncryptEcb(new byte[cipher.BlockSize / 8], PaddingMode.None);
+        if (ecb != Ckm.Des3Ecb || key.Length != 16)
+        {
+            cipher.SetKey(key);
+            return cipher.EncryptEcb(new byte[cipher.BlockSize / 8], PaddingMode.None);
+        }
+        byte[] whole = GC.AllocateUninitializedArray<byte>(24, pinned: true);
+        try
+        {
+            key.CopyTo(whole, 0);
+            key.AsSpan(0, 8).CopyTo(whole.AsSpan(16));
+            cipher.SetKey(whole);
+            return cipher.EncryptEcb(new byte[cipher.BlockSize / 8], PaddingMode.None);
+        }
+        finally
+        {
+            CryptographicOperations.ZeroMemory(whole);
+        }
     }
 
 #pragma warning disable CA5350, CA5351 // These keys exist on tokens and must be used for what they are; nothing is protected with them here.
