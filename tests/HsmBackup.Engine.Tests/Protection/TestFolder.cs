@@ -24,15 +24,5 @@ internal sealed class TestFolder : IDisposable
         }
     }
 
-    /// <summary>On Unix: lets or forbids the owner to make files in a folder.</summary>
-    public static void AllowWriting(string folder, bool allow)
-    {
-        if (!OperatingSystem.IsWindows())
-        {
-            UnixFileMode write = allow ? UnixFileMode.UserWrite : UnixFileMode.None;
-            System.IO.File.SetUnixFileMode(folder, UnixFileMode.UserRead | UnixFileMode.UserExecute | write);
-        }
-    }
-
     public void Dispose() => Directory.Delete(Root, recursive: true);
 }
