@@ -11,7 +11,7 @@ namespace HsmBackup.Engine.Stores;
 /// very certificate. Its time counts all the same. Revocation is not asked for: private authorities seldom answer, and a pin or a change of
 /// authority is the sharper tool.
 /// </remarks>
-internal sealed class WebDavTrust
+internal sealed class ServerTrust
 {
     private const string ServerAuthentication = "1.3.6.1.5.5.7.3.1";
 
@@ -20,7 +20,7 @@ internal sealed class WebDavTrust
     private string? _refusal;
 
     /// <exception cref="HsmBackupException">StoreUntrusted: there are no authorities in the file. InvalidArgument: this is no pin.</exception>
-    public WebDavTrust(string? authorityFile, string? pin)
+    public ServerTrust(string? authorityFile, string? pin)
     {
         _authorities = authorityFile is null ? null : ReadAuthorities(authorityFile);
         _pin = pin is null ? null : ParsePin(pin);

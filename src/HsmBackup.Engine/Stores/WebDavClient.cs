@@ -16,7 +16,7 @@ internal sealed class WebDavClient : IDisposable
     {
         Patience = settings.Patience;
         _credentials = settings.Credentials;
-        var trust = new WebDavTrust(settings.CertificateAuthority, settings.CertificatePin);
+        var trust = new ServerTrust(settings.CertificateAuthority, settings.CertificatePin);
         Errors = new WebDavErrors(store, trust, Patience.Clock);
         _http = new HttpMessageInvoker(new SocketsHttpHandler
         {

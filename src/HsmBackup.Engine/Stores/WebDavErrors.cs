@@ -17,7 +17,7 @@ internal sealed class TransientFailure(HsmBackupException error, TimeSpan? retry
 }
 
 /// <summary>What the answers of a WebDAV server, and its silence, mean for the person who waits.</summary>
-internal sealed class WebDavErrors(IBackupStore store, WebDavTrust trust, TimeProvider clock)
+internal sealed class WebDavErrors(IBackupStore store, ServerTrust trust, TimeProvider clock)
 {
     /// <summary>No answer, or a connection that broke.</summary>
     public Exception OfConnection(Exception cause, bool silent)

@@ -6,7 +6,7 @@ using Xunit;
 namespace HsmBackup.Engine.Tests.Stores;
 
 /// <summary>Who may answer for a WebDAV store. Each refusal names its reason, and no request is sent before.</summary>
-public sealed class WebDavTrustTests : IDisposable
+public sealed class ServerTrustTests : IDisposable
 {
     private readonly TestFolder _folder = new();
 
