@@ -31,25 +31,33 @@ $ErrorActionPreference = 'Stop'
 Import-Module -Name $Module
 $failed = [Collections.Generic.List[string]]::new()
 
-# One piece of the night: its failure is an alert of its own, which is over when it goes well again.
+# One piece of the night, tried to its end: what fails in it is an alert of its own, which is over when all of it goes well again.
 function Invoke-Step([string] $Name, [scriptblock] $Work) {
+    $ErrorActionPreference = 'Continue'
+    $problems = [Collections.Generic.List[string]]::new()
     try {
-        & $Work
-        if (Get-HsmAlert -Cluster $Cluster -Name $Name) { $null = Send-HsmAlert -Cluster $Cluster -Name $Name -Resolved }
+        & $Work 2>&1 | ForEach-Object { if ($_ -is [Management.Automation.ErrorRecord]) { $problems.Add("$_") } else { $_ } }
     }
-    catch {
+    catch { $problems.Add("$_") }
+    if ($problems.Count -gt 0) {
         $failed.Add($Name)
-        Write-Warning -Message "${Name}: $_"
-        $null = Send-HsmAlert -Cluster $Cluster -Name $Name -Severity Critical -Message "$_" -ErrorAction Continue
+        Write-Warning -Message "${Name}: $($problems -join ' ')"
+        $null = Send-HsmAlert -Cluster $Cluster -Name $Name -Severity Critical -Message ($problems -join ' ')
+    }
+    elseif (Get-HsmAlert -Cluster $Cluster -Name $Name | Where-Object -Property State -EQ -Value Open) {
+        $null = Send-HsmAlert -Cluster $Cluster -Name $Name -Resolved
     }
 }
 
 # What goes wrong in the run is told by the run.
-try { Invoke-HsmBackupSchedule -Cluster $Cluster }
+$run = $null
+try { $run = Invoke-HsmBackupSchedule -Cluster $Cluster }
 catch {
     $failed.Add('Run')
     Write-Warning -Message "Run: $_"
+    $run = $_.Exception.PSObject.Properties['Result']?.Value
 }
+$run
 
 Invoke-Step -Name NightlyCopy -Work {
     Copy-HsmBackup -Cluster $Cluster
@@ -58,20 +66,18 @@ Invoke-Step -Name NightlyCopy -Work {
 Invoke-Step -Name NightlyTest -Work {
     $newest = Get-HsmBackup -Cluster $Cluster -Latest
     if (-not $newest) { throw 'There is no backup.' }
-    foreach ($copy in $newest.Copies) {
-        # Read whole, and no key is needed: what is damaged on its way or in its place shows.
-        Test-HsmBackup -Cluster $Cluster -Path $copy.Location -Level Integrity
-    }
+    # Each copy is read whole, and no key is needed: what is damaged on its way or in its place shows.
+    $newest.Copies.Location | Test-HsmBackup -Cluster $Cluster -Level Integrity
 }
 
-# Once more, with what the steps above have found.
-try {
-    Export-HsmMetric -Cluster $Cluster
-    Send-HsmAlert -Cluster $Cluster
-}
-catch {
-    $failed.Add('Alerts')
-    Write-Warning -Message "Alerts: $_"
+# Once more, with what the steps above have found. A PIN that the run was refused with is not tried again: tokens lock after a few.
+$look = @{ Cluster = $Cluster; NoLogin = [bool]($run.PinRefused) }
+foreach ($tell in { Export-HsmMetric @look }, { Send-HsmAlert @look }) {
+    try { & $tell }
+    catch {
+        $failed.Add('Alerts')
+        Write-Warning -Message "Alerts: $_"
+    }
 }
 
 if ($failed.Count -gt 0) {
