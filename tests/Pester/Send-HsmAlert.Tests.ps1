@@ -110,19 +110,38 @@ Describe 'Send-HsmAlert' {
         { Send-HsmAlert -Cluster $bare -Test } | Should -Throw -ErrorId 'InvalidArgument,*'
     }
 
-    It 'tells people all the same where the audit log is broken, and says that it is' {
-        $log = (Get-ChildItem -LiteralPath $folder/home/state/audit -Filter *.jsonl)[-1]
-        $whole = [IO.File]::ReadAllBytes($log.FullName)
-        try {
-            Add-Content -LiteralPath $log.FullName -Value 'no entry'
+    Context 'where the audit log is broken' {
+        BeforeAll {
+            $log = (Get-ChildItem -LiteralPath $folder/home/state/audit -Filter *.jsonl)[-1].FullName
+            $whole = [IO.File]::ReadAllBytes($log)
+            Add-Content -LiteralPath $log -Value 'no entry'
+        }
+
+        AfterAll {
+            [IO.File]::WriteAllBytes($log, $whole)
+            Set-Content -LiteralPath $path -Value ($definition | ConvertTo-Json -Depth 9)
+        }
+
+        It 'tells people all the same, and says that it is' {
             $alert = Send-HsmAlert -Cluster $path -Test -ErrorVariable broken -ErrorAction SilentlyContinue
+            $broken.FullyQualifiedErrorId | Should -BeLike 'AuditDamaged*'
+            $alert.Pending | Should -Be 0
+            (Get-Notice).type | Should -Be 'alert.test'
         }
-        finally {
-            [IO.File]::WriteAllBytes($log.FullName, $whole)
+
+        It 'makes no scheduled backup, and tells people that there is none' {
+            $scheduled = $definition.Clone()
+            $scheduled.stores = @(@{ name = 'local'; kind = 'directory'; location = (New-Item -ItemType Directory -Path $folder/local).FullName })
+            $scheduled.schedule = @{ times = @('02:30') }
+            Set-Content -LiteralPath $path -Value ($scheduled | ConvertTo-Json -Depth 9)
+            { Invoke-HsmBackupSchedule -Cluster $path } | Should -Throw -ErrorId 'AuditDamaged,*'
+            $names = (Get-Notice).data.name
+            $names | Should -Contain 'RunFailed'
+            $names | Should -Contain 'AuditDamaged'
+            $run = Get-HsmBackupRun -Cluster $path
+            "$($run.Result) $($run.ErrorCode)" | Should -Be 'Failed AuditDamaged'
+            Get-ChildItem -LiteralPath $folder/local | Should -BeNullOrEmpty
         }
-        $broken.FullyQualifiedErrorId | Should -BeLike 'AuditDamaged*'
-        $alert.Pending | Should -Be 0
-        (Get-Notice).type | Should -Be 'alert.test'
     }
 }
 

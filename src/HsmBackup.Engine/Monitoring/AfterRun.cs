@@ -7,8 +7,8 @@ using HsmBackup.Engine.Scheduling;
 namespace HsmBackup.Engine.Monitoring;
 
 /// <summary>
-/// What happens after a scheduled run: alerts are written down and sent, metrics are written, and where all went well, and everybody was
-/// told what they had to be told, the heartbeat is sent. Whoever waits for that hears of everything else by its absence.
+/// What happens after a scheduled run: metrics are written; alerts are written down and sent, of what failed there too; and where all went
+/// well, and everybody was told what they had to be told, the heartbeat is sent. Whoever waits for that hears of everything else by its absence.
 /// </summary>
 public sealed class AfterRun
 {
@@ -40,12 +40,17 @@ public sealed class AfterRun
         ArgumentNullException.ThrowIfNull(alerts);
         var after = new AfterRun(look, alerts, cancellationToken);
         var steps = new List<Action<BackupRun>>();
+        if (look.Cluster.Metrics is not null)
+        {
+            steps.Add(run => after.Tell(run, after.WriteMetrics));
+        }
         if (look.Cluster.Alerts is not null)
         {
             steps.Add(run => after.Tell(run, after.SendAlerts));
         }
-        if (look.Cluster.Metrics is not null)
+        if (look.Cluster.Metrics is not null && look.Cluster.Alerts is not null)
         {
+            // Once more, with what the alerts have become.
             steps.Add(run => after.Tell(run, after.WriteMetrics));
         }
         if (look.Cluster.Alerts is not null)
@@ -79,12 +84,19 @@ public sealed class AfterRun
 
     private void SendAlerts(BackupRun run, CancellationToken stop)
     {
-        // A PIN that the run was refused with is not tried again: that could lock the token.
-        ClusterStatusRequest look = run.ErrorCode is ErrorCode.PinIncorrect or ErrorCode.PinLocked ? _look with { OpenPin = null } : _look;
-        _status = ClusterStatus.Read(look, stop);
-        _ = Operation.Evaluate(_status);
+        _ = Operation.Evaluate(Look(run, stop));
         Check(Deliver(stop));
     }
+
+    // Nodes and stores are not looked at twice; what became of this run, and of alerts, is read anew.
+    private ClusterStatus Look(BackupRun run, CancellationToken stop) => _status = _status is null
+        // A PIN that the run was refused with is not tried again: that could lock the token.
+        ? ClusterStatus.Read(run.PinRefused ? _look with { OpenPin = null } : _look, stop)
+        : _status with
+        {
+            Runs = RunRecords.Of(_look.StateFolder, Cluster.Id).List(),
+            Alerts = AlertOutbox.Of(_look.StateFolder, Cluster.Id).ListUnfinished(),
+        };
 
     // Somebody else who delivers just now is no failure of the backup; what he does not take with him is kept.
     private IReadOnlyList<AlertFailure> Deliver(CancellationToken stop)
@@ -99,16 +111,7 @@ public sealed class AfterRun
         }
     }
 
-    private void WriteMetrics(BackupRun run, CancellationToken stop)
-    {
-        // Nodes and stores are not looked at twice; what the alerts have become is known only now.
-        ClusterStatus status = _status is null ? ClusterStatus.Read(_look, stop) : _status with
-        {
-            Runs = RunRecords.Of(_look.StateFolder, Cluster.Id).List(),
-            Alerts = AlertOutbox.Of(_look.StateFolder, Cluster.Id).ListUnfinished(),
-        };
-        MetricFile.Write(Cluster.Metrics!.Path, status);
-    }
+    private void WriteMetrics(BackupRun run, CancellationToken stop) => MetricFile.Write(Cluster.Metrics!.Path, Look(run, stop));
 
     private void SendHeartbeat(BackupRun run, CancellationToken stop)
     {

@@ -12,17 +12,21 @@ public static class RunbookRecords
     /// <summary>How the runbook of a cluster is that was exported last. Nothing is written.</summary>
     /// <param name="stateFolder">The state folder; null for that of this account.</param>
     /// <param name="cluster">The cluster as it is now.</param>
+    /// <exception cref="HsmBackupException">DestinationUnwritable: what is remembered cannot be read.</exception>
     public static RunbookState StateOf(string? stateFolder, ClusterDefinition cluster)
     {
         ArgumentNullException.ThrowIfNull(cluster);
         RunbookExports? exports;
+        string path = PathOf(stateFolder, cluster);
         try
         {
-            exports = StateDocument.Read(PathOf(stateFolder, cluster), RunbookJson.Default.RunbookExports);
+            exports = StateDocument.Read(path, RunbookJson.Default.RunbookExports);
         }
         catch (Exception e) when (e is JsonException || FileErrors.Covers(e))
         {
-            return new RunbookState { Cluster = cluster.Name, Status = RunbookStatus.Missing, Problem = $"what is remembered of runbooks cannot be read: {e.Message}" };
+            throw new HsmBackupException(ErrorCode.DestinationUnwritable, $"What is remembered of the runbooks of cluster '{cluster.Name}' cannot be read: {e.Message}",
+                $"Make '{path}' readable, or remove it where it is damaged; then export the runbook anew.", e)
+            { Target = path };
         }
         if (exports is not { Exports: [.., RunbookExport last] })
         {

@@ -40,6 +40,9 @@ public sealed record RunbookState
     /// <summary>What is wrong; null where it is Current.</summary>
     public string? Problem { get; init; }
 
+    /// <summary>False where people may look for a runbook, and find none or a wrong one. Where none was exported here, it may well be somewhere else.</summary>
+    public bool IsReliable => Status == RunbookStatus.Current || (Status == RunbookStatus.Missing && Path is null);
+
     /// <summary>The verdict in a few words.</summary>
     public override string ToString() => Problem is null ? $"{Status}" : $"{Status}: {Problem}";
 }

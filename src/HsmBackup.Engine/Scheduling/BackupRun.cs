@@ -84,6 +84,9 @@ public sealed record BackupRun
     /// <summary>What retention did; null where it was not asked.</summary>
     public RunRetention? Retention { get; init; }
 
+    /// <summary>Whether the token refused the PIN, whatever else went wrong: it must not be tried again.</summary>
+    public bool PinRefused { get; init; }
+
     /// <summary>The stable id of what went wrong first; null where nothing did.</summary>
     public ErrorCode? ErrorCode { get; init; }
 

@@ -38,7 +38,10 @@ public sealed class RunRecords
     internal IReadOnlyList<BackupRun> ListSettled()
     {
         IReadOnlyList<BackupRun> runs = List();
-        return runs.Any(run => run.Result == RunResult.Running) && !IsUnderWay() ? [.. runs.Select(run => run.Result == RunResult.Running ? Interrupted(run) : run)] : runs;
+        HashSet<string> running = [.. runs.Where(run => run.Result == RunResult.Running).Select(run => run.Id)];
+        // It may have ended since the first look, and another one may have begun since the lock was free.
+        return running.Count == 0 || IsUnderWay() ? runs
+            : [.. List().Select(run => run.Result == RunResult.Running && running.Contains(run.Id) ? Interrupted(run) : run)];
     }
 
     /// <summary>When the last run began that counts as one: what was interrupted is to be caught up, and what is dated later than now is not believed.</summary>

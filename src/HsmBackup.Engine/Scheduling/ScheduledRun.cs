@@ -35,6 +35,9 @@ public sealed record ScheduledRunRequest
     /// <summary>Run only what was missed or is due.</summary>
     public bool IfDue { get; init; }
 
+    /// <summary>Why no backup may be made: the run fails with it, which is on record and told as any other failure; null where nothing is in its way.</summary>
+    public HsmBackupException? Obstacle { get; init; }
+
     /// <summary>The state folder; null for that of this account.</summary>
     public string? StateFolder { get; init; }
 
@@ -96,6 +99,10 @@ public static class ScheduledRun
         var stores = new List<IBackupStore>();
         try
         {
+            if (request.Obstacle is { } obstacle)
+            {
+                throw obstacle;
+            }
             run = OpenStores(run, request, stores);
             run = BackUp(run, request, [.. stores.Where(s => IsWanted(request.Cluster, s.Name))], progress, cancellationToken);
             // Only after a backup: while none come to be, none are given up.
@@ -222,6 +229,11 @@ public static class ScheduledRun
     };
 
     // What went wrong first is what the run is known by.
-    private static BackupRun Fail(BackupRun run, ErrorCode code, string error) =>
-        run with { ErrorCode = run.ErrorCode ?? code, Error = run.Error is null || run.Error == error ? error : $"{run.Error} {error}" };
+    // But that somebody could not be told must not hide what people are to be told the next time.
+    private static BackupRun Fail(BackupRun run, ErrorCode code, string error) => run with
+    {
+        ErrorCode = run.ErrorCode is null or ErrorCode.AlertUndelivered ? code : run.ErrorCode,
+        Error = run.Error is null ? error : run.Error.Contains(error, StringComparison.Ordinal) ? run.Error : $"{run.Error} {error}",
+        PinRefused = run.PinRefused || code is ErrorCode.PinIncorrect or ErrorCode.PinLocked,
+    };
 }

@@ -99,12 +99,22 @@ public abstract class HsmCommand : PSCmdlet, IDisposable
     /// <param name="target">What it is done to, for people; never a secret.</param>
     /// <param name="cluster">The cluster; null for a lone token.</param>
     /// <param name="work">The work, which can add details to the entry that ends it.</param>
-    /// <exception cref="HsmBackupException">AuditUnwritable: the work was not begun, or its end is not on record.</exception>
-    private protected void Audited(string target, ClusterDefinition? cluster, Action<AuditedAction> work)
+    /// <param name="refused">What is done, on no record, where the log does not let the work begin; null where the error is all.</param>
+    /// <exception cref="HsmBackupException">AuditUnwritable, AuditDamaged: the work was not begun, or its end is not on record.</exception>
+    private protected void Audited(string target, ClusterDefinition? cluster, Action<AuditedAction> work, Action<HsmBackupException>? refused = null)
     {
         AuditRecord record = new(MyInvocation.MyCommand.Name, AuditResult.Started) { Target = target, ClusterId = cluster?.Id, ClusterName = cluster?.Name };
         AuditedAction? outer = _action;
-        AuditedAction action = _action = AuditedAction.Begin(IsRehearsal ? null : Audit, record, StopToken);
+        AuditedAction action;
+        try
+        {
+            action = _action = AuditedAction.Begin(IsRehearsal ? null : Audit, record, StopToken);
+        }
+        catch (HsmBackupException e) when (refused is not null && e.Code is ErrorCode.AuditDamaged or ErrorCode.AuditUnwritable)
+        {
+            refused(e);
+            return;
+        }
         try
         {
             TellRepairs();

@@ -44,7 +44,12 @@ public sealed class InvokeHsmBackupScheduleCommand : ScheduleCommand
             IfDue = IfDue,
             StateFolder = State,
         };
-        Audited($"scheduled backup of cluster '{cluster.Name}'", cluster, action => Run(request, action));
+        Audited($"scheduled backup of cluster '{cluster.Name}'", cluster, action => Run(request, action), refused =>
+        {
+            // No backup is made, and whoever breaks the audit log must not keep people from hearing of it.
+            Run(request with { Obstacle = refused }, null);
+            throw refused;
+        });
     }
 
     // Where the PIN of a node would have to be asked for, nobody is logged in anywhere: a look in the night asks nobody.
@@ -56,13 +61,13 @@ public sealed class InvokeHsmBackupScheduleCommand : ScheduleCommand
         StateFolder = State,
     };
 
-    private void Run(ScheduledRunRequest request, AuditedAction action)
+    private void Run(ScheduledRunRequest request, AuditedAction? action)
     {
         ClusterDefinition cluster = request.Cluster;
         BackupRun run = WithProgress((progress, stop) => ScheduledRun.Run(request, progress, stop));
-        action.Note("run", run.Id);
-        action.Note("result", run.Result.ToString());
-        action.Note("backup", run.BackupId);
+        action?.Note("run", run.Id);
+        action?.Note("result", run.Result.ToString());
+        action?.Note("backup", run.BackupId);
         if (run.Result is RunResult.Failed or RunResult.Interrupted)
         {
             string ended = run.Result == RunResult.Interrupted ? "was interrupted" : "failed";

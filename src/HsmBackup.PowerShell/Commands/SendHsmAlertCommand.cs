@@ -62,21 +62,12 @@ public sealed class SendHsmAlertCommand : StatusCommand
         {
             return;
         }
-        bool begun = false;
-        try
-        {
-            Audited($"alerts of cluster '{cluster.Name}'", cluster, action =>
-            {
-                begun = true;
-                Send(cluster, operation, outbox, status, action);
-            });
-        }
-        catch (HsmBackupException e) when (!begun && e.Code is (ErrorCode.AuditDamaged or ErrorCode.AuditUnwritable))
+        Audited($"alerts of cluster '{cluster.Name}'", cluster, action => Send(cluster, operation, outbox, status, action), refused =>
         {
             // Whoever breaks the audit log must not keep people from hearing of it.
             Send(cluster, operation, outbox, status, null);
-            WriteError(Errors.From(e));
-        }
+            WriteError(Errors.From(refused));
+        });
     }
 
     private void Send(ClusterDefinition cluster, AlertOperation operation, AlertOutbox outbox, ClusterStatus? status, AuditedAction? action)

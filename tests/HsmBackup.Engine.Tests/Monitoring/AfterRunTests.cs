@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using HsmBackup.Engine.Auditing;
 using HsmBackup.Engine.Clusters.Definitions;
 using HsmBackup.Engine.Monitoring;
 using HsmBackup.Engine.Monitoring.Alerts;
@@ -75,6 +76,16 @@ public sealed class AfterRunTests : IDisposable
     }
 
     [Fact]
+    public void That_no_store_can_be_looked_into_does_not_say_that_there_is_no_backup()
+    {
+        _trial.Cluster = _trial.Cluster with { Policy = new ClusterPolicy { MaximumBackupAge = TimeSpan.FromDays(1) } };
+        _trial.Down.UnionWith(_trial.Cluster.Stores.Select(s => s.Name));
+        Assert.Equal(RunResult.Failed, Run().Result);
+        Assert.Contains("hsmbackup_cluster_state{cluster=\"payments\",state=\"online\"} 1", File.ReadAllLines(_trial.Cluster.Metrics!.Path).Where(l => l.Contains("state", StringComparison.Ordinal)));
+        Assert.DoesNotContain("NoBackup", _hook.Taken.Select(NameOf));
+    }
+
+    [Fact]
     public void Where_nobody_can_be_told_nothing_beats_and_the_next_run_tells()
     {
         _hook.Stop();
@@ -116,22 +127,97 @@ public sealed class AfterRunTests : IDisposable
         Assert.Contains("RunFailed", _hook.Taken.Select(NameOf));
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void Nor_where_metrics_are_all_that_is_wanted_or_something_else_went_wrong_first(bool storeFails)
+    {
+        _trial.Pin = "00000000";
+        _trial.Cluster = _trial.Cluster with { Alerts = null };
+        if (storeFails)
+        {
+            _trial.Cluster = _trial.Cluster with { Stores = [.. _trial.Cluster.Stores, _trial.Cluster.Stores[0] with { Name = "closed" }] };
+        }
+        BackupRun run = Run();
+        Assert.Equal((storeFails ? ErrorCode.PinUnavailable : ErrorCode.PinIncorrect, true), (run.ErrorCode, run.PinRefused));
+        Assert.Equal(0, _pinsAsked);
+        Assert.Contains("hsmbackup_run_success{cluster=\"payments\"} 0", File.ReadAllLines(_trial.Cluster.Metrics!.Path));
+    }
+
+    [Fact]
+    public void That_metrics_cannot_be_written_is_told_once_and_until_they_can()
+    {
+        string path = _trial.Cluster.Metrics!.Path;
+        Directory.CreateDirectory(path);
+        for (int night = 0; night < 2; night++)
+        {
+            BackupRun run = Run();
+            Assert.Equal(RunResult.Failed, run.Result);
+            Assert.Contains(path, run.Error, StringComparison.Ordinal);
+            _trial.DateFiles();
+            _trial.Clock.Now += TimeSpan.FromHours(12);
+        }
+        Assert.Equal(["RunFailed"], _hook.Taken.Select(NameOf));
+        Assert.Empty(_watchdog.Received);
+        Directory.Delete(path);
+        Assert.Equal(RunResult.Succeeded, Run().Result);
+        Assert.Equal("alert.resolved", (string)JsonNode.Parse(_hook.Taken.Last().Body)!["type"]!);
+        Assert.Contains("hsmbackup_alerts_open{cluster=\"payments\",severity=\"warning\"} 0", File.ReadAllLines(path));
+    }
+
     [Fact]
     public void Of_a_run_that_was_stopped_people_hear_all_the_same()
     {
         using var stop = new CancellationTokenSource();
         _trial.DuringRun = stop.Cancel;
-        Assert.Equal(RunResult.Interrupted, Run(stop.Token).Result);
+        Assert.Equal(RunResult.Interrupted, Run(stop: stop.Token).Result);
         Assert.Contains("RunFailed", _hook.Taken.Select(NameOf));
         Assert.Empty(_watchdog.Received);
     }
 
+    [Fact]
+    public void Of_a_run_that_could_not_be_put_on_record_people_hear_and_no_backup_is_made()
+    {
+        BackupRun run = Run(obstacle: new HsmBackupException(ErrorCode.AuditDamaged, "The audit log is damaged.", "Run Test-HsmAuditLog."));
+        Assert.Equal((RunResult.Failed, ErrorCode.AuditDamaged, null), (run.Result, run.ErrorCode, run.BackupId));
+        Assert.Equal(0, _trial.PinsAsked);
+        Assert.All(_trial.Cluster.Stores, s => Assert.Empty(Directory.GetFiles(s.Location, "*.hsmbackup")));
+        Assert.Contains("RunFailed", _hook.Taken.Select(NameOf));
+        Assert.Empty(_watchdog.Received);
+        Assert.Equal(run.Id, Assert.Single(_trial.Records.List()).Id);
+        Assert.Contains("hsmbackup_run_success{cluster=\"payments\"} 0", File.ReadAllLines(_trial.Cluster.Metrics!.Path));
+    }
+
+    [Fact]
+    public void Where_a_part_could_not_be_looked_at_nothing_beats()
+    {
+        string runbooks = Directory.CreateDirectory(Path.Combine(_trial.State, "runbooks")).FullName;
+        File.WriteAllText(Path.Combine(runbooks, _trial.Cluster.Id + ".json"), "{ half");
+        BackupRun run = Run();
+        Assert.True(run.Result == RunResult.Succeeded, run.Error);
+        Assert.Equal(["LookFailed"], _hook.Taken.Select(NameOf));
+        Assert.Empty(_watchdog.Received);
+    }
+
+    [Fact]
+    public void A_log_for_which_a_backup_of_this_machine_vouches_and_which_is_gone_was_taken_away()
+    {
+        var log = new AuditLog(_trial.State, _trial.Clock);
+        log.Append(new AuditRecord("Invoke-HsmBackupSchedule", AuditResult.Started));
+        Assert.Equal(RunResult.Succeeded, Run(audit: log).Result);
+        Assert.Empty(_hook.Received);
+        Directory.Delete(log.Folder, recursive: true);
+        _trial.Clock.Now += TimeSpan.FromHours(12);
+        Assert.Equal(RunResult.Succeeded, Run().Result);
+        Assert.Equal(["AuditDamaged"], _hook.Taken.Select(NameOf));
+    }
+
     private static string NameOf(WebRequest request) => (string)JsonNode.Parse(request.Body)!["data"]!["name"]!;
 
-    private BackupRun Run(CancellationToken stop = default)
+    private BackupRun Run(AuditLog? audit = null, HsmBackupException? obstacle = null, CancellationToken stop = default)
     {
         _trial.DateFiles();
-        return _trial.Run(stop: stop, afterRun: AfterRun.Of(
+        return _trial.Run(stop: stop, audit: audit, obstacle: obstacle, afterRun: AfterRun.Of(
             new ClusterStatusRequest
             {
                 Cluster = _trial.Cluster,

@@ -30,11 +30,44 @@ public sealed class AlertEvidenceTests
         string node = well.Nodes[0].Node;
         Alert alert = Of(StatusPart.Nodes, name, node);
         Assert.True(AlertEvidence.IsOver(well, alert));
-        ClusterStatus outside = well with { Nodes = [.. well.Nodes.Select(n => n with { LoggedIn = false })] };
+        ClusterStatus outside = well with { Nodes = [.. well.Nodes.Select(n => n with { SeesPrivate = false })] };
         Assert.Equal(over, AlertEvidence.IsOver(outside, alert));
         Assert.True(AlertEvidence.IsOver(outside, Of(StatusPart.Nodes, name, "of-old")));
         Assert.False(AlertEvidence.IsOver(well with { Unknown = new Dictionary<StatusPart, string?> { [StatusPart.Nodes] = null } }, alert));
         Assert.DoesNotContain("hsmbackup_node_drift_objects{", MetricText.Of(outside), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_cluster_that_was_down_is_up_when_a_node_serves_that_is_not_known_to_refuse_its_PIN()
+    {
+        ClusterStatus well = StatusSample.Well;
+        Alert down = Of(StatusPart.Nodes, "ClusterDown", null);
+        Assert.True(AlertEvidence.IsOver(well, down));
+        ClusterStatus outside = well with { Nodes = [.. well.Nodes.Select(n => n with { SeesPrivate = false })] };
+        Assert.True(AlertEvidence.IsOver(outside, down));
+        Assert.False(AlertEvidence.IsOver(outside with { Alerts = [.. well.Nodes.Select(n => Of(StatusPart.Nodes, "NodePinProblem", n.Node))] }, down));
+    }
+
+    [Fact]
+    public void A_medium_that_is_put_away_takes_no_alert_about_its_backups_with_it()
+    {
+        ClusterStatus well = StatusSample.Well;
+        var away = new StoreStatus("remote", StoreKind.Offline, new HsmBackupException(ErrorCode.StoreUnmounted, "Away.", "Bring it."), None);
+        ClusterStatus part = well with { Stores = [.. well.Stores.Where(s => s.Name != "remote"), away], Backups = [well.Backups[0] with { Copies = [well.Backups[0].Copies[0]] }] };
+        ClusterStatus nothing = well with { Stores = [away], Backups = [] };
+        foreach (string name in (string[])["NoBackup", "BackupTooOld", "NothingRestorable", "VerificationTooOld", "VerificationFailed", "BackupPartial", "CopiesMissing"])
+        {
+            Alert alert = Of(StatusPart.Backups, name, null);
+            Assert.True(AlertEvidence.IsOver(well, alert), name);
+            Assert.False(AlertEvidence.IsOver(nothing, alert), name);
+            Assert.Equal(name is not ("VerificationFailed" or "BackupPartial" or "CopiesMissing"), AlertEvidence.IsOver(part, alert));
+        }
+        // It may hold the copy that is not to be seen.
+        Assert.Empty(AlertConditions.Of(part));
+        Assert.Empty(AlertConditions.Of(nothing));
+        ClusterStatus newer = part with { Backups = [well.Backups[0] with { Created = StatusSample.Now.AddHours(1) }], Time = StatusSample.Now.AddHours(2) };
+        Assert.True(AlertEvidence.IsOver(newer, Of(StatusPart.Backups, "BackupPartial", null)));
+        Assert.True(AlertEvidence.IsOver(newer, Of(StatusPart.Backups, "CopiesMissing", null)));
     }
 
     [Theory]

@@ -40,6 +40,25 @@ public sealed class AlertMailTests
     }
 
     [SuiteFact]
+    public void Whom_the_server_puts_off_gets_it_later_and_nobody_else_gets_it_twice()
+    {
+        using var server = new EximServer { IsBusy = true };
+        using var secrets = new TestFolder();
+        using var trial = new AlertTrial(Channel(server, secrets, "startTls", "hsm-team@example.com", "later@example.com"));
+        trial.Raise();
+        Assert.StartsWith("not to later@example.com: the mail server answered 451 to RCPT", Assert.Single(trial.Deliver()).Reason, StringComparison.Ordinal);
+        Assert.Equal(["later@example.com"], trial.Kept[0].Notices[0].Deliveries[0].Waiting);
+        Assert.Single(trial.Deliver());
+        Assert.DoesNotContain("later@example.com", Assert.Single(server.Mails).Recipients);
+        server.IsBusy = false;
+
+        Assert.Empty(trial.Deliver());
+        Assert.Empty(trial.Deliver());
+        Assert.Equal(["hsm-team@example.com", "later@example.com"], server.Mails.SelectMany(mail => mail.Recipients).Order(StringComparer.Ordinal));
+        Assert.Equal(0, trial.Kept[0].Pending);
+    }
+
+    [SuiteFact]
     public void A_server_that_is_not_known_is_told_nothing()
     {
         using var server = new EximServer();
@@ -67,7 +86,8 @@ public sealed class AlertMailTests
         trial.Raise(severity: AlertSeverity.Critical);
         trial.Clock.Now += TimeSpan.FromMinutes(31);
         trial.Operation.Evaluate(StatusSample.Well with { Time = trial.Clock.Now });
-        Assert.Empty(trial.Deliver());
+        const string Refusal = "not to refused@example.com: the mail server answered 550 to RCPT: Administrative prohibition";
+        Assert.Equal([Refusal, Refusal], trial.Deliver().Select(f => f.Reason));
         Assert.Empty(trial.Deliver());
         Assert.Equal(2, server.Mails.Count);
         (TakenMail raised, TakenMail escalated) = server.Mails[0].Envelope.Contains("In-Reply-To", StringComparison.Ordinal)
@@ -79,7 +99,7 @@ public sealed class AlertMailTests
         Assert.DoesNotContain("officer@example.com", raised.Envelope, StringComparison.Ordinal);
         Assert.Contains("officer@example.com", escalated.Envelope, StringComparison.Ordinal);
         Assert.Contains($"In-Reply-To: <{trial.Kept[0].Notices[0].Id}@example.com>", escalated.Envelope, StringComparison.Ordinal);
-        Assert.Equal("not to refused@example.com", trial.Kept[0].Notices[0].Deliveries[0].Error);
+        Assert.Equal(Refusal, trial.Kept[0].Notices[0].Deliveries[0].Error);
         Assert.DoesNotContain(EximServer.Password, trial.AllText, StringComparison.Ordinal);
     }
 

@@ -49,10 +49,14 @@ public sealed class AlertPlannerTests
             { "NodePinProblem:n", AlertSeverity.Critical, well with { Nodes = [StatusSample.Node("n", HealthState.PinProblem)] } },
             { "NodeUninitialized:n", AlertSeverity.Warning, well with { Nodes = [StatusSample.Node("n", HealthState.Uninitialized)] } },
             { "NodeUnreachable:n", AlertSeverity.Critical, well with { Nodes = [StatusSample.Node("n", HealthState.Unreachable)] } },
-            { "ClusterDown", AlertSeverity.Critical, well with { Nodes = [StatusSample.Node("n", HealthState.Online, HealthState.Unreachable)] } },
+            { "ClusterDown", AlertSeverity.Critical, well with { Nodes = [StatusSample.Node("n", HealthState.Unreachable, HealthState.Unreachable)] } },
+            { "ClusterDown", AlertSeverity.Critical, well with { Nodes = [StatusSample.Node("n", HealthState.Uninitialized, HealthState.Uninitialized)] } },
+            { "ClusterDown", AlertSeverity.Critical, well with { Nodes = [StatusSample.Node("n", HealthState.PinProblem, HealthState.PinProblem)] } },
             { "DrillTooOld", AlertSeverity.Warning, well with { Drills = [] } },
             { "DrillTooOld", AlertSeverity.Warning, well with { Drills = [StatusSample.Drill with { Started = Now.AddDays(-101) }] } },
             { "DrillFailed:ClusterLoss", AlertSeverity.Critical, well with { Drills = [StatusSample.Drill, StatusSample.Drill with { Result = DrillResult.Failed }] } },
+            { "DrillFailed:ClusterLoss", AlertSeverity.Critical, well with
+                { Drills = [StatusSample.Drill with { Result = DrillResult.Failed }, StatusSample.Drill with { Result = DrillResult.Interrupted, Started = Now.AddHours(-1) }] } },
             { "RecoveryTimeMissed:ClusterLoss", AlertSeverity.Warning,
                 well with { Drills = [StatusSample.Drill with { Measures = StatusSample.Drill.Measures with { RecoveryTime = TimeSpan.FromHours(5) } }] } },
             { "DrillAltered", AlertSeverity.Critical, well with { DoubtfulDrills = [new DrillRecord { Id = "x", Folder = "/x", Integrity = DrillIntegrity.Altered }] } },
@@ -60,6 +64,8 @@ public sealed class AlertPlannerTests
             { "AuditDamaged", AlertSeverity.Critical, well with { Audit = well.Audit! with { Findings = [new AuditFinding(AuditFindingKind.Removed, true, "f", 1, 1, "gone")] } } },
             { "LookFailed:Drills", AlertSeverity.Warning, well with { Unknown = new Dictionary<StatusPart, string?> { [StatusPart.Drills] = "no", [StatusPart.Nodes] = null } } },
             { "RunbookOutdated", AlertSeverity.Warning, well with { Runbook = well.Runbook! with { Status = RunbookStatus.Outdated, Problem = "nodes" } } },
+            { "RunbookMissing", AlertSeverity.Warning, well with { Runbook = well.Runbook! with { Status = RunbookStatus.Missing, Path = "/runbook.html", Problem = "it is gone" } } },
+            { "AlertsDamaged", AlertSeverity.Warning, well with { DamagedAlerts = ["/state/alerts/x.json"] } },
             { "CertificateExpires", AlertSeverity.Warning, well with { Time = DateTimeOffset.UnixEpoch.AddYears(100).AddDays(-20) } },
         };
     }
@@ -88,6 +94,10 @@ public sealed class AlertPlannerTests
     [Fact]
     public void That_nobody_could_be_told_of_a_run_is_no_failure_of_the_next_one() => Assert.Empty(AlertConditions.Of(
         StatusSample.Well with { Runs = [StatusSample.Run with { Result = RunResult.Failed, ErrorCode = ErrorCode.AlertUndelivered }] }));
+
+    [Fact]
+    public void A_runbook_that_was_never_exported_here_may_be_elsewhere() => Assert.Empty(AlertConditions.Of(
+        StatusSample.Well with { Runbook = new RunbookState { Cluster = "payments", Status = RunbookStatus.Missing, Problem = "no runbook was exported on this machine" } }));
 
     [Fact]
     public void A_medium_that_is_put_away_is_no_fault() => Assert.Empty(AlertConditions.Of(StatusSample.Well with

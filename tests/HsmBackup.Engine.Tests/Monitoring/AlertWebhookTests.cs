@@ -115,6 +115,29 @@ public sealed class AlertWebhookTests : IDisposable
     }
 
     [Fact]
+    public void A_notice_over_which_the_receiver_stumbles_holds_up_no_other_and_an_outage_is_not_tried_with_all_of_them()
+    {
+        _receiver.Answer = r => r.Body.Contains("\"One\"", StringComparison.Ordinal) ? "500 Internal Server Error" : "200 OK";
+        for (int i = 0; i < 4; i++)
+        {
+            _trial.Raise(((string[])["One", "Two", "Three", "Four"])[i]);
+            _trial.Clock.Now += TimeSpan.FromSeconds(1);
+        }
+        Assert.Contains("500", Assert.Single(_trial.Deliver()).Reason, StringComparison.Ordinal);
+        Assert.Equal([1, 0, 0, 0], _trial.Kept.Select(a => a.Pending));
+
+        _receiver.Answer = _ => "503 Service Unavailable";
+        foreach (string name in (string[])["Five", "Six"])
+        {
+            _trial.Raise(name);
+            _trial.Clock.Now += TimeSpan.FromSeconds(1);
+        }
+        Assert.Equal(2, _trial.Deliver().Count);
+        Assert.Equal([1, 0, 0, 0, 1, 1], _trial.Kept.Select(a => a.Pending));
+        Assert.Equal(0, _trial.Kept[5].Notices[0].Deliveries[0].Attempts);
+    }
+
+    [Fact]
     public void A_redirection_is_not_followed()
     {
         using var other = new WebReceiver();

@@ -127,6 +127,7 @@ internal static class StatusSample
         Objects = 8,
         HasClusterKey = true,
         LoggedIn = true,
+        SeesPrivate = true,
         TokenLabel = name,
         Drift = state == HealthState.OutOfSync ? [new DriftItem(DriftKind.Missing, new ObjectSummary(0, "CKO_SECRET_KEY", "CKK_AES", "aes", "03", Engine.Tokens.Verdict.Captured, null), [])] : [],
         ClusterState = cluster,

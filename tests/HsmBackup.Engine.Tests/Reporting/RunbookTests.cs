@@ -141,7 +141,7 @@ public sealed class RunbookTests : IDisposable
         Assert.Equal(RunbookStatus.Current, RunbookRecords.StateOf(_folder.Root, source.Cluster).Status);
         File.Delete(files[1].Path);
         RunbookState state = RunbookRecords.StateOf(_folder.Root, source.Cluster);
-        Assert.Equal((RunbookStatus.Missing, files[1].Path), (state.Status, state.Path));
+        Assert.Equal((RunbookStatus.Missing, files[1].Path, false), (state.Status, state.Path, state.IsReliable));
     }
 
     [Fact]
@@ -176,8 +176,10 @@ public sealed class RunbookTests : IDisposable
         ClusterDefinition cluster = SampleRunbooks.Cluster();
         Assert.Equal(RunbookStatus.Missing, RunbookRecords.StateOf(_folder.Root, cluster).Status);
         _ = Export(SampleRunbooks.Source());
-        File.WriteAllText(Path.Combine(_folder.Root, "runbooks", cluster.Id + ".json"), "{ half");
-        Assert.Equal(RunbookStatus.Missing, RunbookRecords.StateOf(_folder.Root, cluster).Status);
+        string remembered = Path.Combine(_folder.Root, "runbooks", cluster.Id + ".json");
+        File.WriteAllText(remembered, "{ half");
+        HsmBackupException damaged = Refusal.Of(ErrorCode.DestinationUnwritable, () => RunbookRecords.StateOf(_folder.Root, cluster));
+        Assert.Contains(remembered, damaged.RecommendedAction, StringComparison.Ordinal);
         _ = Export(SampleRunbooks.Source());
         Assert.Equal(RunbookStatus.Current, RunbookRecords.StateOf(_folder.Root, cluster).Status);
     }

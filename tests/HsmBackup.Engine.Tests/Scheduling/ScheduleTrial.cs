@@ -65,7 +65,8 @@ internal sealed class ScheduleTrial : IDisposable
 
     public OfficerKeys OfficerKeys() => Engine.Handover.OfficerKeys.FromFile(PrivateKeys.Write(_folder, _officer, "pem", null), null, []);
 
-    public BackupRun Run(bool ifDue = false, IReadOnlyList<Action<BackupRun>>? afterRun = null, AuditLog? audit = null, CancellationToken stop = default) =>
+    public BackupRun Run(bool ifDue = false, IReadOnlyList<Action<BackupRun>>? afterRun = null, AuditLog? audit = null, HsmBackupException? obstacle = null,
+        CancellationToken stop = default) =>
         ScheduledRun.Run(new ScheduledRunRequest
         {
             Cluster = Cluster,
@@ -78,6 +79,7 @@ internal sealed class ScheduleTrial : IDisposable
             OpenStore = Open,
             AfterRun = afterRun ?? [],
             IfDue = ifDue,
+            Obstacle = obstacle,
             Audit = audit,
             StateFolder = State,
             Clock = Clock,
@@ -103,6 +105,10 @@ internal sealed class ScheduleTrial : IDisposable
 
     private IBackupStore Open(ClusterStore store)
     {
+        if (store.Name == "closed")
+        {
+            throw new HsmBackupException(ErrorCode.PinUnavailable, "The password of the store 'closed' is not there.", "Set it.");
+        }
         var real = new DirectoryStore(store.Location, store.Name);
         return Down.Contains(store.Name) ? new DownStore(real) : real;
     }

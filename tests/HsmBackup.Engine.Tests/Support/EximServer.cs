@@ -8,7 +8,11 @@ using HsmBackup.Engine.Tests.Protection;
 namespace HsmBackup.Engine.Tests.Support;
 
 /// <summary>A mail that the server took.</summary>
-internal sealed record TakenMail(string Envelope, string Body);
+internal sealed record TakenMail(string Envelope, string Body)
+{
+    /// <summary>To whom it goes: in exim's own file, after the line for those who have it already, which here is nobody.</summary>
+    public IReadOnlyList<string> Recipients => [.. Envelope.Split('\n').SkipWhile(line => line != "XX").Skip(2).TakeWhile(line => line.Length > 0)];
+}
 
 /// <summary>Debian's exim on loopback, which takes mail under TLS from who knows the password, and keeps it in its queue.</summary>
 internal sealed partial class EximServer : IDisposable
@@ -25,6 +29,7 @@ internal sealed partial class EximServer : IDisposable
         Port = FreePort();
         // Braces are exim's own: both texts must be those that are expected.
         string condition = "${if and{{eq{$auth2}{" + User + "}}{eq{$auth3}{" + Password + "}}}}";
+        string putOff = "${if exists{" + BusySign + "}{later}}";
         File.WriteAllText(Configuration, $$$"""
             spool_directory = {{{_folder.Folder("spool")}}}
             log_file_path = {{{_folder.Folder("log")}}}/%slog
@@ -47,6 +52,7 @@ internal sealed partial class EximServer : IDisposable
             begin acl
             recipients:
               deny local_parts = refused
+              defer local_parts = {{{putOff}}}
               accept authenticated = *
                      domains = +local_domains
               deny message = who are you
@@ -64,6 +70,24 @@ internal sealed partial class EximServer : IDisposable
     public TlsIdentity Identity { get; }
 
     public int Port { get; }
+
+    /// <summary>Whether it puts mail for "later" off, as servers do that have never heard of a sender.</summary>
+    public bool IsBusy
+    {
+        set
+        {
+            if (value)
+            {
+                File.WriteAllText(BusySign, "");
+            }
+            else
+            {
+                File.Delete(BusySign);
+            }
+        }
+    }
+
+    private string BusySign => _folder.File("busy");
 
     private string Configuration => _folder.File("exim.conf");
 

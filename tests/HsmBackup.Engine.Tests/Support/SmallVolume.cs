@@ -32,6 +32,9 @@ internal sealed class SmallVolume : IDisposable
         Assert.Fail("The volume does not get full.");
     }
 
+    /// <summary>There is room again.</summary>
+    public void Empty() => File.Delete(Path.Combine(Folder, "filler"));
+
     public void MakeReadOnly() => Assert.Equal(0, Programs.Run("mount", "-o", "remount,ro", Folder).ExitCode);
 
     public void Dispose() => Programs.Run("umount", Folder);

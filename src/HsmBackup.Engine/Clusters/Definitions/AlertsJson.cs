@@ -54,7 +54,7 @@ internal static class AlertsJson
         Name = json.Required("name", Name),
         Kind = json.Required("kind", Kind),
         MinimumSeverity = json.OptionalValue("minimumSeverity", OneOf<AlertSeverity>()) ?? AlertSeverity.Information,
-        Timeout = json.OptionalValue("timeout", Duration) ?? AlertChannel.DefaultTimeout,
+        Timeout = json.OptionalValue("timeout", DefinitionTypes.Timeout) ?? AlertChannel.DefaultTimeout,
         Url = json.Optional("url", ReadAddress),
         Key = json.Optional("key", readSource),
         Token = json.Optional("token", readSource),

@@ -114,7 +114,7 @@ internal static class DefinitionReader
             json.Optional("tokenLabel", Text),
             json.Optional("tokenSerial", Text)),
         Pin = json.Optional("pin", ReadPinSource),
-        Timeout = json.OptionalValue("timeout", Duration) ?? ClusterNode.DefaultTimeout,
+        Timeout = json.OptionalValue("timeout", DefinitionTypes.Timeout) ?? ClusterNode.DefaultTimeout,
         Zone = json.Optional("zone", Text),
     };
 

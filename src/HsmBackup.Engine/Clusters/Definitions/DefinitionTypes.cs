@@ -54,6 +54,11 @@ internal static partial class DefinitionTypes
         "a duration above zero: seconds as a number, or text like \"00:00:10\" or \"30.00:00:00\" (days, hours, minutes, seconds)",
         (value, out result) => TryDuration(value, out result) && result > TimeSpan.Zero);
 
+    // Timers take no more than some weeks, and nobody waits for longer than that for an answer.
+    public static readonly DefinitionType<TimeSpan> Timeout = new(
+        "a duration above zero and up to an hour: seconds as a number, or text like \"00:00:10\" (hours, minutes, seconds)",
+        (value, out result) => TryDuration(value, out result) && result > TimeSpan.Zero && result <= TimeSpan.FromHours(1));
+
     public static readonly DefinitionType<TimeSpan> Delay = new(
         "a duration, which may be zero: seconds as a number, or text like \"00:30:00\" (hours, minutes, seconds)", TryDuration);
 

@@ -22,7 +22,7 @@ public sealed record ClusterHealthRequest
     public bool Deep { get; init; }
 
     /// <summary>The backups that are known of the cluster.</summary>
-    public IReadOnlyList<BackupInfo> Backups { get; init; } = [];
+    public IReadOnlyList<BackupInfo>? Backups { get; init; } = [];
 
     /// <summary>One-time keys of unattended backups that nobody has received.</summary>
     public IReadOnlyList<WaitingKey> WaitingKeys { get; init; } = [];
@@ -148,6 +148,7 @@ public static class ClusterHealthOperation
             Deep = look.Deep,
             Uncompared = look.Inventory?.Uncompared ?? 0,
             LoggedIn = look.LoggedIn,
+            SeesPrivate = look.SeesPrivate,
             PinCountLow = look.Token?.IsPinCountLow ?? false,
             PinFinalTry = look.Token?.IsPinFinalTry ?? false,
             PinLocked = look.Token?.IsPinLocked ?? false,

@@ -6,10 +6,10 @@ internal static class ClusterVerdict
     /// <summary>Says on each node how the cluster is.</summary>
     public static IReadOnlyList<NodeHealth> Add(ClusterDefinition cluster, List<NodeHealth> nodes, ClusterHealthRequest request)
     {
-        DateTimeOffset? last = request.Backups.Where(b => b.ClusterId == cluster.Id).Select(b => (DateTimeOffset?)b.Created).Max();
+        DateTimeOffset? last = request.Backups?.Where(b => b.ClusterId == cluster.Id).Select(b => (DateTimeOffset?)b.Created).Max();
         TimeSpan? allowed = cluster.Policy?.MaximumBackupAge;
         // A backup that claims to be of tomorrow says nothing about how old the newest one is.
-        bool? inPolicy = allowed is null ? null : last is { } at && request.Clock.GetUtcNow() - at is var age && age >= TimeSpan.FromMinutes(-5) && age <= allowed;
+        bool? inPolicy = allowed is null || request.Backups is null ? null : last is { } at && request.Clock.GetUtcNow() - at is var age && age >= TimeSpan.FromMinutes(-5) && age <= allowed;
         (HealthState state, string reason) = Judge(nodes);
         if (inPolicy == false)
         {

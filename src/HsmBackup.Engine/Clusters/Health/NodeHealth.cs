@@ -57,6 +57,9 @@ public sealed record NodeHealth
     /// <summary>Whether the user was logged in; without that private objects do not show.</summary>
     public bool LoggedIn { get; init; }
 
+    /// <summary>Whether private objects were to be seen: somebody was logged in, or the token asks for no login.</summary>
+    public bool SeesPrivate { get; init; }
+
     /// <summary>A wrong PIN was entered since the last right one.</summary>
     public bool PinCountLow { get; init; }
 

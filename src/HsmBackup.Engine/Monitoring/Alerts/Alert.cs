@@ -29,11 +29,14 @@ public sealed record AlertDelivery
     /// <summary>Name of the channel.</summary>
     public required string Channel { get; init; }
 
-    /// <summary>How often it was tried.</summary>
+    /// <summary>How often it was tried; tries within one delivery, seconds apart, are one.</summary>
     public int Attempts { get; init; }
 
     /// <summary>When it was delivered, in UTC; null while it was not.</summary>
     public DateTimeOffset? Delivered { get; init; }
+
+    /// <summary>Addresses whom it did not reach yet, while it reached others: only to them it is sent again.</summary>
+    public IReadOnlyList<string> Waiting { get; init; } = [];
 
     /// <summary>True where it is not tried any more, because the channel is not there any more.</summary>
     public bool GivenUp { get; init; }

@@ -23,7 +23,7 @@ public static class AlertConditions
         "RunFailed", "RunMissed", "NoBackup", "BackupTooOld", "BackupPartial", "CopiesMissing", "CopyBad", "NothingRestorable", "VerificationTooOld",
         "VerificationFailed", "StoreDown", "StoreUntrusted", "ClusterDown", "NodeDegraded", "NodeOutOfSync", "NodePinProblem", "NodeUninitialized",
         "NodeUnreachable", "DrillTooOld", "DrillFailed", "RecoveryTimeMissed", "DrillAltered", "KeysWaiting", "AuditDamaged", "RunbookOutdated",
-        "CertificateExpires", "LookFailed",
+        "RunbookMissing", "CertificateExpires", "AlertsDamaged", "LookFailed",
     ];
 
     /// <summary>
@@ -99,7 +99,8 @@ public static class AlertConditions
     private static IEnumerable<AlertCondition> Copies(ClusterStatus s)
     {
         int required = s.Cluster.RetentionPolicy.MinimumCopies;
-        if (s.NewestBackup is { } newest && newest.Copies.Count(c => c.State == CopyState.Present && !c.Pending) is var there && there < required)
+        // A medium that is put away may well have one.
+        if (s.NewestBackup is { } newest && GoodCopies(s) is var there && there + s.Stores.Count(t => t.IsAway) < required)
         {
             yield return new(StatusPart.Backups, "CopiesMissing", null, Warning,
                 FormattableString.Invariant($"The newest backup, {newest.BackupId}, has {there} good copies; it must have {required}{Unseen(s)}."), "Make the missing ones with Copy-HsmBackup.");
@@ -122,7 +123,7 @@ public static class AlertConditions
 
     private static IEnumerable<AlertCondition> Nodes(ClusterStatus s)
     {
-        if (s.Nodes.Count > 0 && s.Nodes[0].ClusterState is HealthState.Unreachable)
+        if (s.Nodes.Count > 0 && !s.Nodes.Any(Serves))
         {
             yield return new(StatusPart.Nodes, "ClusterDown", null, Critical, $"No node of the cluster serves: {s.Nodes[0].ClusterReason}.",
                 "Follow the runbook for the loss of a cluster.");
@@ -187,10 +188,16 @@ public static class AlertConditions
         {
             yield return new(StatusPart.Audit, "AuditDamaged", null, Critical, $"The audit log did not pass its test. {audit.Summary}", "Run Test-HsmAuditLog, and find out who changed it.");
         }
-        if (s.Runbook is { Status: RunbookStatus.Outdated or RunbookStatus.Altered } runbook)
+        if (s.Runbook is { IsReliable: false } runbook)
         {
-            yield return new(StatusPart.Runbook, "RunbookOutdated", null, Warning, $"The runbook cannot be relied on any more: {runbook.Problem}.",
-                "Make a new one with Export-HsmRunbook, and hand it out.");
+            yield return new(StatusPart.Runbook, runbook.Status == RunbookStatus.Missing ? "RunbookMissing" : "RunbookOutdated", null, Warning,
+                $"The runbook cannot be relied on any more: {runbook.Problem}.", "Make a new one with Export-HsmRunbook, and hand it out.");
+        }
+        if (s.DamagedAlerts.Count > 0)
+        {
+            yield return new(StatusPart.Alerts, "AlertsDamaged", null, Warning,
+                FormattableString.Invariant($"{s.DamagedAlerts.Count} records of alerts cannot be read: {string.Join(", ", s.DamagedAlerts.Take(5))}."),
+                "Find out what damaged them, then remove them. What HsmBackup sees by itself is told anew; raise alerts of your own again.");
         }
         if (s.Cluster.IdentityCertificate is { } text)
         {
@@ -207,6 +214,12 @@ public static class AlertConditions
     private static IEnumerable<AlertCondition> Look(ClusterStatus s) => s.Unknown.Where(u => u.Value is not null && u.Key != StatusPart.Backups).OrderBy(u => u.Key)
         .Select(u => new AlertCondition(u.Key, "LookFailed", u.Key.ToString(), Warning, $"Nobody could look at the {u.Key.ToString().ToLowerInvariant()}: {u.Value}",
             "What is wrong there is not seen until that is put right."));
+
+    /// <summary>How many copies of the newest backup are as they should be.</summary>
+    internal static int GoodCopies(ClusterStatus s) => s.NewestBackup?.Copies.Count(c => c.State == CopyState.Present && !c.Pending) ?? 0;
+
+    /// <summary>Whether a node does what clients ask of it, as far as that was to be seen.</summary>
+    internal static bool Serves(NodeHealth node) => node.State is HealthState.Online or HealthState.Degraded or HealthState.OutOfSync;
 
     /// <summary>Names the stores that may show otherwise.</summary>
     private static string Unseen(ClusterStatus s)

@@ -34,11 +34,7 @@ internal sealed class AlertDispatch(AlertRequest request, AlertOutbox outbox)
             try
             {
                 using var sender = new HeartbeatSender(channel, request.Asker);
-                _ = Repeat(() =>
-                {
-                    sender.Beat(cancellationToken);
-                    return null;
-                }, cancellationToken);
+                Repeat(() => sender.Beat(cancellationToken), cancellationToken);
             }
             catch (Exception e) when (e is AlertNotSentException or HsmBackupException { Code: not ErrorCode.Cancelled })
             {
@@ -59,11 +55,14 @@ internal sealed class AlertDispatch(AlertRequest request, AlertOutbox outbox)
         try
         {
             using AlertSender sender = AlertSender.Open(channel, SecretVariables(), request.Asker);
+            int failed = 0;
             foreach ((Alert alert, AlertNotice notice) in waiting)
             {
-                if (!TrySend(channel, sender, alert, notice, cancellationToken))
+                AlertNotSentException? error = TrySend(channel, sender, alert, notice, cancellationToken);
+                failed = error is null ? 0 : failed + (error.Passes ? 1 : 0);
+                // What kept two notices from going out keeps the others as well; with one alone, it may be something about that one.
+                if (error is { ConcernsAll: true } || failed == 2)
                 {
-                    // What keeps one notice from going out now keeps the others as well.
                     break;
                 }
             }
@@ -81,24 +80,34 @@ internal sealed class AlertDispatch(AlertRequest request, AlertOutbox outbox)
         }
     }
 
-    private bool TrySend(AlertChannel channel, AlertSender sender, Alert alert, AlertNotice notice, CancellationToken cancellationToken)
+    private AlertNotSentException? TrySend(AlertChannel channel, AlertSender sender, Alert alert, AlertNotice notice, CancellationToken cancellationToken)
     {
         // Before it goes out: where this cannot be written, that it was sent could not be either, and it would go out each time.
         Record(alert.Id, notice.Id, channel, d => d with { Attempts = d.Attempts + 1 });
         try
         {
-            AlertMessage message = AlertMessage.Of(_cluster, alert, notice);
-            string? remark = Repeat(() => sender.Send(message, cancellationToken), cancellationToken);
-            DateTimeOffset now = request.Clock.GetUtcNow();
-            Record(alert.Id, notice.Id, channel, d => d with { Delivered = now, Error = remark });
-            return true;
+            AlertMessage message = AlertMessage.Of(_cluster, alert, notice) with { Only = notice.Deliveries.First(d => d.IsOn(channel)).Waiting };
+            IReadOnlyList<UnreachedAddress> unreached = [];
+            Repeat(() => unreached = sender.Send(message, cancellationToken), cancellationToken);
+            RecordSent(channel, alert, notice, unreached);
+            return null;
         }
         catch (AlertNotSentException e)
         {
             _failures.Add(new AlertFailure(channel.Name, alert, e.Message));
             Record(alert.Id, notice.Id, channel, d => d with { Error = DisplayText.Harmless(e.Message) });
-            return !e.ConcernsAll;
+            return e;
         }
+    }
+
+    // Those who have it do not get it again for the sake of the others.
+    private void RecordSent(AlertChannel channel, Alert alert, AlertNotice notice, IReadOnlyList<UnreachedAddress> unreached)
+    {
+        _failures.AddRange(unreached.Select(u => new AlertFailure(channel.Name, alert, $"not to {u.Address}: {u.Reason}")));
+        string[] waiting = [.. unreached.Where(u => u.Passes).Select(u => u.Address)];
+        string? error = unreached.Count == 0 ? null : DisplayText.Harmless($"not to {string.Join("; not to ", unreached.Select(u => $"{u.Address}: {u.Reason}"))}");
+        DateTimeOffset now = request.Clock.GetUtcNow();
+        Record(alert.Id, notice.Id, channel, d => d with { Delivered = waiting.Length == 0 ? now : null, Waiting = waiting, Error = error });
     }
 
     private void TryRecord(Alert alert, AlertNotice notice, AlertChannel channel, string error)
@@ -113,14 +122,15 @@ internal sealed class AlertDispatch(AlertRequest request, AlertOutbox outbox)
         }
     }
 
-    private string? Repeat(Func<string?> send, CancellationToken cancellationToken)
+    private void Repeat(Action send, CancellationToken cancellationToken)
     {
         for (int attempt = 0; ; attempt++)
         {
             try
             {
                 cancellationToken.ThrowIfCancellationRequested();
-                return send();
+                send();
+                return;
             }
             catch (AlertNotSentException e) when (e.Passes && attempt < request.Pauses.Count)
             {

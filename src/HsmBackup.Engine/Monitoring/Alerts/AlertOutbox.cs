@@ -27,19 +27,13 @@ public sealed class AlertOutbox
     internal static string NewId(DateTimeOffset now) => string.Create(CultureInfo.InvariantCulture,
         $"{now.ToUniversalTime():yyyyMMdd'T'HHmmss'Z'}-{RandomNumberGenerator.GetHexString(8, lowercase: true)}");
 
-    /// <summary>All alerts that are kept, the oldest first. A file that cannot be read is passed over: what is wrong is found again.</summary>
+    /// <summary>All alerts that are kept, the oldest first. Damaged files are passed over: what is wrong is found again.</summary>
     /// <exception cref="HsmBackupException">DestinationUnwritable: the folder cannot be read.</exception>
-    public IReadOnlyList<Alert> List()
-    {
-        try
-        {
-            return !Directory.Exists(_folder) ? [] : [.. Directory.EnumerateFiles(_folder, "*" + Extension).Order(StringComparer.Ordinal).Select(TryRead).OfType<Alert>()];
-        }
-        catch (Exception e) when (FileErrors.Covers(e))
-        {
-            throw FileErrors.From(e, _folder);
-        }
-    }
+    public IReadOnlyList<Alert> List() => [.. Read().Select(f => f.Alert).OfType<Alert>()];
+
+    /// <summary>Paths of the files that hold no alert any more. Nobody removes them but a person: what was in them may have been of that person's own.</summary>
+    /// <exception cref="HsmBackupException">DestinationUnwritable: the folder cannot be read.</exception>
+    public IReadOnlyList<string> ListDamaged() => [.. Read().Where(f => f.Alert is null).Select(f => f.Path)];
 
     /// <summary>Those that are open, or of which not everybody has been told yet.</summary>
     /// <exception cref="HsmBackupException">DestinationUnwritable: the folder cannot be read.</exception>
@@ -77,15 +71,29 @@ public sealed class AlertOutbox
 
     private string PathOf(Alert alert) => Path.Combine(_folder, alert.Id + Extension);
 
-    private static Alert? TryRead(string path)
+    private List<(string Path, Alert? Alert)> Read()
     {
         try
         {
-            return StateDocument.Read(path, AlertJson.Default.Alert);
+            return !Directory.Exists(_folder) ? []
+                : [.. Directory.EnumerateFiles(_folder, "*" + Extension).Order(StringComparer.Ordinal).SelectMany(TryRead)];
+        }
+        catch (Exception e) when (FileErrors.Covers(e))
+        {
+            throw FileErrors.From(e, _folder);
+        }
+    }
+
+    // One that is gone by now was too old, and somebody else has removed it.
+    private static IEnumerable<(string Path, Alert? Alert)> TryRead(string path)
+    {
+        try
+        {
+            return StateDocument.Read(path, AlertJson.Default.Alert) is { } alert ? [(path, alert)] : [];
         }
         catch (JsonException)
         {
-            return null;
+            return [(path, null)];
         }
     }
 }

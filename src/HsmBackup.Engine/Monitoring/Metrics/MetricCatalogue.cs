@@ -5,6 +5,7 @@ using HsmBackup.Engine.Clusters.Definitions;
 using HsmBackup.Engine.Clusters.Health;
 using HsmBackup.Engine.Drills;
 using HsmBackup.Engine.Format;
+using HsmBackup.Engine.Monitoring.Alerts;
 using HsmBackup.Engine.Monitoring.Status;
 using HsmBackup.Engine.Reporting;
 using HsmBackup.Engine.Scheduling;
@@ -69,7 +70,7 @@ public static class MetricCatalogue
                 .Select(state => new MetricSample(t.Copies.GetValueOrDefault(state), ("store", t.Name), ("state", Word(state))))), "store", "state"),
         Several("hsmbackup_store_newest_backup_timestamp_seconds", "When the newest backup was made of which the store has a good copy.",
             s => s.Stores.Where(t => t.Error is null).Select(t => (Store: t.Name, Newest: s.Backups
-                .Where(b => b.Created <= s.Time.AddMinutes(5) && b.Copies.Any(c => c.Store == t.Name && c.State == CopyState.Present)).MaxBy(b => b.Created)))
+                .Where(b => b.Created <= s.Time.AddMinutes(5) && b.Copies.Any(c => c.Store == t.Name && c.State == CopyState.Present && !c.Pending)).MaxBy(b => b.Created)))
                 .Where(t => t.Newest is not null).Select(t => new MetricSample(Unix(t.Newest!.Created), ("store", t.Store))), "store"),
     ];
 
@@ -90,14 +91,14 @@ public static class MetricCatalogue
         Several("hsmbackup_cluster_state", "1 for the state that the cluster is in, 0 for the others.",
             s => s.Nodes.Count == 0 ? [] : OneOf(s.Nodes[0].ClusterState), "state"),
         Several("hsmbackup_node_up", "Whether the node answers and serves: 1 or 0.",
-            s => s.Nodes.Select(n => new MetricSample(Flag(n.State is HealthState.Online or HealthState.Degraded or HealthState.OutOfSync), ("node", n.Node), ("zone", n.Zone))),
+            s => s.Nodes.Select(n => new MetricSample(Flag(AlertConditions.Serves(n)), ("node", n.Node), ("zone", n.Zone))),
             "node", "zone"),
         Several("hsmbackup_node_state", "1 for the state that the node is in, 0 for the others.",
             s => s.Nodes.SelectMany(n => OneOf(n.State).Select(one => one with { Labels = [("node", n.Node), .. one.Labels] })), "node", "state"),
         Several("hsmbackup_node_objects", "How many objects the node holds, as far as they were to be seen.",
             s => s.Nodes.Where(n => n.Objects is not null).Select(n => new MetricSample(n.Objects!.Value, ("node", n.Node))), "node"),
         Several("hsmbackup_node_drift_objects", "How many objects the node lacks, has beyond, or has otherwise than the majority of the cluster; none without a login.",
-            s => s.Nodes.Where(n => n.Objects is not null && n.LoggedIn).SelectMany(n => Enum.GetValues<DriftKind>()
+            s => s.Nodes.Where(n => n.Objects is not null && n.SeesPrivate).SelectMany(n => Enum.GetValues<DriftKind>()
                 .Select(kind => new MetricSample(n.Drift.Count(d => d.Kind == kind), ("node", n.Node), ("kind", Word(kind))))), "node", "kind"),
         Several("hsmbackup_node_latency_seconds", "How long the node took to answer one question.",
             s => s.Nodes.Where(n => n.Latency is not null).Select(n => new MetricSample(n.Latency!.Value.TotalSeconds, ("node", n.Node))), "node"),

@@ -103,6 +103,9 @@ public sealed record ClusterStatus
     /// <summary>The alerts that are open, or of which not everybody has been told yet.</summary>
     public IReadOnlyList<Alert> Alerts { get; init; } = [];
 
+    /// <summary>Files that should hold alerts and cannot be read.</summary>
+    public IReadOnlyList<string> DamagedAlerts { get; init; } = [];
+
     /// <summary>The runs that do not claim to be of the future: one that did would stay the last one for ever.</summary>
     public IEnumerable<BackupRun> PastRuns => Runs.Where(r => IsPast(r.Started));
 
@@ -118,8 +121,8 @@ public sealed record ClusterStatus
     /// <summary>The newest test of any backup that proves it; null where there is none.</summary>
     public TestRecord? LastVerification => Backups.Select(b => b.Proof).OfType<TestRecord>().Where(p => IsPast(p.Tested)).MaxBy(p => p.Tested);
 
-    /// <summary>The last drill of each scenario.</summary>
-    public IEnumerable<DrillReport> LastDrills => Drills.Where(d => IsPast(d.Started)).GroupBy(d => d.Scenario).OrderBy(g => g.Key).Select(g => g.Last());
+    /// <summary>The last drill of each scenario that came to its end: one that was stopped says nothing about a recovery.</summary>
+    public IEnumerable<DrillReport> LastDrills => Drills.Where(d => d.Result != DrillResult.Interrupted && IsPast(d.Started)).GroupBy(d => d.Scenario).OrderBy(g => g.Key).Select(g => g.Last());
 
     /// <summary>The last drill that passed; null where none did.</summary>
     public DrillReport? LastPassedDrill => Drills.LastOrDefault(d => d.Result == DrillResult.Passed && IsPast(d.Started));
@@ -128,7 +131,7 @@ public sealed record ClusterStatus
     public RecoveryPreparation? Preparation => !Knows(StatusPart.Drills) ? null : new RecoveryPreparation
     {
         LastDrill = LastPassedDrill?.Started,
-        RunbookProblem = Runbook is { Status: RunbookStatus.Outdated or RunbookStatus.Altered } ? Runbook.Problem : null,
+        RunbookProblem = Runbook is { IsReliable: false } ? Runbook.Problem : null,
     };
 
     /// <summary>Whether a part was looked at.</summary>

@@ -24,16 +24,15 @@ internal sealed class StatusReading(ClusterStatusRequest request)
 
     public ClusterStatus Read(CancellationToken cancellationToken)
     {
-        var status = new ClusterStatus { Cluster = _cluster, Time = _now };
+        var status = new ClusterStatus { Cluster = _cluster, Time = _now, Unknown = _unknown };
         status = Try(StatusPart.Runs, status, ReadRuns);
         status = Try(StatusPart.Backups, status, s => ReadBackups(s, cancellationToken));
         status = Try(StatusPart.Keys, status, s => s with { WaitingKeys = WaitingKeys.Of(_cluster, request.StateFolder, null, request.Clock).List() });
         status = Try(StatusPart.Drills, status, s => ReadDrills(s, request.StateFolder));
         status = Try(StatusPart.Runbook, status, s => s with { Runbook = RunbookRecords.StateOf(request.StateFolder, _cluster) });
         status = Try(StatusPart.Audit, status, s => ReadAudit(s, cancellationToken));
-        status = Try(StatusPart.Alerts, status, s => s with { Alerts = AlertOutbox.Of(request.StateFolder, _cluster.Id).ListUnfinished() });
-        status = Try(StatusPart.Nodes, status, s => ReadNodes(s, cancellationToken));
-        return status with { Unknown = _unknown };
+        status = Try(StatusPart.Alerts, status, ReadAlerts);
+        return Try(StatusPart.Nodes, status, s => ReadNodes(s, cancellationToken));
     }
 
     private ClusterStatus Try(StatusPart part, ClusterStatus status, Func<ClusterStatus, ClusterStatus> read)
@@ -192,6 +191,12 @@ internal sealed class StatusReading(ClusterStatusRequest request)
     private static ReadOnlyMemory<byte>? CertificateOf(ClusterDefinition cluster) =>
         cluster.IdentityCertificate is { } text ? (ReadOnlyMemory<byte>?)Convert.FromBase64String(text) : null;
 
+    private ClusterStatus ReadAlerts(ClusterStatus status)
+    {
+        var outbox = AlertOutbox.Of(request.StateFolder, _cluster.Id);
+        return status with { Alerts = outbox.ListUnfinished(), DamagedAlerts = outbox.ListDamaged() };
+    }
+
     private ClusterStatus ReadNodes(ClusterStatus status, CancellationToken cancellationToken)
     {
         if (request.SkipHealth)
@@ -206,7 +211,7 @@ internal sealed class StatusReading(ClusterStatusRequest request)
                 Cluster = _cluster,
                 OpenPin = request.OpenPin,
                 OnePinForAll = request.OnePinForAll,
-                Backups = status.Backups,
+                Backups = status.Knows(StatusPart.Backups) ? status.Backups : null,
                 WaitingKeys = status.WaitingKeys,
                 Preparation = status.Preparation,
                 Clock = request.Clock,

@@ -87,6 +87,7 @@ public sealed class ClusterDefinitionTests
     [InlineData("""{"name":"x","kind":"command","program":"/bin/page","to":["a@b"]}""", "a channel of kind \"command\" takes none")]
     [InlineData("""{"name":"x","kind":"mail","server":"mail","from":"a@b","user":"u"}""", "one of user and password is missing")]
     [InlineData("""{"name":"x","kind":"mail","server":"mail","from":"a@b>\\r\\nDATA"}""", "an e-mail address")]
+    [InlineData("""{"name":"x","kind":"command","program":"/bin/page","timeout":"30.00:00:00"}""", "up to an hour")]
     public void A_channel_has_what_its_kind_needs_and_nothing_else(string channel, string said) => Assert.Contains(said, Assert.Throws<HsmBackupException>(
         () => TestDefinition.Read(TestDefinition.With(full => full["alerts"]!["channels"] = new JsonArray(JsonNode.Parse(channel))))).Message, StringComparison.Ordinal);
 

@@ -34,6 +34,9 @@ internal sealed record AlertMessage
     /// <summary>E-mail addresses of the contacts whom it concerns, as the definition has them.</summary>
     public IReadOnlyList<string> Addresses { get; init; } = [];
 
+    /// <summary>The addresses that are left of an earlier attempt; empty where none was made, or none had it.</summary>
+    public IReadOnlyList<string> Only { get; init; } = [];
+
     /// <summary>A notice of an alert.</summary>
     public static AlertMessage Of(ClusterDefinition cluster, Alert alert, AlertNotice notice)
     {

@@ -13,17 +13,23 @@ internal sealed class AlertNotSentException(string message, bool passes, Excepti
     public bool Passes { get; } = passes;
 
     /// <summary>Whether every notice on this channel would fail now: then the others wait for the next time.</summary>
-    public bool ConcernsAll { get; init; } = passes;
+    public bool ConcernsAll { get; init; }
 }
+
+/// <summary>Somebody whom a notice did not reach, while it reached others.</summary>
+/// <param name="Address">Their address.</param>
+/// <param name="Reason">Why.</param>
+/// <param name="Passes">Whether that may be otherwise the next time.</param>
+internal sealed record UnreachedAddress(string Address, string Reason, bool Passes);
 
 /// <summary>Sends notices on one channel.</summary>
 internal abstract class AlertSender : IDisposable
 {
     /// <summary>Sends a notice once.</summary>
-    /// <returns>What was not quite right; null where all was.</returns>
+    /// <returns>Whom it did not reach, where it reached somebody.</returns>
     /// <exception cref="AlertNotSentException">It was not sent, as far as that is known.</exception>
     /// <exception cref="OperationCanceledException">The caller gave up.</exception>
-    public abstract string? Send(AlertMessage message, CancellationToken cancellationToken);
+    public abstract IReadOnlyList<UnreachedAddress> Send(AlertMessage message, CancellationToken cancellationToken);
 
     /// <summary>Makes the sender of a channel. Nothing is sent yet, and nobody is connected to.</summary>
     /// <param name="channel">The channel.</param>
@@ -35,7 +41,7 @@ internal abstract class AlertSender : IDisposable
         AlertChannelKind.Webhook => new WebhookSender(channel, asker),
         AlertChannelKind.Command => new CommandSender(channel, secretVariables),
         AlertChannelKind.Mail => new MailSender(channel, asker),
-        _ => new HeartbeatSender(channel, asker),
+        _ => throw new ArgumentException($"The channel '{channel.Name}' carries no notices.", nameof(channel)),
     };
 
     /// <inheritdoc/>
@@ -45,7 +51,7 @@ internal abstract class AlertSender : IDisposable
     private protected static Pin? OpenSecret(AlertChannel channel, PinSource? source, PinAsker asker) => source?.Open(asker, $"the alert channel '{channel.Name}'");
 
     /// <summary>The address of the channel, which may be a secret itself.</summary>
-    private protected static Uri OpenAddress(AlertChannel channel, PinAsker asker)
+    internal static Uri OpenAddress(AlertChannel channel, PinAsker asker)
     {
         using Pin? secret = OpenSecret(channel, channel.Url!.Source, asker);
         string text = secret is null ? channel.Url.Text! : System.Text.Encoding.UTF8.GetString(secret.Bytes);

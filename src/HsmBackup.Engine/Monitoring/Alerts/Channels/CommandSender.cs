@@ -11,7 +11,7 @@ internal sealed class CommandSender(AlertChannel channel, IReadOnlyCollection<st
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(10);
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
 
-    public override string? Send(AlertMessage message, CancellationToken cancellationToken)
+    public override IReadOnlyList<UnreachedAddress> Send(AlertMessage message, CancellationToken cancellationToken)
     {
         var start = new ProcessStartInfo(channel.Program!, channel.Arguments)
         {
@@ -32,7 +32,7 @@ internal sealed class CommandSender(AlertChannel channel, IReadOnlyCollection<st
         {
             Task<string> said = Run(process, message.Json, limit.Token);
             string last = said.GetAwaiter().GetResult();
-            return process.ExitCode == 0 ? null : throw new AlertNotSentException(
+            return process.ExitCode == 0 ? [] : throw new AlertNotSentException(
                 FormattableString.Invariant($"'{channel.Program}' ended with {process.ExitCode}{(last.Length == 0 ? "" : $": {last}")}"), passes: false);
         }
         catch (OperationCanceledException e)

@@ -3,15 +3,15 @@ using HsmBackup.Engine.Clusters.Definitions;
 namespace HsmBackup.Engine.Monitoring.Alerts.Channels;
 
 /// <summary>Calls an address to say that all went well. The message is that it was called.</summary>
-internal sealed class HeartbeatSender : AlertSender
+internal sealed class HeartbeatSender : IDisposable
 {
     private readonly Uri _address;
     private readonly WebRequests _requests;
 
     public HeartbeatSender(AlertChannel channel, PinAsker asker)
     {
-        _address = OpenAddress(channel, asker);
-        _requests = new WebRequests(channel);
+        _address = AlertSender.OpenAddress(channel, asker);
+        _requests = new WebRequests(channel, _address);
     }
 
     /// <summary>Calls it.</summary>
@@ -22,11 +22,5 @@ internal sealed class HeartbeatSender : AlertSender
         _requests.Send(request, cancellationToken);
     }
 
-    public override string? Send(AlertMessage message, CancellationToken cancellationToken)
-    {
-        Beat(cancellationToken);
-        return null;
-    }
-
-    public override void Dispose() => _requests.Dispose();
+    public void Dispose() => _requests.Dispose();
 }

@@ -19,18 +19,17 @@ internal sealed class MailSender : AlertSender
         _password = OpenSecret(channel, channel.Password, asker);
     }
 
-    public override string? Send(AlertMessage message, CancellationToken cancellationToken)
+    public override IReadOnlyList<UnreachedAddress> Send(AlertMessage message, CancellationToken cancellationToken)
     {
-        string[] all = [.. _channel.To.Concat(message.Addresses).Distinct(StringComparer.OrdinalIgnoreCase)];
+        string[] all = message.Only.Count > 0 ? [.. message.Only] : [.. _channel.To.Concat(message.Addresses).Distinct(StringComparer.OrdinalIgnoreCase)];
         // The addresses of contacts are free text in the definition.
         string[] good = [.. all.Where(DefinitionTypes.IsMailAddress)];
         if (good.Length == 0)
         {
             throw new AlertNotSentException("there is nobody to send it to: the channel names no address, and the contacts of this step of the escalation have none", passes: false);
         }
-        IReadOnlyList<string> refused = SmtpConnection.Send(_channel, _password, good, Compose(message, good), cancellationToken);
-        string[] without = [.. refused, .. all.Except(good)];
-        return without.Length == 0 ? null : $"not to {string.Join(", ", without)}";
+        return [.. SmtpConnection.Send(_channel, _password, good, Compose(message, good), cancellationToken),
+            .. all.Except(good).Select(a => new UnreachedAddress(DisplayText.Harmless(a), "this is no e-mail address", Passes: false))];
     }
 
     public override void Dispose() => _password?.Dispose();

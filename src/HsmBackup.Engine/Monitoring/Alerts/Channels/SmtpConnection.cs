@@ -21,7 +21,7 @@ internal sealed class SmtpConnection : IDisposable
 
     private readonly AlertChannel _channel;
     private readonly TcpClient _client = new();
-    private readonly WebDavTrust _trust;
+    private readonly ServerTrust _trust;
     private Stream _stream = Stream.Null;
     private readonly byte[] _buffer = new byte[4096];
     private int _start;
@@ -31,7 +31,7 @@ internal sealed class SmtpConnection : IDisposable
     private SmtpConnection(AlertChannel channel)
     {
         _channel = channel;
-        _trust = new WebDavTrust(channel.CertificateAuthority, channel.CertificatePin);
+        _trust = new ServerTrust(channel.CertificateAuthority, channel.CertificatePin);
     }
 
     /// <summary>Hands a mail over.</summary>
@@ -42,7 +42,8 @@ internal sealed class SmtpConnection : IDisposable
     /// <param name="cancellationToken">Stops it.</param>
     /// <returns>Recipients that the server refused, where it took others.</returns>
     /// <exception cref="AlertNotSentException">It was not taken.</exception>
-    public static IReadOnlyList<string> Send(AlertChannel channel, Pin? password, IReadOnlyList<string> recipients, byte[] mail, CancellationToken cancellationToken)
+    public static IReadOnlyList<UnreachedAddress> Send(
+        AlertChannel channel, Pin? password, IReadOnlyList<string> recipients, byte[] mail, CancellationToken cancellationToken)
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         limit.CancelAfter(channel.Timeout);
@@ -64,7 +65,8 @@ internal sealed class SmtpConnection : IDisposable
             throw new AlertNotSentException(
                 limit.IsCancellationRequested ? FormattableString.Invariant($"the mail server did not answer within {channel.Timeout.TotalSeconds} seconds")
                 : connection._trust.Refusal is { } refusal ? $"the mail server is not trusted: {refusal}"
-                : $"the mail server was not reached: {e.Message.TrimEnd('.')}", passes: true, e);
+                : $"the mail server was not reached: {e.Message.TrimEnd('.')}", passes: true, e)
+            { ConcernsAll = !limit.IsCancellationRequested };
         }
     }
 
@@ -89,13 +91,13 @@ internal sealed class SmtpConnection : IDisposable
         {
             if (!_extensions.Contains("STARTTLS", StringComparer.OrdinalIgnoreCase))
             {
-                throw new AlertNotSentException("the mail server offers no STARTTLS, and nothing is said to it in the clear", passes: true);
+                throw new AlertNotSentException("the mail server offers no STARTTLS, and nothing is said to it in the clear", passes: true) { ConcernsAll = true };
             }
             Say("STARTTLS", 220);
             // What came after the answer came from anybody, and must not pass for the server's (CVE-2011-0411).
             if (_start < _end)
             {
-                throw new AlertNotSentException("the mail server said more than it was asked before the connection was encrypted", passes: true);
+                throw new AlertNotSentException("the mail server said more than it was asked before the connection was encrypted", passes: true) { ConcernsAll = true };
             }
             Encrypt(cancellationToken);
             Hello();
@@ -134,19 +136,19 @@ internal sealed class SmtpConnection : IDisposable
         else if (offered.Split(' ').Contains("LOGIN", StringComparer.OrdinalIgnoreCase))
         {
             Say("AUTH LOGIN", 334);
-            Say(Convert.ToBase64String(Encoding.UTF8.GetBytes(user)), 334);
+            SaySecret("", Encoding.UTF8.GetBytes(user), 334);
             SaySecret("", password.Bytes, 235);
         }
         else
         {
-            throw new AlertNotSentException("the mail server offers no way to log in that is known here (PLAIN, LOGIN)", passes: true);
+            throw new AlertNotSentException("the mail server offers no way to log in that is known here (PLAIN, LOGIN)", passes: true) { ConcernsAll = true };
         }
     }
 
-    private List<string> HandOver(IReadOnlyList<string> recipients, byte[] mail)
+    private List<UnreachedAddress> HandOver(IReadOnlyList<string> recipients, byte[] mail)
     {
         Say($"MAIL FROM:<{_channel.From}>", 250);
-        var refused = new List<string>();
+        var refused = new List<UnreachedAddress>();
         AlertNotSentException? last = null;
         foreach (string recipient in recipients)
         {
@@ -156,7 +158,7 @@ internal sealed class SmtpConnection : IDisposable
             }
             catch (AlertNotSentException e)
             {
-                refused.Add(recipient);
+                refused.Add(new UnreachedAddress(recipient, e.Message, e.Passes));
                 last = e;
             }
         }
@@ -214,7 +216,7 @@ internal sealed class SmtpConnection : IDisposable
             length += line.Length;
             if (line.Length < 3 || !int.TryParse(line.AsSpan(0, 3), NumberStyles.None, CultureInfo.InvariantCulture, out _) || length > MaxReply)
             {
-                throw new AlertNotSentException("what answers is not a mail server", passes: true);
+                throw new AlertNotSentException("what answers is not a mail server", passes: true) { ConcernsAll = true };
             }
             lines.Add(line.Length > 4 ? line[4..] : "");
         }
@@ -226,7 +228,7 @@ internal sealed class SmtpConnection : IDisposable
             FormattableString.Invariant($"the mail server answered {code} to {what}{said}"),
             // A password that was refused is not said again at once: that locks accounts.
             passes: code < 500 || what is "greet" or "EHLO" or "STARTTLS")
-        { ConcernsAll = code < 500 || what is "AUTH" or "greet" or "EHLO" or "STARTTLS" };
+        { ConcernsAll = what is "AUTH" or "greet" or "EHLO" or "STARTTLS" };
     }
 
     private string ReadLine()

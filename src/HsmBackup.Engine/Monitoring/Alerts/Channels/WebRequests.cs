@@ -8,15 +8,23 @@ namespace HsmBackup.Engine.Monitoring.Alerts.Channels;
 internal sealed class WebRequests : IDisposable
 {
     private readonly AlertChannel _channel;
-    private readonly WebDavTrust _trust;
+    private readonly ServerTrust _trust;
     private readonly HttpMessageInvoker _http;
 
     /// <exception cref="HsmBackupException">StoreUntrusted: the authorities cannot be read.</exception>
-    public WebRequests(AlertChannel channel)
+    public WebRequests(AlertChannel channel, Uri address)
     {
         _channel = channel;
-        _trust = new WebDavTrust(channel.CertificateAuthority, channel.CertificatePin);
-        _http = new HttpMessageInvoker(new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false, ConnectTimeout = channel.Timeout, SslOptions = _trust.Options() });
+        _trust = new ServerTrust(channel.CertificateAuthority, channel.CertificatePin);
+        _http = new HttpMessageInvoker(new SocketsHttpHandler
+        {
+            AllowAutoRedirect = false,
+            UseCookies = false,
+            // What is for this computer stays on it: to a proxy it would go in the clear.
+            UseProxy = !address.IsLoopback,
+            ConnectTimeout = channel.Timeout,
+            SslOptions = _trust.Options(),
+        });
     }
 
     /// <summary>Sends a request; the receiver takes it, or this throws.</summary>
@@ -37,7 +45,7 @@ internal sealed class WebRequests : IDisposable
         catch (HttpRequestException e)
         {
             string? refusal = _trust.Refusal;
-            throw new AlertNotSentException(refusal is null ? $"the receiver was not reached: {e.Message.TrimEnd('.')}" : $"the receiver is not trusted: {refusal}", passes: true, e);
+            throw new AlertNotSentException(refusal is null ? $"the receiver was not reached: {e.Message.TrimEnd('.')}" : $"the receiver is not trusted: {refusal}", passes: true, e) { ConcernsAll = true };
         }
         catch (OperationCanceledException e) when (!cancellationToken.IsCancellationRequested)
         {

@@ -25,7 +25,7 @@ internal sealed class WebhookSender : AlertSender
     public WebhookSender(AlertChannel channel, PinAsker asker)
     {
         _address = OpenAddress(channel, asker);
-        _requests = new WebRequests(channel);
+        _requests = new WebRequests(channel, _address);
         try
         {
             _key = OpenKey(channel, asker);
@@ -38,7 +38,7 @@ internal sealed class WebhookSender : AlertSender
         }
     }
 
-    public override string? Send(AlertMessage message, CancellationToken cancellationToken)
+    public override IReadOnlyList<UnreachedAddress> Send(AlertMessage message, CancellationToken cancellationToken)
     {
         string timestamp = DateTimeOffset.UtcNow.ToUnixTimeSeconds().ToString(CultureInfo.InvariantCulture);
         using var request = new HttpRequestMessage(HttpMethod.Post, _address) { Content = new ByteArrayContent(message.Json) };
@@ -51,7 +51,7 @@ internal sealed class WebhookSender : AlertSender
         }
         request.Headers.Authorization = _token?.ForRequest();
         _requests.Send(request, cancellationToken);
-        return null;
+        return [];
     }
 
     /// <summary>The signature, in base64.</summary>
