@@ -77,11 +77,19 @@ readonly monitoring_packages='
 prometheus       promtool
 exim4-daemon-light /usr/sbin/exim4'
 
+# Reports and runbooks are looked at as their readers do; npm brings the rules of accessibility.
+readonly browser_packages='
+chromium         chromium
+nodejs           node
+npm              npm'
+
 packages_for() {
     case $1 in
         drill) echo "$token_packages" ;;
         bench) echo "$token_packages$compiler_packages" ;;
-        test | install) echo "$token_packages$compiler_packages$second_token_packages$store_packages$scheduler_packages$monitoring_packages" ;;
+        test | install)
+            echo "$token_packages$compiler_packages$second_token_packages$store_packages$scheduler_packages$monitoring_packages$browser_packages"
+            ;;
     esac
 }
 
@@ -210,6 +218,7 @@ run_tests() {
             </dev/null || status=$?
         add_results "$name" "$status"
     done
+    look_at_pages
     skip_pester
     echo "$passed passed, $failed failed, $skipped skipped"
     ((failed == 0 && passed > 0))
@@ -236,6 +245,20 @@ counter() {
     local number=
     if [ -e "$2" ]; then number=$(sed -nE "s/.*<Counters[^>]* $1=\"([0-9]+)\".*/\1/p" "$2"); fi
     echo "${number:-0}"
+}
+
+look_at_pages() {
+    local said status=0
+    said=$(tests/Accessibility/run.sh) || status=$?
+    printf '%s\n' "$said"
+    if [[ ${said##*$'\n'} =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed,\ ([0-9]+)\ skipped$ ]] && ((status == 0 || BASH_REMATCH[2] > 0)); then
+        passed=$((passed + BASH_REMATCH[1]))
+        failed=$((failed + BASH_REMATCH[2]))
+        skipped=$((skipped + BASH_REMATCH[3]))
+    else
+        echo "Browser: it ended without a result (exit code $status)." >&2
+        failed=$((failed + 1))
+    fi
 }
 
 skip_pester() {
