@@ -15,7 +15,7 @@ public abstract class DrillCommand : HsmCommand
     public ClusterReference? Cluster { get; set; }
 
     /// <summary>The state folder.</summary>
-    [Parameter(HelpMessage = "The state folder, where the reports of drills are; by default HSMBACKUP_HOME or the user's own.")]
+    [Parameter(HelpMessage = "The state folder, where the reports of drills are; by default state in HSMBACKUP_HOME, or the user's own.")]
     [ValidateNotNullOrEmpty]
     public string? StatePath { get; set; }
 

@@ -37,7 +37,7 @@ public sealed class ExportHsmRunbookCommand : HsmCommand
     public SwitchParameter Force { get; set; }
 
     /// <summary>The state folder.</summary>
-    [Parameter(HelpMessage = "State folder, in which drills, waiting keys and exports are remembered; by default HSMBACKUP_HOME or the user's own.")]
+    [Parameter(HelpMessage = "State folder, in which drills, waiting keys and exports are remembered; by default state in HSMBACKUP_HOME, or the user's own.")]
     [ValidateNotNullOrEmpty]
     public string? StatePath { get; set; }
 

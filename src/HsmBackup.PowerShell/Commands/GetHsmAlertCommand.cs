@@ -32,7 +32,7 @@ public sealed class GetHsmAlertCommand : HsmCommand
     public SwitchParameter IncludeResolved { get; set; }
 
     /// <summary>The state folder.</summary>
-    [Parameter(HelpMessage = "State folder of the scheduled runs, with their alerts; by default HSMBACKUP_HOME or the user's own.")]
+    [Parameter(HelpMessage = "State folder of the scheduled runs, with their alerts; by default state in HSMBACKUP_HOME, or the user's own.")]
     [ValidateNotNullOrEmpty]
     public string? StatePath { get; set; }
 

@@ -51,7 +51,7 @@ public sealed class GetHsmAuditLogCommand : HsmCommand
     public int Last { get; set; }
 
     /// <summary>The state folder.</summary>
-    [Parameter(HelpMessage = "State folder whose log is read; by default HSMBACKUP_HOME or the user's state folder.")]
+    [Parameter(HelpMessage = "State folder whose log is read; by default state in HSMBACKUP_HOME, or the user's own.")]
     [ValidateNotNullOrEmpty]
     public string? StatePath { get; set; }
 

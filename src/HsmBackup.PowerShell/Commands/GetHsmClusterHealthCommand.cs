@@ -29,7 +29,7 @@ public sealed class GetHsmClusterHealthCommand : TokenCommand
     public string[]? BackupPath { get; set; }
 
     /// <summary>The state folder of scheduled runs.</summary>
-    [Parameter(HelpMessage = "State folder of the scheduled runs, in which one-time keys wait; by default HSMBACKUP_HOME or the user's own.")]
+    [Parameter(HelpMessage = "State folder of the scheduled runs, in which one-time keys wait; by default state in HSMBACKUP_HOME, or the user's own.")]
     [ValidateNotNullOrEmpty]
     public string? StatePath { get; set; }
 

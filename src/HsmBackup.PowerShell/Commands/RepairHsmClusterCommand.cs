@@ -92,7 +92,7 @@ public sealed class RepairHsmClusterCommand : HsmCommand
     public SwitchParameter AllowPartial { get; set; }
 
     /// <summary>The folder of the locks, the journal and the safety backup.</summary>
-    [Parameter(HelpMessage = "Folder for locks, journals and safety backups; by default HSMBACKUP_HOME or the user's state folder.")]
+    [Parameter(HelpMessage = "Folder for locks, journals and safety backups; by default state in HSMBACKUP_HOME, or the user's own.")]
     [ValidateNotNullOrEmpty]
     public string? StatePath { get; set; }
 

@@ -35,7 +35,7 @@ public abstract class RestoreCommand : TokenCommand
     public SecureString? Key { get; set; }
 
     /// <summary>The folder of the journal and the safety backup.</summary>
-    [Parameter(HelpMessage = "Folder for the journal and safety backups; by default HSMBACKUP_HOME or the user's state folder.")]
+    [Parameter(HelpMessage = "Folder for the journal and safety backups; by default state in HSMBACKUP_HOME, or the user's own.")]
     [ValidateNotNullOrEmpty]
     public string? StatePath { get; set; }
 

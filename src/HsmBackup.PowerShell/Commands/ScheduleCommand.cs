@@ -9,7 +9,7 @@ namespace HsmBackup.PowerShell.Commands;
 public abstract class ScheduleCommand : HsmCommand
 {
     private protected const string UserHelp = "Account that the scheduled runs are made as.";
-    private protected const string StateHelp = "The state folder of the scheduled runs, where records and waiting keys are; by default HSMBACKUP_HOME or the user's own.";
+    private protected const string StateHelp = "The state folder of the scheduled runs, where records and waiting keys are; by default state in HSMBACKUP_HOME, or the user's own.";
 
     /// <summary>The state folder.</summary>
     [Parameter(HelpMessage = StateHelp)]

@@ -34,7 +34,7 @@ public abstract class StatusCommand : HsmCommand
     public SecureString? Pin { get; set; }
 
     /// <summary>The state folder.</summary>
-    [Parameter(HelpMessage = "State folder of the scheduled runs, with their records, drills and alerts; by default HSMBACKUP_HOME or the user's own.")]
+    [Parameter(HelpMessage = "State folder of the scheduled runs, with their records, drills and alerts; by default state in HSMBACKUP_HOME, or the user's own.")]
     [ValidateNotNullOrEmpty]
     public string? StatePath { get; set; }
 

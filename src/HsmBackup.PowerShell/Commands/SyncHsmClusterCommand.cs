@@ -49,7 +49,7 @@ public sealed class SyncHsmClusterCommand : HsmCommand
     public SecureString? Pin { get; set; }
 
     /// <summary>The folder of the locks and safety backups.</summary>
-    [Parameter(HelpMessage = "Folder for locks and safety backups; by default HSMBACKUP_HOME or the user's state folder.")]
+    [Parameter(HelpMessage = "Folder for locks and safety backups; by default state in HSMBACKUP_HOME, or the user's own.")]
     [ValidateNotNullOrEmpty]
     public string? StatePath { get; set; }
 

@@ -30,7 +30,7 @@ public sealed class TestHsmAuditLogCommand : HsmCommand
     public string[] OtherLog { get; set; } = [];
 
     /// <summary>The state folder.</summary>
-    [Parameter(HelpMessage = "State folder whose log is tested; by default HSMBACKUP_HOME or the user's state folder.")]
+    [Parameter(HelpMessage = "State folder whose log is tested; by default state in HSMBACKUP_HOME, or the user's own.")]
     [ValidateNotNullOrEmpty]
     public string? StatePath { get; set; }
 

@@ -30,7 +30,7 @@ public sealed class TestHsmRunbookCommand : HsmCommand
     public string[] Path { get; set; } = [];
 
     /// <summary>The state folder.</summary>
-    [Parameter(HelpMessage = "State folder, in which exports are remembered; by default HSMBACKUP_HOME or the user's own.")]
+    [Parameter(HelpMessage = "State folder, in which exports are remembered; by default state in HSMBACKUP_HOME, or the user's own.")]
     [ValidateNotNullOrEmpty]
     public string? StatePath { get; set; }
 

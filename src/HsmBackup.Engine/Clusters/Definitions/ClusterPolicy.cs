@@ -1,5 +1,3 @@
-using HsmBackup.Engine.Catalogue;
-
 namespace HsmBackup.Engine.Clusters.Definitions;
 
 /// <summary>What health is judged by.</summary>
@@ -33,9 +31,6 @@ public sealed record ClusterDrill
 
     /// <summary>The time from one drill to the next.</summary>
     public required TimeSpan Interval { get; init; }
-
-    /// <summary>How far a drill must test a backup at least.</summary>
-    public TestLevel Level { get; init; } = TestLevel.Restore;
 
     /// <summary>
     /// The definition of the drill cluster, by its name or path: its tokens are recovered to, and are blank between drills. Null where there

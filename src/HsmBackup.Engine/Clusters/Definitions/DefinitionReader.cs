@@ -1,6 +1,5 @@
 using System.Text.Json;
 using HsmBackup.Engine.Backup;
-using HsmBackup.Engine.Catalogue;
 using HsmBackup.Engine.Clusters.Keys;
 using HsmBackup.Engine.Pkcs11;
 using HsmBackup.Engine.Retention;
@@ -311,7 +310,6 @@ internal static class DefinitionReader
     private static ClusterDrill ReadDrill(DefinitionObject json, DefinitionType<string> contact) => new()
     {
         Interval = json.Required("interval", Duration),
-        Level = json.OptionalValue("level", OneOf<TestLevel>()) ?? TestLevel.Restore,
         Cluster = json.Optional("cluster", Text),
         SoftwareTargets = json.OptionalValue("softwareTargets", YesOrNo) ?? false,
         SampleSize = json.OptionalValue("sampleSize", Count) ?? ClusterDrill.DefaultSampleSize,

@@ -196,7 +196,6 @@ internal static class DefinitionWriter
     private static void WriteDrill(Utf8JsonWriter json, ClusterDrill drill)
     {
         WriteDuration(json, "interval", drill.Interval);
-        json.WriteString("level", drill.Level.ToString());
         WriteText(json, "cluster", drill.Cluster);
         if (drill.SoftwareTargets)
         {

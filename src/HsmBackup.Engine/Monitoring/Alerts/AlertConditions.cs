@@ -99,8 +99,7 @@ public static class AlertConditions
     private static IEnumerable<AlertCondition> Copies(ClusterStatus s)
     {
         int required = s.Cluster.RetentionPolicy.MinimumCopies;
-        // A medium that is put away may well have one.
-        if (s.NewestBackup is { } newest && GoodCopies(s) is var there && there + s.Stores.Count(t => t.IsAway) < required)
+        if (s.NewestBackup is { } newest && GoodCopies(s) is var there && there < required && !MayHaveMoreCopies(s))
         {
             yield return new(StatusPart.Backups, "CopiesMissing", null, Warning,
                 FormattableString.Invariant($"The newest backup, {newest.BackupId}, has {there} good copies; it must have {required}{Unseen(s)}."), "Make the missing ones with Copy-HsmBackup.");
@@ -217,6 +216,10 @@ public static class AlertConditions
 
     /// <summary>How many copies of the newest backup are as they should be.</summary>
     internal static int GoodCopies(ClusterStatus s) => s.NewestBackup?.Copies.Count(c => c.State == CopyState.Present && !c.Pending) ?? 0;
+
+    /// <summary>Whether the copies of the newest backup that it lacks may be on media that are put away.</summary>
+    internal static bool MayHaveMoreCopies(ClusterStatus s) => GoodCopies(s) is var there && there < s.Cluster.RetentionPolicy.MinimumCopies
+        && there + s.Stores.Count(t => t.IsAway) >= s.Cluster.RetentionPolicy.MinimumCopies;
 
     /// <summary>Whether a node does what clients ask of it, as far as that was to be seen.</summary>
     internal static bool Serves(NodeHealth node) => node.State is HealthState.Online or HealthState.Degraded or HealthState.OutOfSync;

@@ -56,8 +56,8 @@ public static class MetricCatalogue
         Value("hsmbackup_backup_objects_not_captured", "How many objects of the token are not whole in the newest backup.",
             s => s.NewestBackup is { } b ? b.Objects - b.Captured : null),
         Value("hsmbackup_backup_size_bytes", "Length of the newest backup's file.", s => s.NewestBackup?.Length),
-        Value("hsmbackup_backup_copies", "How many good copies the newest backup has.",
-            s => s.NewestBackup?.Copies.Count(c => c.State == CopyState.Present && !c.Pending)),
+        Value("hsmbackup_backup_copies", "How many good copies the newest backup has; none where those that are missing may be on a medium that is put away.",
+            s => s.NewestBackup is null || AlertConditions.MayHaveMoreCopies(s) ? null : AlertConditions.GoodCopies(s)),
         Value("hsmbackup_backup_copies_required", "How many copies a backup must have.", s => s.Cluster.RetentionPolicy.MinimumCopies),
     ];
 

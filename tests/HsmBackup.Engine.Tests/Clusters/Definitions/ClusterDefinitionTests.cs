@@ -1,7 +1,6 @@
 using System.Text;
 using System.Text.Json.Nodes;
 using HsmBackup.Engine.Backup;
-using HsmBackup.Engine.Catalogue;
 using HsmBackup.Engine.Clusters;
 using HsmBackup.Engine.Clusters.Definitions;
 using HsmBackup.Engine.Clusters.Keys;
@@ -60,7 +59,7 @@ public sealed class ClusterDefinitionTests
             MinimumCopies = 2,
             RemovalDelay = TimeSpan.FromDays(30),
         }, definition.Retention);
-        Assert.Equal((TimeSpan.FromDays(90), TestLevel.Restore), (definition.Drill!.Interval, definition.Drill.Level));
+        Assert.Equal(TimeSpan.FromDays(90), definition.Drill!.Interval);
         Assert.Equal(("payments-drill", true, 5), (definition.Drill.Cluster, definition.Drill.SoftwareTargets, definition.Drill.SampleSize));
         Assert.Equal(["A. Muster"], definition.Drill.Participants);
         Assert.Equal(new RecoveryTargets { Rto = TimeSpan.FromHours(4), Rpo = TimeSpan.FromDays(4) }, definition.Targets);
