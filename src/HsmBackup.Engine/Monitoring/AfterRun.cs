@@ -8,7 +8,8 @@ namespace HsmBackup.Engine.Monitoring;
 
 /// <summary>
 /// What happens after a scheduled run: metrics are written; alerts are written down and sent, of what failed there too; and where all went
-/// well, and everybody was told what they had to be told, the heartbeat is sent. Whoever waits for that hears of everything else by its absence.
+/// well, and everybody was told what they had to be told, the heartbeat is sent. Whoever waits for that hears of everything else by its
+/// absence.
 /// </summary>
 public sealed class AfterRun
 {

@@ -17,7 +17,8 @@ public sealed class RunRecords
     /// <summary>The records of a cluster. Nothing is made or read.</summary>
     /// <param name="stateFolder">The state folder; null for that of this account.</param>
     /// <param name="clusterId">The cluster.</param>
-    public static RunRecords Of(string? stateFolder, string clusterId) => new(Path.Combine(StateFolder.Locate(stateFolder), "runs", clusterId));
+    public static RunRecords Of(string? stateFolder, string clusterId) =>
+        new(Path.Combine(StateFolder.Locate(stateFolder), "runs", clusterId));
 
     /// <summary>The runs, the oldest first. A record that cannot be read is passed over.</summary>
     /// <exception cref="HsmBackupException">DestinationUnwritable: the folder cannot be read.</exception>
@@ -44,11 +45,17 @@ public sealed class RunRecords
             : [.. List().Select(run => run.Result == RunResult.Running && running.Contains(run.Id) ? Interrupted(run) : run)];
     }
 
-    /// <summary>When the last run began that counts as one: what was interrupted is to be caught up, and what is dated later than now is not believed.</summary>
+    /// <summary>
+    /// When the last run began that counts as one: what was interrupted is to be caught up, and what is dated later than now is not
+    /// believed.
+    /// </summary>
     internal DateTimeOffset? LastServed(DateTimeOffset now) => List()
-        .Where(run => run.Result is RunResult.Succeeded or RunResult.Failed && run.Started <= now).Select(run => (DateTimeOffset?)run.Started).Max();
+        .Where(run => run.Result is RunResult.Succeeded or RunResult.Failed && run.Started <= now)
+            .Select(run => (DateTimeOffset?)run.Started).Max();
 
-    /// <summary>One run at a time; the lock dies with its process. Runs that were under way when theirs died are said to be interrupted.</summary>
+    /// <summary>
+    /// One run at a time; the lock dies with its process. Runs that were under way when theirs died are said to be interrupted.
+    /// </summary>
     /// <exception cref="HsmBackupException">Busy, DestinationUnwritable.</exception>
     internal IDisposable Lock(string cluster, DateTimeOffset now)
     {

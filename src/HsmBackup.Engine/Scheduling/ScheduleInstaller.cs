@@ -16,7 +16,8 @@ public sealed class ScheduleInstaller(TimeProvider? clock = null, Func<string, I
         : SchedulerKind.Cron;
 
     /// <summary>Installs a schedule, in place of any that the cluster had with that scheduler.</summary>
-    /// <exception cref="HsmBackupException">ScheduleInvalid, ScheduleFailed, DestinationUnwritable; what there was before is there again.</exception>
+    /// <exception cref="HsmBackupException">ScheduleInvalid, ScheduleFailed, DestinationUnwritable; what there was before is there
+    /// again.</exception>
     public InstalledSchedule Install(ScheduledCommand command, SchedulerKind scheduler)
     {
         ArgumentNullException.ThrowIfNull(command);

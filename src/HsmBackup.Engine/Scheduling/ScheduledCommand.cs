@@ -39,9 +39,11 @@ public sealed record ScheduledCommand
     internal ClusterSchedule Schedule => Cluster.Schedule!;
 
     /// <summary>The state folder of runs where none is named: the machine's for those of the machine, else one's own.</summary>
-    public static string UsualState(ScheduleScope scope) => scope == ScheduleScope.User || Environment.GetEnvironmentVariable("HSMBACKUP_HOME") is { Length: > 0 }
+    public static string UsualState(ScheduleScope scope) => scope == ScheduleScope.User
+        || Environment.GetEnvironmentVariable("HSMBACKUP_HOME") is { Length: > 0 }
         ? Engine.StateFolder.Locate(null)
-        : OperatingSystem.IsWindows() ? Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.CommonApplicationData), "HsmBackup", "State")
+        : OperatingSystem.IsWindows() ? Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.CommonApplicationData),
+            "HsmBackup", "State")
         : "/var/lib/hsmbackup/state";
 
     /// <summary>What schedulers call the schedule of a cluster.</summary>
@@ -69,11 +71,13 @@ public sealed record ScheduledCommand
         _ = Cluster.Schedule ?? throw ScheduledRun.NoSchedule(Cluster);
         if (Cluster.DefinitionPath is null)
         {
-            throw Invalid("The definition of the cluster is in no file, and a scheduled run would not find it.", "Save it first, and name it by its path.");
+            throw Invalid("The definition of the cluster is in no file, and a scheduled run would not find it.",
+                "Save it first, and name it by its path.");
         }
         if (Arguments(ifDue: true).Concat(WritablePaths).Append(User ?? "").Any(text => text.Any(char.IsControl)))
         {
-            throw Invalid("A path or name has a line break or another control character in it, which no scheduler's file can hold.", "Rename what has it.");
+            throw Invalid("A path or name has a line break or another control character in it, which no scheduler's file can hold.",
+                "Rename what has it.");
         }
         if (Scope == ScheduleScope.System && User is null)
         {
@@ -86,7 +90,8 @@ public sealed record ScheduledCommand
         }
     }
 
-    // A service has a /tmp of its own, which is empty when it starts and gone when it ends: backups, and the keys that wait, would go with it.
+    // A service has a /tmp of its own, which is empty when it starts and gone when it ends: backups, and the keys that wait, would go with
+    // it.
     private void CheckNotPrivate()
     {
         foreach (string path in FoldersWritten().Concat(Schedule.KeyRecipients).Concat([Cluster.DefinitionPath!, Module]))
@@ -102,12 +107,14 @@ public sealed record ScheduledCommand
 
     /// <summary>The folders that a run writes to.</summary>
     internal IEnumerable<string> FoldersWritten() => new[] { StateFolder, Schedule.KeyFolder }.OfType<string>()
-        .Concat(Cluster.Stores.Where(s => s.Kind != Stores.StoreKind.WebDav && (Schedule.Stores.Count == 0 || Schedule.Stores.Contains(s.Name))).Select(s => s.Location))
+        .Concat(Cluster.Stores.Where(s => s.Kind != Stores.StoreKind.WebDav
+            && (Schedule.Stores.Count == 0 || Schedule.Stores.Contains(s.Name))).Select(s => s.Location))
         .Concat(Cluster.Nodes.Select(SoftHsmTokens.FolderOf).OfType<string>())
         .Concat(new[] { Path.GetDirectoryName(Cluster.Metrics?.Path) }.OfType<string>())
         .Concat(WritablePaths).Distinct(StringComparer.Ordinal);
 
-    internal static HsmBackupException Invalid(string message, string recommendedAction) => new(ErrorCode.ScheduleInvalid, message, recommendedAction);
+    internal static HsmBackupException Invalid(string message, string recommendedAction) =>
+        new(ErrorCode.ScheduleInvalid, message, recommendedAction);
 
     // PowerShell takes typographic quotation marks for the plain one.
     private static string Literal(string text)

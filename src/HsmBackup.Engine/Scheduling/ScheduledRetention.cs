@@ -19,7 +19,8 @@ internal static class ScheduledRetention
         RetentionResult result = Run(new RetentionRequest
         {
             Stores = stores,
-            UnopenedStores = [.. request.Cluster.Stores.Where(s => s.Kind != StoreKind.Offline && stores.All(o => o.Name != s.Name)).Select(s => s.Name)],
+            UnopenedStores = [.. request.Cluster.Stores.Where(s => s.Kind != StoreKind.Offline && stores.All(o => o.Name != s.Name))
+                .Select(s => s.Name)],
             ClusterId = request.Cluster.Id,
             Policy = request.Cluster.RetentionPolicy,
             StateFolder = request.StateFolder,
@@ -29,13 +30,15 @@ internal static class ScheduledRetention
         string[] problems = [.. result.Errors.Select(e => e.Message), .. result.Warnings];
         return new RunRetention
         {
-            Kept = result.Copies.Where(c => c.Outcome is not (RetentionOutcome.Marked or RetentionOutcome.Removed)).DistinctBy(c => c.BackupId).Count(),
+            Kept = result.Copies.Where(c => c.Outcome is not (RetentionOutcome.Marked or RetentionOutcome.Removed))
+                .DistinctBy(c => c.BackupId).Count(),
             Marked = CopiesThat(RetentionOutcome.Marked),
             Removed = CopiesThat(RetentionOutcome.Removed),
             Problem = problems.Length == 0 ? null : string.Join(' ', problems),
         };
 
-        IReadOnlyList<string> CopiesThat(RetentionOutcome outcome) => [.. result.Copies.Where(c => c.Outcome == outcome).Select(c => $"{c.BackupId} in {c.Store}")];
+        IReadOnlyList<string> CopiesThat(RetentionOutcome outcome) =>
+            [.. result.Copies.Where(c => c.Outcome == outcome).Select(c => $"{c.BackupId} in {c.Store}")];
     }
 
     private static RetentionResult Run(RetentionRequest request, CancellationToken cancellationToken)

@@ -35,7 +35,10 @@ public sealed record ScheduledRunRequest
     /// <summary>Run only what was missed or is due.</summary>
     public bool IfDue { get; init; }
 
-    /// <summary>Why no backup may be made: the run fails with it, which is on record and told as any other failure; null where nothing is in its way.</summary>
+    /// <summary>
+    /// Why no backup may be made: the run fails with it, which is on record and told as any other failure; null where nothing is in its
+    /// way.
+    /// </summary>
     public HsmBackupException? Obstacle { get; init; }
 
     /// <summary>The state folder; null for that of this account.</summary>
@@ -54,7 +57,8 @@ public static class ScheduledRun
     /// <summary>Makes the run.</summary>
     /// <returns>Its record. What went wrong is in it, and thrown by nobody.</returns>
     /// <exception cref="HsmBackupException">
-    /// ScheduleNotFound; Busy: another run is under way; DestinationUnwritable, DiskFull: of the state folder, in which no record could be left.
+    /// ScheduleNotFound; Busy: another run is under way; DestinationUnwritable, DiskFull: of the state folder, in which no record could be
+    /// left.
     /// </exception>
     public static BackupRun Run(ScheduledRunRequest request, IProgress<OperationProgress>? progress, CancellationToken cancellationToken)
     {
@@ -94,7 +98,8 @@ public static class ScheduledRun
         { Target = cluster.Name };
     }
 
-    private static BackupRun BackUpAndRetain(BackupRun run, ScheduledRunRequest request, IProgress<OperationProgress>? progress, CancellationToken cancellationToken)
+    private static BackupRun BackUpAndRetain(BackupRun run, ScheduledRunRequest request, IProgress<OperationProgress>? progress,
+        CancellationToken cancellationToken)
     {
         var stores = new List<IBackupStore>();
         try
@@ -141,22 +146,28 @@ public static class ScheduledRun
             catch (HsmBackupException e) when (e.Code != ErrorCode.Cancelled)
             {
                 run = IsWanted(request.Cluster, store.Name)
-                    ? Fail(run with { Copies = [.. run.Copies, new RunCopy(store.Name, CopyOutcome.Failed, e.Message)] }, e.Code, $"{store.Name}: {e.Message}")
+                    ? Fail(run with { Copies = [.. run.Copies, new RunCopy(store.Name, CopyOutcome.Failed, e.Message)] }, e.Code,
+                        $"{store.Name}: {e.Message}")
                     : run;
             }
         }
-        return stores.Exists(s => IsWanted(request.Cluster, s.Name)) ? run : throw new HsmBackupException(run.ErrorCode ?? ErrorCode.ScheduleInvalid,
-            run.Error ?? $"The cluster '{run.Cluster}' has no store that a scheduled backup could go to.", "Add stores to its definition, or see to those that it has.");
+        return stores.Exists(s => IsWanted(request.Cluster, s.Name)) ? run
+            : throw new HsmBackupException(run.ErrorCode ?? ErrorCode.ScheduleInvalid,
+            run.Error ?? $"The cluster '{run.Cluster}' has no store that a scheduled backup could go to.",
+            "Add stores to its definition, or see to those that it has.");
     }
 
-    private static bool IsWanted(ClusterDefinition cluster, string store) => cluster.Schedule!.Stores.Count == 0 || cluster.Schedule.Stores.Contains(store);
+    private static bool IsWanted(ClusterDefinition cluster, string store) => cluster.Schedule!.Stores.Count == 0
+        || cluster.Schedule.Stores.Contains(store);
 
-    private static BackupRun BackUp(BackupRun run, ScheduledRunRequest request, IReadOnlyList<IBackupStore> stores, IProgress<OperationProgress>? progress,
+    private static BackupRun BackUp(BackupRun run, ScheduledRunRequest request, IReadOnlyList<IBackupStore> stores,
+        IProgress<OperationProgress>? progress,
         CancellationToken cancellationToken)
     {
         ClusterDefinition cluster = request.Cluster;
         ClusterNode node = cluster.Node(run.Node);
-        using UnattendedHandover handover = UnattendedHandover.Of(cluster, WaitingKeys.Of(cluster, request.StateFolder, request.Vault, request.Clock));
+        using UnattendedHandover handover = UnattendedHandover.Of(cluster,
+            WaitingKeys.Of(cluster, request.StateFolder, request.Vault, request.Clock));
         using Pin? pin = request.OpenPin(node);
         BackupResult result = BackupOperation.Run(new BackupRequest
         {
@@ -179,7 +190,8 @@ public static class ScheduledRun
             Copies = [.. run.Copies, .. result.Copies.Select(c => new RunCopy(c.Store, c.Outcome, c.Error?.Message))],
             Verified = tests.Count,
         };
-        return result.Copies.FirstOrDefault(c => !c.IsThere) is { Error: { } error } failed ? Fail(run, ErrorCode.CopyFailed, $"{failed.Store}: {error.Message}") : run;
+        return result.Copies.FirstOrDefault(c => !c.IsThere) is { Error: { } error } failed
+            ? Fail(run, ErrorCode.CopyFailed, $"{failed.Store}: {error.Message}") : run;
     }
 
     private static BackupRun Finish(BackupRun run, ScheduledRunRequest request) => run with

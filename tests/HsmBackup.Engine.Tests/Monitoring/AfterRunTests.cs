@@ -64,7 +64,8 @@ public sealed class AfterRunTests : IDisposable
         Assert.Equal(RunResult.Failed, Run().Result);
         Assert.Equal(["RunFailed", "StoreDown"], _hook.Taken.Select(NameOf).Order(StringComparer.Ordinal));
         Assert.Empty(_watchdog.Received);
-        Assert.Contains("hsmbackup_alerts_open{cluster=\"payments\",severity=\"warning\"} 2", File.ReadAllLines(_trial.Cluster.Metrics!.Path));
+        Assert.Contains("hsmbackup_alerts_open{cluster=\"payments\",severity=\"warning\"} 2",
+            File.ReadAllLines(_trial.Cluster.Metrics!.Path));
 
         _trial.Down.Clear();
         _trial.DateFiles();
@@ -81,7 +82,8 @@ public sealed class AfterRunTests : IDisposable
         _trial.Cluster = _trial.Cluster with { Policy = new ClusterPolicy { MaximumBackupAge = TimeSpan.FromDays(1) } };
         _trial.Down.UnionWith(_trial.Cluster.Stores.Select(s => s.Name));
         Assert.Equal(RunResult.Failed, Run().Result);
-        Assert.Contains("hsmbackup_cluster_state{cluster=\"payments\",state=\"online\"} 1", File.ReadAllLines(_trial.Cluster.Metrics!.Path).Where(l => l.Contains("state", StringComparison.Ordinal)));
+        Assert.Contains("hsmbackup_cluster_state{cluster=\"payments\",state=\"online\"} 1", File.ReadAllLines(_trial.Cluster.Metrics!.Path)
+            .Where(l => l.Contains("state", StringComparison.Ordinal)));
         Assert.DoesNotContain("NoBackup", _hook.Taken.Select(NameOf));
     }
 
@@ -99,7 +101,8 @@ public sealed class AfterRunTests : IDisposable
         _trial.Clock.Now += TimeSpan.FromHours(12);
         run = Run();
         Assert.True(run.Result == RunResult.Succeeded, run.Error);
-        Assert.Equal(["alert.raised", "alert.raised", "alert.resolved", "alert.resolved"], _hook.Taken.Select(r => (string)JsonNode.Parse(r.Body)!["type"]!));
+        Assert.Equal(["alert.raised", "alert.raised", "alert.resolved", "alert.resolved"],
+            _hook.Taken.Select(r => (string)JsonNode.Parse(r.Body)!["type"]!));
         Assert.Single(_watchdog.Taken);
     }
 
@@ -221,7 +224,8 @@ public sealed class AfterRunTests : IDisposable
             new ClusterStatusRequest
             {
                 Cluster = _trial.Cluster,
-                OpenStore = s => _trial.Down.Contains(s.Name) ? throw new HsmBackupException(ErrorCode.StoreUnavailable, "It is down.", "See to it.") : new DirectoryStore(s.Location, s.Name),
+                OpenStore = s => _trial.Down.Contains(s.Name) ? throw new HsmBackupException(ErrorCode.StoreUnavailable, "It is down.",
+                    "See to it.") : new DirectoryStore(s.Location, s.Name),
                 OpenPin = _ =>
                 {
                     _pinsAsked++;

@@ -38,7 +38,8 @@ public sealed class AlertCommandTests
     {
         using var folder = new TestFolder();
         using var trial = new AlertTrial(
-            new { name = "bad", kind = "command", program = "/bin/sh", arguments = new[] { "-c", "echo no line to the pager >&2; exit 3" } },
+            new { name = "bad", kind = "command", program = "/bin/sh",
+                arguments = new[] { "-c", "echo no line to the pager >&2; exit 3" } },
             new { name = "none", kind = "command", program = folder.File("none") },
             new { name = "deaf", kind = "command", program = "/bin/true" });
         trial.Raise();
@@ -51,7 +52,8 @@ public sealed class AlertCommandTests
     public void One_that_leaves_a_child_behind_has_taken_the_notice_all_the_same()
     {
         using var folder = new TestFolder();
-        using var trial = new AlertTrial(new { name = "daemon", kind = "command", program = "/bin/sh", arguments = new[] { "-c", "sleep 8 & exit 0" }, timeout = 4 });
+        using var trial = new AlertTrial(new { name = "daemon", kind = "command", program = "/bin/sh",
+            arguments = new[] { "-c", "sleep 8 & exit 0" }, timeout = 4 });
         trial.Raise();
         Assert.Empty(trial.Deliver());
         Assert.NotNull(trial.Kept[0].Notices[0].Deliveries[0].Delivered);
@@ -72,6 +74,7 @@ public sealed class AlertCommandTests
         trial.Raise();
         Assert.Contains("was killed", Assert.Single(trial.Deliver()).Reason, StringComparison.Ordinal);
         string child = File.ReadAllText(folder.File("child")).Trim();
-        Assert.True(SpinWait.SpinUntil(() => !Directory.Exists($"/proc/{child}") || File.ReadAllText($"/proc/{child}/stat").Contains(") Z ", StringComparison.Ordinal), TimeSpan.FromSeconds(10)));
+        Assert.True(SpinWait.SpinUntil(() => !Directory.Exists($"/proc/{child}") || File.ReadAllText($"/proc/{child}/stat")
+            .Contains(") Z ", StringComparison.Ordinal), TimeSpan.FromSeconds(10)));
     }
 }

@@ -33,7 +33,8 @@ public sealed class AlertEvidenceTests
         ClusterStatus outside = well with { Nodes = [.. well.Nodes.Select(n => n with { SeesPrivate = false })] };
         Assert.Equal(over, AlertEvidence.IsOver(outside, alert));
         Assert.True(AlertEvidence.IsOver(outside, Of(StatusPart.Nodes, name, "of-old")));
-        Assert.False(AlertEvidence.IsOver(well with { Unknown = new Dictionary<StatusPart, string?> { [StatusPart.Nodes] = null } }, alert));
+        ClusterStatus unknown = well with { Unknown = new Dictionary<StatusPart, string?> { [StatusPart.Nodes] = null } };
+        Assert.False(AlertEvidence.IsOver(unknown, alert));
         Assert.DoesNotContain("hsmbackup_node_drift_objects{", MetricText.Of(outside), StringComparison.Ordinal);
     }
 
@@ -45,17 +46,21 @@ public sealed class AlertEvidenceTests
         Assert.True(AlertEvidence.IsOver(well, down));
         ClusterStatus outside = well with { Nodes = [.. well.Nodes.Select(n => n with { SeesPrivate = false })] };
         Assert.True(AlertEvidence.IsOver(outside, down));
-        Assert.False(AlertEvidence.IsOver(outside with { Alerts = [.. well.Nodes.Select(n => Of(StatusPart.Nodes, "NodePinProblem", n.Node))] }, down));
+        Assert.False(AlertEvidence.IsOver(outside with { Alerts = [.. well.Nodes.Select(n =>
+            Of(StatusPart.Nodes, "NodePinProblem", n.Node))] }, down));
     }
 
     [Fact]
     public void A_medium_that_is_put_away_takes_no_alert_about_its_backups_with_it()
     {
         ClusterStatus well = StatusSample.Well;
-        var away = new StoreStatus("remote", StoreKind.Offline, new HsmBackupException(ErrorCode.StoreUnmounted, "Away.", "Bring it."), None);
-        ClusterStatus part = well with { Stores = [.. well.Stores.Where(s => s.Name != "remote"), away], Backups = [well.Backups[0] with { Copies = [well.Backups[0].Copies[0]] }] };
+        var away = new StoreStatus("remote", StoreKind.Offline,
+            new HsmBackupException(ErrorCode.StoreUnmounted, "Away.", "Bring it."), None);
+        ClusterStatus part = well with { Stores = [.. well.Stores.Where(s => s.Name != "remote"), away],
+            Backups = [well.Backups[0] with { Copies = [well.Backups[0].Copies[0]] }] };
         ClusterStatus nothing = well with { Stores = [away], Backups = [] };
-        foreach (string name in (string[])["NoBackup", "BackupTooOld", "NothingRestorable", "VerificationTooOld", "VerificationFailed", "BackupPartial", "CopiesMissing"])
+        foreach (string name in (string[])["NoBackup", "BackupTooOld", "NothingRestorable", "VerificationTooOld", "VerificationFailed",
+            "BackupPartial", "CopiesMissing"])
         {
             Alert alert = Of(StatusPart.Backups, name, null);
             Assert.True(AlertEvidence.IsOver(well, alert), name);
@@ -65,7 +70,8 @@ public sealed class AlertEvidenceTests
         // It may hold the copy that is not to be seen.
         Assert.Empty(AlertConditions.Of(part));
         Assert.Empty(AlertConditions.Of(nothing));
-        ClusterStatus newer = part with { Backups = [well.Backups[0] with { Created = StatusSample.Now.AddHours(1) }], Time = StatusSample.Now.AddHours(2) };
+        ClusterStatus newer = part with { Backups = [well.Backups[0] with { Created = StatusSample.Now.AddHours(1) }],
+            Time = StatusSample.Now.AddHours(2) };
         Assert.True(AlertEvidence.IsOver(newer, Of(StatusPart.Backups, "BackupPartial", null)));
         Assert.True(AlertEvidence.IsOver(newer, Of(StatusPart.Backups, "CopiesMissing", null)));
     }
@@ -80,7 +86,8 @@ public sealed class AlertEvidenceTests
         Alert alert = Of(StatusPart.Stores, name, "remote");
         Assert.True(AlertEvidence.IsOver(well, alert));
         Assert.False(AlertEvidence.IsOver(well with { Stores = WithoutRemote }, alert));
-        var away = new StoreStatus("remote", StoreKind.Offline, new HsmBackupException(ErrorCode.StoreUnmounted, "Away.", "Bring it."), None);
+        var away = new StoreStatus("remote", StoreKind.Offline,
+            new HsmBackupException(ErrorCode.StoreUnmounted, "Away.", "Bring it."), None);
         Assert.False(AlertEvidence.IsOver(well with { Stores = [.. well.Stores.Where(s => s.Name != "remote"), away] }, alert));
         Assert.False(AlertEvidence.IsOver(well with { Stores = [] }, alert));
         Assert.True(AlertEvidence.IsOver(well, Of(StatusPart.Stores, name, "of-old")));
@@ -106,5 +113,6 @@ public sealed class AlertEvidenceTests
     }
 
     private static Alert Of(StatusPart part, string name, string? subject) => AlertPlanner.Open(
-        StatusSample.Cluster, new AlertCondition(part, name, subject, AlertSeverity.Warning, "m", "a").Key, name, AlertSeverity.Warning, "m", "a", part, StatusSample.Now);
+        StatusSample.Cluster, new AlertCondition(part, name, subject, AlertSeverity.Warning, "m", "a").Key, name, AlertSeverity.Warning,
+        "m", "a", part, StatusSample.Now);
 }

@@ -46,7 +46,8 @@ public sealed class AlertMailTests
         using var secrets = new TestFolder();
         using var trial = new AlertTrial(Channel(server, secrets, "startTls", "hsm-team@example.com", "later@example.com"));
         trial.Raise();
-        Assert.StartsWith("not to later@example.com: the mail server answered 451 to RCPT", Assert.Single(trial.Deliver()).Reason, StringComparison.Ordinal);
+        Assert.StartsWith("not to later@example.com: the mail server answered 451 to RCPT", Assert.Single(trial.Deliver()).Reason,
+            StringComparison.Ordinal);
         Assert.Equal(["later@example.com"], trial.Kept[0].Notices[0].Deliveries[0].Waiting);
         Assert.Single(trial.Deliver());
         Assert.DoesNotContain("later@example.com", Assert.Single(server.Mails).Recipients);
@@ -54,7 +55,8 @@ public sealed class AlertMailTests
 
         Assert.Empty(trial.Deliver());
         Assert.Empty(trial.Deliver());
-        Assert.Equal(["hsm-team@example.com", "later@example.com"], server.Mails.SelectMany(mail => mail.Recipients).Order(StringComparer.Ordinal));
+        Assert.Equal(["hsm-team@example.com", "later@example.com"], server.Mails.SelectMany(mail => mail.Recipients)
+            .Order(StringComparer.Ordinal));
         Assert.Equal(0, trial.Kept[0].Pending);
     }
 
@@ -64,7 +66,8 @@ public sealed class AlertMailTests
         using var server = new EximServer();
         using var other = new TestFolder();
         using var stranger = new TlsIdentity(other.File("tls"));
-        using var trial = new AlertTrial(new { name = "mail", kind = "mail", server = "localhost", port = server.Port, from = "a@example.com", to = new[] { "b@example.com" }, certificateAuthority = stranger.AuthorityFile });
+        using var trial = new AlertTrial(new { name = "mail", kind = "mail", server = "localhost", port = server.Port,
+            from = "a@example.com", to = new[] { "b@example.com" }, certificateAuthority = stranger.AuthorityFile });
         trial.Raise();
         Assert.Contains("not trusted", Assert.Single(trial.Deliver()).Reason, StringComparison.Ordinal);
         Assert.Empty(server.Mails);

@@ -20,7 +20,8 @@ internal sealed class AlertTrial : IDisposable
                  { "after": "00:30:00", "contacts": ["A. Muster"], "purpose": "decide" },
                  { "after": "02:00:00", "contacts": ["A. Muster", "Duty desk"] }]
                 """);
-            full["alerts"] = new JsonObject { ["channels"] = new JsonArray([.. channels.Select(c => System.Text.Json.JsonSerializer.SerializeToNode(c))]) };
+            full["alerts"] = new JsonObject { ["channels"] = new JsonArray([.. channels.Select(c =>
+                System.Text.Json.JsonSerializer.SerializeToNode(c))]) };
         }));
     }
 
@@ -34,7 +35,8 @@ internal sealed class AlertTrial : IDisposable
 
     public IReadOnlyList<Alert> Kept => AlertOutbox.Of(State, Cluster.Id).List();
 
-    public string AllText => string.Concat(Directory.GetFiles(Path.Combine(State, "alerts"), "*", SearchOption.AllDirectories).Select(File.ReadAllText));
+    public string AllText => string.Concat(Directory.GetFiles(Path.Combine(State, "alerts"), "*", SearchOption.AllDirectories)
+        .Select(File.ReadAllText));
 
     public AlertOperation Operation => new(new AlertRequest
     {
@@ -57,7 +59,8 @@ internal sealed class AlertTrial : IDisposable
     }
 
     /// <summary>An alert of one's own, as the cmdlet raises it.</summary>
-    public Alert Raise(string name = "RoomTooWarm", AlertSeverity severity = AlertSeverity.Warning) => Operation.Raise(name, severity, "34 °C in the room of zurich-1.");
+    public Alert Raise(string name = "RoomTooWarm", AlertSeverity severity = AlertSeverity.Warning) =>
+        Operation.Raise(name, severity, "34 °C in the room of zurich-1.");
 
     public IReadOnlyList<AlertFailure> Deliver() => Operation.Deliver(CancellationToken.None);
 

@@ -42,16 +42,21 @@ public sealed class AlertWebhookTests : IDisposable
         Alert alert = _trial.Raise(severity: AlertSeverity.Critical);
         Assert.Empty(_trial.Deliver());
         WebRequest got = Assert.Single(_receiver.Taken);
-        Assert.Equal(("POST", "/alerts?team=hsm", "application/json", $"Bearer {Token}"), (got.Method, got.Path, got.Headers["Content-Type"], got.Headers["Authorization"]));
+        Assert.Equal(("POST", "/alerts?team=hsm", "application/json", $"Bearer {Token}"),
+            (got.Method, got.Path, got.Headers["Content-Type"], got.Headers["Authorization"]));
         byte[] signed = Encoding.UTF8.GetBytes($"{got.Headers["webhook-id"]}.{got.Headers["webhook-timestamp"]}.{got.Body}");
-        Assert.Equal($"v1,{Convert.ToBase64String(HMACSHA256.HashData(Encoding.UTF8.GetBytes(Key), signed))}", got.Headers["webhook-signature"]);
+        Assert.Equal($"v1,{Convert.ToBase64String(HMACSHA256.HashData(Encoding.UTF8.GetBytes(Key), signed))}",
+            got.Headers["webhook-signature"]);
         Assert.Equal(alert.Notices[0].Id, got.Headers["webhook-id"]);
         JsonNode json = JsonNode.Parse(got.Body)!;
         Assert.Equal("alert.raised", (string)json["type"]!);
-        Assert.Equal(("RoomTooWarm", "Critical", "Open", "34 °C in the room of zurich-1.", "payments"), ((string)json["data"]!["name"]!, (string)json["data"]!["severity"]!,
+        Assert.Equal(("RoomTooWarm", "Critical", "Open", "34 °C in the room of zurich-1.", "payments"),
+            ((string)json["data"]!["name"]!, (string)json["data"]!["severity"]!,
             (string)json["data"]!["state"]!, (string)json["data"]!["message"]!, (string)json["data"]!["cluster"]!["name"]!));
-        Assert.Equal((1, 3, "find out", "Duty desk", "operations"), ((int)json["data"]!["escalation"]!["level"]!, (int)json["data"]!["escalation"]!["levels"]!,
-            (string)json["data"]!["escalation"]!["purpose"]!, (string)json["data"]!["escalation"]!["contacts"]![0]!["name"]!, (string)json["data"]!["escalation"]!["contacts"]![0]!["role"]!));
+        Assert.Equal((1, 3, "find out", "Duty desk", "operations"),
+            ((int)json["data"]!["escalation"]!["level"]!, (int)json["data"]!["escalation"]!["levels"]!,
+            (string)json["data"]!["escalation"]!["purpose"]!, (string)json["data"]!["escalation"]!["contacts"]![0]!["name"]!,
+            (string)json["data"]!["escalation"]!["contacts"]![0]!["role"]!));
         Assert.DoesNotContain(Key, got.Body + _trial.AllText, StringComparison.Ordinal);
         Assert.DoesNotContain(Token, got.Body + _trial.AllText, StringComparison.Ordinal);
     }
@@ -64,7 +69,8 @@ public sealed class AlertWebhookTests : IDisposable
         Assert.Empty(_trial.Deliver());
         WebRequest got = Assert.Single(_receiver.Taken);
         byte[] signed = Encoding.UTF8.GetBytes($"{got.Headers["webhook-id"]}.{got.Headers["webhook-timestamp"]}.{got.Body}");
-        Assert.Equal($"v1,{Convert.ToBase64String(HMACSHA256.HashData(Encoding.UTF8.GetBytes(Key), signed))}", got.Headers["webhook-signature"]);
+        Assert.Equal($"v1,{Convert.ToBase64String(HMACSHA256.HashData(Encoding.UTF8.GetBytes(Key), signed))}",
+            got.Headers["webhook-signature"]);
     }
 
     [Fact]
@@ -85,7 +91,8 @@ public sealed class AlertWebhookTests : IDisposable
         _receiver.Start();
         Assert.Empty(_trial.Deliver());
         Assert.Empty(_trial.Deliver());
-        Assert.Equal(["alert.raised One", "alert.raised Two", "alert.resolved One"], _receiver.Received.Select(r => JsonNode.Parse(r.Body)!).Select(j => $"{j["type"]} {j["data"]!["name"]}"));
+        Assert.Equal(["alert.raised One", "alert.raised Two", "alert.resolved One"], _receiver.Received.Select(r => JsonNode.Parse(r.Body)!)
+            .Select(j => $"{j["type"]} {j["data"]!["name"]}"));
         Assert.Equal(0, _trial.Kept.Sum(a => a.Pending));
     }
 
@@ -159,13 +166,15 @@ public sealed class AlertWebhookTests : IDisposable
         _trial.Clock.Now += TimeSpan.FromMinutes(1);
         _trial.Raise();
         Assert.Empty(_trial.Deliver());
-        Assert.Equal(["alert.raised", "alert.resolved", "alert.raised"], _receiver.Taken.Select(r => (string)JsonNode.Parse(r.Body)!["type"]!));
+        Assert.Equal(["alert.raised", "alert.resolved", "alert.raised"],
+            _receiver.Taken.Select(r => (string)JsonNode.Parse(r.Body)!["type"]!));
     }
 
     [Fact]
     public void An_address_from_a_source_is_in_no_message()
     {
-        using var trial = new AlertTrial(new { name = "hook", kind = "webhook", url = AlertTrial.Secret(_secrets, "url", "https://127.0.0.1:1/s3cr3t-path") });
+        using var trial = new AlertTrial(new { name = "hook", kind = "webhook",
+            url = AlertTrial.Secret(_secrets, "url", "https://127.0.0.1:1/s3cr3t-path") });
         trial.Raise();
         string reason = Assert.Single(trial.Deliver()).Reason;
         Assert.DoesNotContain("s3cr3t", reason + trial.AllText, StringComparison.Ordinal);
@@ -182,7 +191,8 @@ public sealed class AlertWebhookTests : IDisposable
         using var server = new FaultServer(identity);
         using var trial = new AlertTrial(
             new { name = "stranger", kind = "webhook", url = $"https://localhost:{server.Port}/x" },
-            new { name = "known", kind = "webhook", url = $"https://localhost:{server.Port}/dav/x", certificateAuthority = identity.AuthorityFile });
+            new { name = "known", kind = "webhook", url = $"https://localhost:{server.Port}/dav/x",
+                certificateAuthority = identity.AuthorityFile });
         trial.Raise();
         Assert.Equal(["stranger", "known"], trial.Deliver().Select(f => f.Channel));
         // The known one gets as far as its answer, which is that it takes no POST.
@@ -196,7 +206,8 @@ public sealed class AlertWebhookTests : IDisposable
         _receiver.Stop();
         _trial.Raise();
         _trial.Deliver();
-        _trial.Cluster = _trial.Cluster with { Alerts = new ClusterAlerts { Channels = [_trial.Cluster.Alerts!.Channels[0] with { Name = "other" }] } };
+        _trial.Cluster = _trial.Cluster with { Alerts = new ClusterAlerts
+            { Channels = [_trial.Cluster.Alerts!.Channels[0] with { Name = "other" }] } };
         Assert.Contains("no such channel", Assert.Single(_trial.Deliver()).Reason, StringComparison.Ordinal);
         Assert.Equal((0, true), (_trial.Kept[0].Pending, _trial.Kept[0].Notices[0].Deliveries[0].GivenUp));
     }

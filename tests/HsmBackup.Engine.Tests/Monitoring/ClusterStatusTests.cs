@@ -44,7 +44,8 @@ public sealed class ClusterStatusTests : IDisposable
     [InlineData("10:00", true)]
     public void A_run_is_missed_an_hour_after_it_was_due(string due, bool missed)
     {
-        ClusterDefinition cluster = StatusSample.Cluster with { Schedule = new ClusterSchedule { Times = [TimeOnly.ParseExact(due, "HH:mm", null)], Utc = true } };
+        ClusterDefinition cluster = StatusSample.Cluster with { Schedule = new ClusterSchedule
+            { Times = [TimeOnly.ParseExact(due, "HH:mm", null)], Utc = true } };
         var records = RunRecords.Of(_folder.Root, cluster.Id);
         StateFolder.Create(Path.Combine(_folder.Root, "runs", cluster.Id));
         records.Write(StatusSample.Run);
@@ -54,7 +55,8 @@ public sealed class ClusterStatusTests : IDisposable
     [Fact]
     public void A_run_that_is_due_just_now_is_not_missed_yet_and_one_that_is_under_way_is_none()
     {
-        ClusterDefinition cluster = StatusSample.Cluster with { Schedule = new ClusterSchedule { Times = [new TimeOnly(11, 30)], Utc = true } };
+        ClusterDefinition cluster = StatusSample.Cluster with { Schedule = new ClusterSchedule
+            { Times = [new TimeOnly(11, 30)], Utc = true } };
         var records = RunRecords.Of(_folder.Root, cluster.Id);
         StateFolder.Create(Path.Combine(_folder.Root, "runs", cluster.Id));
         records.Write(StatusSample.Run with { Started = Now.AddDays(-1) });
@@ -75,7 +77,8 @@ public sealed class ClusterStatusTests : IDisposable
     [Fact]
     public void Of_a_schedule_that_is_new_nothing_was_missed()
     {
-        ClusterDefinition cluster = ClusterDefinition.Parse(Encoding.UTF8.GetBytes(TestDefinition.Largest), "test").Save(_folder.File("payments.hsmcluster.json"));
+        ClusterDefinition cluster = ClusterDefinition.Parse(Encoding.UTF8.GetBytes(TestDefinition.Largest), "test")
+            .Save(_folder.File("payments.hsmcluster.json"));
         cluster = cluster with { Schedule = new ClusterSchedule { Times = [new TimeOnly(2, 30)], Utc = true } };
         File.SetLastWriteTimeUtc(cluster.DefinitionPath!, Now.AddHours(-2).UtcDateTime);
         Assert.False(Read(cluster).Schedule!.IsMissed);
@@ -112,7 +115,8 @@ public sealed class ClusterStatusTests : IDisposable
     [Fact]
     public void While_a_store_is_away_nothing_is_said_of_backups_and_the_rest_is_known()
     {
-        ClusterDefinition cluster = StatusSample.Cluster with { Stores = [new ClusterStore { Name = "local", Kind = StoreKind.Directory, Location = _folder.File("none") }] };
+        ClusterDefinition cluster = StatusSample.Cluster with { Stores = [new ClusterStore
+            { Name = "local", Kind = StoreKind.Directory, Location = _folder.File("none") }] };
         ClusterStatus status = Read(cluster);
         Assert.Equal([StatusPart.Backups, StatusPart.Nodes], status.Unknown.Keys.Order());
         Assert.Contains("'local'", status.Unknown[StatusPart.Backups], StringComparison.Ordinal);
@@ -123,7 +127,8 @@ public sealed class ClusterStatusTests : IDisposable
     private ClusterStatus Read(ClusterDefinition cluster) => ClusterStatus.Read(new ClusterStatusRequest
     {
         Cluster = cluster,
-        OpenStore = s => s.Kind == StoreKind.Directory ? new DirectoryStore(s.Location, s.Name) : throw new HsmBackupException(ErrorCode.StoreUnavailable, "Not here.", "No."),
+        OpenStore = s => s.Kind == StoreKind.Directory ? new DirectoryStore(s.Location, s.Name)
+            : throw new HsmBackupException(ErrorCode.StoreUnavailable, "Not here.", "No."),
         SkipHealth = true,
         StateFolder = _folder.Root,
         Clock = new SetClock(Now),

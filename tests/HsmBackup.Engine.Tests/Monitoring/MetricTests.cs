@@ -38,7 +38,8 @@ public sealed partial class MetricTests
         };
         string[] series = [.. MetricCatalogue.All.Where(m => m.Samples(status).Any()).Select(m => m.Name)];
         Assert.All(series, s => Assert.Matches("_info$|_metrics_|_look_|_policy_|_target_|_required$|_expiry_", s));
-        Assert.Contains("hsmbackup_look_success{cluster=\"payments\",part=\"backups\"} 0\n", MetricText.Of(status), StringComparison.Ordinal);
+        Assert.Contains("hsmbackup_look_success{cluster=\"payments\",part=\"backups\"} 0\n", MetricText.Of(status),
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -90,7 +91,8 @@ public sealed partial class MetricTests
     [Fact]
     public void A_label_can_end_nothing()
     {
-        string text = MetricText.Of(StatusSample.Well with { Stores = [new StoreStatus("a\"} 1\nx{b=\"\\", default, null, new Dictionary<CopyState, int>())] });
+        string text = MetricText.Of(StatusSample.Well with { Stores = [new StoreStatus("a\"} 1\nx{b=\"\\", default, null,
+            new Dictionary<CopyState, int>())] });
         Assert.Contains("store=\"a\\\"} 1\\nx{b=\\\"\\\\\"", text, StringComparison.Ordinal);
         Assert.DoesNotContain("\nx{", text, StringComparison.Ordinal);
     }
@@ -106,9 +108,11 @@ public sealed partial class MetricTests
         Assert.Equal([path], Directory.GetFiles(folder.Root));
         if (!OperatingSystem.IsWindows())
         {
-            Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.OtherRead, File.GetUnixFileMode(path));
+            Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.OtherRead,
+                File.GetUnixFileMode(path));
         }
-        Assert.Equal(ErrorCode.DestinationUnwritable, Assert.Throws<HsmBackupException>(() => MetricFile.Write(folder.File("none/x.prom"), StatusSample.Well)).Code);
+        Assert.Equal(ErrorCode.DestinationUnwritable, Assert.Throws<HsmBackupException>(() =>
+            MetricFile.Write(folder.File("none/x.prom"), StatusSample.Well)).Code);
     }
 
     [GeneratedRegex(@"^\| `(hsmbackup_\w+)` \| (\w+) \| (.*?) \| (.*) \|$")]

@@ -27,12 +27,14 @@ internal static class StatusSample
         Time = Now,
         Runs = [Run],
         Schedule = new ScheduleStatus(Now.AddHours(-9), Now.AddHours(15), IsMissed: false),
-        Stores = [.. Cluster.Stores.Select(s => new StoreStatus(s.Name, s.Kind, null, new Dictionary<CopyState, int> { [CopyState.Present] = 1 }))],
+        Stores = [.. Cluster.Stores.Select(s => new StoreStatus(s.Name, s.Kind, null, new Dictionary<CopyState,
+            int> { [CopyState.Present] = 1 }))],
         Backups = [Backup],
         Nodes = [.. Cluster.Nodes.Select(n => Node(n.Name))],
         Drills = [Drill],
         WaitingKeys = [new WaitingKey { BackupId = Backup.BackupId, Since = Backup.Created, Age = Now - Backup.Created }],
-        Audit = new AuditTestResult { Entries = 12, Files = 1, Checkpoints = 1, VerifiedCheckpoints = 1, Confirmed = 12, Facts = 1, Findings = [] },
+        Audit = new AuditTestResult { Entries = 12, Files = 1, Checkpoints = 1, VerifiedCheckpoints = 1, Confirmed = 12, Facts = 1,
+            Findings = [] },
         Runbook = new RunbookState { Cluster = Cluster.Name, Status = RunbookStatus.Current },
     };
 
@@ -112,7 +114,8 @@ internal static class StatusSample
             KeysSkipped = 1,
             RecoveryTimeTarget = TimeSpan.FromHours(4),
         },
-        Environment = new DrillEnvironment { Computer = "host", User = "backup", OperatingSystem = "Debian", ToolVersion = "1.0", SoftwareTargets = true },
+        Environment = new DrillEnvironment { Computer = "host", User = "backup", OperatingSystem = "Debian", ToolVersion = "1.0",
+            SoftwareTargets = true },
     };
 
     public static NodeHealth Node(string name, HealthState state = HealthState.Online, HealthState cluster = HealthState.Online) => new()
@@ -129,11 +132,13 @@ internal static class StatusSample
         LoggedIn = true,
         SeesPrivate = true,
         TokenLabel = name,
-        Drift = state == HealthState.OutOfSync ? [new DriftItem(DriftKind.Missing, new ObjectSummary(0, "CKO_SECRET_KEY", "CKK_AES", "aes", "03", Engine.Tokens.Verdict.Captured, null), [])] : [],
+        Drift = state == HealthState.OutOfSync ? [new DriftItem(DriftKind.Missing,
+            new ObjectSummary(0, "CKO_SECRET_KEY", "CKK_AES", "aes", "03", Engine.Tokens.Verdict.Captured, null), [])] : [],
         ClusterState = cluster,
         ClusterReason = "",
     };
 
-    public static Alert OpenAlert => AlertPlanner.Open(Cluster, "StoreDown:remote", "StoreDown", Engine.Clusters.Definitions.AlertSeverity.Warning,
+    public static Alert OpenAlert => AlertPlanner.Open(Cluster, "StoreDown:remote", "StoreDown",
+        Engine.Clusters.Definitions.AlertSeverity.Warning,
         "The store is down.", "See to it.", StatusPart.Stores, Now);
 }

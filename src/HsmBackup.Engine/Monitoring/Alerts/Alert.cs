@@ -52,7 +52,8 @@ public sealed record AlertDelivery
     internal bool IsOn(AlertChannel channel) => string.Equals(Channel, channel.Name, StringComparison.OrdinalIgnoreCase);
 
     /// <summary>The channel and how far it is.</summary>
-    public override string ToString() => Delivered is not null ? $"{Channel}: delivered" : GivenUp ? $"{Channel}: given up" : Error is null ? $"{Channel}: pending" : $"{Channel}: pending, {Error}";
+    public override string ToString() => Delivered is not null ? $"{Channel}: delivered" : GivenUp ? $"{Channel}: given up" : Error is null
+        ? $"{Channel}: pending" : $"{Channel}: pending, {Error}";
 }
 
 /// <summary>What people are told of an alert at one time.</summary>
@@ -128,7 +129,8 @@ public sealed record Alert
 
     /// <summary>What it is about; null where there is only one of that.</summary>
     [JsonIgnore]
-    internal string? Subject => Key.Length > Name.Length && Key.StartsWith(Name + ":", StringComparison.Ordinal) ? Key[(Name.Length + 1)..] : null;
+    internal string? Subject => Key.Length > Name.Length && Key.StartsWith(Name + ":", StringComparison.Ordinal)
+        ? Key[(Name.Length + 1)..] : null;
 
     /// <summary>"Open" or "Resolved".</summary>
     [JsonIgnore]

@@ -11,7 +11,9 @@ using static HsmBackup.Engine.Clusters.Definitions.AlertSeverity;
 
 namespace HsmBackup.Engine.Monitoring.Alerts;
 
-/// <summary>What is wrong with a cluster, by what is known of it. Pure. docs/alerts.md lists the names, and a test holds the two together.</summary>
+/// <summary>
+/// What is wrong with a cluster, by what is known of it. Pure. docs/alerts.md lists the names, and a test holds the two together.
+/// </summary>
 public static class AlertConditions
 {
     private static readonly TimeSpan LongestWait = TimeSpan.FromDays(7);
@@ -20,9 +22,12 @@ public static class AlertConditions
     /// <summary>The names of all conditions that there are.</summary>
     public static IReadOnlyList<string> Names { get; } =
     [
-        "RunFailed", "RunMissed", "NoBackup", "BackupTooOld", "BackupPartial", "CopiesMissing", "CopyBad", "NothingRestorable", "VerificationTooOld",
-        "VerificationFailed", "StoreDown", "StoreUntrusted", "ClusterDown", "NodeDegraded", "NodeOutOfSync", "NodePinProblem", "NodeUninitialized",
-        "NodeUnreachable", "DrillTooOld", "DrillFailed", "RecoveryTimeMissed", "DrillAltered", "KeysWaiting", "AuditDamaged", "RunbookOutdated",
+        "RunFailed", "RunMissed", "NoBackup", "BackupTooOld", "BackupPartial", "CopiesMissing", "CopyBad", "NothingRestorable",
+        "VerificationTooOld",
+        "VerificationFailed", "StoreDown", "StoreUntrusted", "ClusterDown", "NodeDegraded", "NodeOutOfSync", "NodePinProblem",
+        "NodeUninitialized",
+        "NodeUnreachable", "DrillTooOld", "DrillFailed", "RecoveryTimeMissed", "DrillAltered", "KeysWaiting", "AuditDamaged",
+        "RunbookOutdated",
         "RunbookMissing", "CertificateExpires", "AlertsDamaged", "LookFailed",
     ];
 
@@ -49,7 +54,8 @@ public static class AlertConditions
         }
         if (s.Schedule is { IsMissed: true } schedule)
         {
-            yield return new(StatusPart.Runs, "RunMissed", null, Critical, $"No scheduled run was made since one was due at {At(schedule.LastDue)}.",
+            yield return new(StatusPart.Runs, "RunMissed", null, Critical,
+                $"No scheduled run was made since one was due at {At(schedule.LastDue)}.",
                 "Look whether the scheduler runs (Get-HsmBackupSchedule), then run Invoke-HsmBackupSchedule.");
         }
     }
@@ -63,13 +69,15 @@ public static class AlertConditions
         }
         if (s.NewestBackup is not { } newest)
         {
-            yield return new(StatusPart.Backups, "NoBackup", null, Critical, $"There is no backup in any store{Unseen(s)}.", "Make one with New-HsmBackup.");
+            yield return new(StatusPart.Backups, "NoBackup", null, Critical, $"There is no backup in any store{Unseen(s)}.",
+                "Make one with New-HsmBackup.");
             yield break;
         }
         if ((s.Cluster.Policy?.MaximumBackupAge ?? s.Cluster.Targets?.Rpo) is { } allowed && s.AgeOf(newest.Created) > allowed)
         {
             yield return new(StatusPart.Backups, "BackupTooOld", null, Critical,
-                $"The newest backup, {newest.BackupId}, was made at {At(newest.Created)}; it may be {Span(allowed)} old{Unseen(s)}.", "Find out why none was made since, and make one with New-HsmBackup.");
+                $"The newest backup, {newest.BackupId}, was made at {At(newest.Created)}; it may be {Span(allowed)} old{Unseen(s)}.",
+                "Find out why none was made since, and make one with New-HsmBackup.");
         }
         if (!newest.Complete)
         {
@@ -79,9 +87,11 @@ public static class AlertConditions
         }
         if (s.NewestRestorable is not { } restorable)
         {
-            yield return new(StatusPart.Backups, "NothingRestorable", null, Critical, $"No backup is known to restore{Unseen(s)}.", "Test one with Test-HsmBackup at level Content or deeper.");
+            yield return new(StatusPart.Backups, "NothingRestorable", null, Critical, $"No backup is known to restore{Unseen(s)}.",
+                "Test one with Test-HsmBackup at level Content or deeper.");
         }
-        else if ((s.Cluster.Policy?.MaximumBackupAge ?? s.Cluster.Targets?.Rpo) is { } wanted && s.AgeOf(restorable.Created) > wanted && s.AgeOf(newest.Created) <= wanted)
+        else if ((s.Cluster.Policy?.MaximumBackupAge ?? s.Cluster.Targets?.Rpo) is { } wanted && s.AgeOf(restorable.Created) > wanted
+            && s.AgeOf(newest.Created) <= wanted)
         {
             yield return new(StatusPart.Backups, "VerificationTooOld", null, Warning,
                 $"The newest backup that is known to restore, {restorable.BackupId}, was made at {At(restorable.Created)}. Newer ones were not tested, or not lately{Unseen(s)}.",
@@ -106,7 +116,8 @@ public static class AlertConditions
         }
         foreach (StoreStatus store in s.Stores)
         {
-            (CopyState State, int Count)[] bad = [.. store.Copies.Where(c => c.Key != CopyState.Present && c.Value > 0).Select(c => (c.Key, c.Value)).OrderBy(c => c.Key)];
+            (CopyState State, int Count)[] bad = [.. store.Copies.Where(c => c.Key != CopyState.Present && c.Value > 0)
+                .Select(c => (c.Key, c.Value)).OrderBy(c => c.Key)];
             if (bad.Length > 0)
             {
                 yield return new(StatusPart.Stores, "CopyBad", store.Name, Critical,
@@ -116,9 +127,12 @@ public static class AlertConditions
         }
     }
 
-    private static IEnumerable<AlertCondition> Stores(ClusterStatus s) => s.Stores.Where(t => t.Error is not null && !t.IsAway).Select(t => t.Error!.Code == ErrorCode.StoreUntrusted
-        ? new AlertCondition(StatusPart.Stores, "StoreUntrusted", t.Name, Critical, $"The store '{t.Name}' is not who it should be: {t.Error.Message}", t.Error.RecommendedAction)
-        : new AlertCondition(StatusPart.Stores, "StoreDown", t.Name, s.Stores.All(other => other.Error is not null) ? Critical : Warning, $"The store '{t.Name}' cannot be looked into: {t.Error.Message}", t.Error.RecommendedAction));
+    private static IEnumerable<AlertCondition> Stores(ClusterStatus s) => s.Stores.Where(t => t.Error is not null && !t.IsAway)
+        .Select(t => t.Error!.Code == ErrorCode.StoreUntrusted
+        ? new AlertCondition(StatusPart.Stores, "StoreUntrusted", t.Name, Critical,
+            $"The store '{t.Name}' is not who it should be: {t.Error.Message}", t.Error.RecommendedAction)
+        : new AlertCondition(StatusPart.Stores, "StoreDown", t.Name, s.Stores.All(other => other.Error is not null) ? Critical : Warning,
+            $"The store '{t.Name}' cannot be looked into: {t.Error.Message}", t.Error.RecommendedAction));
 
     private static IEnumerable<AlertCondition> Nodes(ClusterStatus s)
     {
@@ -146,17 +160,20 @@ public static class AlertConditions
 
     private static IEnumerable<AlertCondition> Drills(ClusterStatus s)
     {
-        if ((s.Cluster.Policy?.MaximumDrillAge ?? s.Cluster.Drill?.Interval) is { } allowed && (s.LastPassedDrill is not { } passed || s.AgeOf(passed.Started) > allowed))
+        if ((s.Cluster.Policy?.MaximumDrillAge ?? s.Cluster.Drill?.Interval) is { } allowed
+            && (s.LastPassedDrill is not { } passed || s.AgeOf(passed.Started) > allowed))
         {
             yield return new(StatusPart.Drills, "DrillTooOld", null, Warning, s.LastPassedDrill is { } last
-                ? $"The last drill that passed was at {At(last.Started)}; it may be {Span(allowed)} ago." : "No drill has passed yet.", "Run Invoke-HsmDrill.");
+                ? $"The last drill that passed was at {At(last.Started)}; it may be {Span(allowed)} ago." : "No drill has passed yet.",
+                "Run Invoke-HsmDrill.");
         }
         foreach (DrillReport drill in s.LastDrills)
         {
             if (drill.Result == DrillResult.Failed)
             {
                 yield return new(StatusPart.Drills, "DrillFailed", drill.Scenario.ToString(), Critical,
-                    $"The drill {drill.Id} ({drill.Scenario}) failed: {drill.Problem}", "A recovery would fail as well. See to it, and run the drill again.");
+                    $"The drill {drill.Id} ({drill.Scenario}) failed: {drill.Problem}",
+                    "A recovery would fail as well. See to it, and run the drill again.");
             }
             if (drill.Result == DrillResult.Passed && drill.Measures.RecoveryTimeMet == false)
             {
@@ -185,11 +202,13 @@ public static class AlertConditions
         }
         if (s.Audit is { Passed: false } audit)
         {
-            yield return new(StatusPart.Audit, "AuditDamaged", null, Critical, $"The audit log did not pass its test. {audit.Summary}", "Run Test-HsmAuditLog, and find out who changed it.");
+            yield return new(StatusPart.Audit, "AuditDamaged", null, Critical, $"The audit log did not pass its test. {audit.Summary}",
+                "Run Test-HsmAuditLog, and find out who changed it.");
         }
         if (s.Runbook is { IsReliable: false } runbook)
         {
-            yield return new(StatusPart.Runbook, runbook.Status == RunbookStatus.Missing ? "RunbookMissing" : "RunbookOutdated", null, Warning,
+            yield return new(StatusPart.Runbook, runbook.Status == RunbookStatus.Missing ? "RunbookMissing" : "RunbookOutdated",
+                null, Warning,
                 $"The runbook cannot be relied on any more: {runbook.Problem}.", "Make a new one with Export-HsmRunbook, and hand it out.");
         }
         if (s.DamagedAlerts.Count > 0)
@@ -204,14 +223,17 @@ public static class AlertConditions
             if (new DateTimeOffset(certificate.NotAfter) - s.Time < ExpirySoon)
             {
                 yield return new(StatusPart.Keys, "CertificateExpires", null, Warning,
-                    $"The certificate of the cluster's identity key expires at {At(new DateTimeOffset(certificate.NotAfter))}.", "Make a new identity key.");
+                    $"The certificate of the cluster's identity key expires at {At(new DateTimeOffset(certificate.NotAfter))}.",
+                    "Make a new identity key.");
             }
         }
     }
 
     // Of backups in stores that are down, the stores are told.
-    private static IEnumerable<AlertCondition> Look(ClusterStatus s) => s.Unknown.Where(u => u.Value is not null && u.Key != StatusPart.Backups).OrderBy(u => u.Key)
-        .Select(u => new AlertCondition(u.Key, "LookFailed", u.Key.ToString(), Warning, $"Nobody could look at the {u.Key.ToString().ToLowerInvariant()}: {u.Value}",
+    private static IEnumerable<AlertCondition> Look(ClusterStatus s) =>
+        s.Unknown.Where(u => u.Value is not null && u.Key != StatusPart.Backups).OrderBy(u => u.Key)
+        .Select(u => new AlertCondition(u.Key, "LookFailed", u.Key.ToString(), Warning,
+            $"Nobody could look at the {u.Key.ToString().ToLowerInvariant()}: {u.Value}",
             "What is wrong there is not seen until that is put right."));
 
     /// <summary>How many copies of the newest backup are as they should be.</summary>
@@ -233,5 +255,6 @@ public static class AlertConditions
 
     private static string At(DateTimeOffset time) => time.UtcDateTime.ToString("yyyy-MM-dd HH:mm 'UTC'", CultureInfo.InvariantCulture);
 
-    private static string Span(TimeSpan span) => span.ToString(span.TotalDays >= 1 ? "d'd 'hh':'mm':'ss" : "hh':'mm':'ss", CultureInfo.InvariantCulture);
+    private static string Span(TimeSpan span) => span.ToString(span.TotalDays >= 1 ? "d'd 'hh':'mm':'ss" : "hh':'mm':'ss",
+        CultureInfo.InvariantCulture);
 }

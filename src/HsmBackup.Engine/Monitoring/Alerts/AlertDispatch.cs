@@ -80,13 +80,15 @@ internal sealed class AlertDispatch(AlertRequest request, AlertOutbox outbox)
         }
     }
 
-    private AlertNotSentException? TrySend(AlertChannel channel, AlertSender sender, Alert alert, AlertNotice notice, CancellationToken cancellationToken)
+    private AlertNotSentException? TrySend(AlertChannel channel, AlertSender sender, Alert alert, AlertNotice notice,
+        CancellationToken cancellationToken)
     {
         // Before it goes out: where this cannot be written, that it was sent could not be either, and it would go out each time.
         Record(alert.Id, notice.Id, channel, d => d with { Attempts = d.Attempts + 1 });
         try
         {
-            AlertMessage message = AlertMessage.Of(_cluster, alert, notice) with { Only = notice.Deliveries.First(d => d.IsOn(channel)).Waiting };
+            AlertMessage message = AlertMessage.Of(_cluster, alert, notice)
+                with { Only = notice.Deliveries.First(d => d.IsOn(channel)).Waiting };
             IReadOnlyList<UnreachedAddress> unreached = [];
             Repeat(() => unreached = sender.Send(message, cancellationToken), cancellationToken);
             RecordSent(channel, alert, notice, unreached);
@@ -107,7 +109,8 @@ internal sealed class AlertDispatch(AlertRequest request, AlertOutbox outbox)
         string[] waiting = [.. unreached.Where(u => u.Passes).Select(u => u.Address)];
         string? error = unreached.Count == 0 ? null : DisplayText.Harmless($"not to {string.Join("; not to ", unreached.Select(u => $"{u.Address}: {u.Reason}"))}");
         DateTimeOffset now = request.Clock.GetUtcNow();
-        Record(alert.Id, notice.Id, channel, d => d with { Delivered = waiting.Length == 0 ? now : null, Waiting = waiting, Error = error });
+        Record(alert.Id, notice.Id, channel, d => d with { Delivered = waiting.Length == 0 ? now : null, Waiting = waiting,
+            Error = error });
     }
 
     private void TryRecord(Alert alert, AlertNotice notice, AlertChannel channel, string error)
@@ -142,14 +145,18 @@ internal sealed class AlertDispatch(AlertRequest request, AlertOutbox outbox)
     private void Record(string alertId, string noticeId, AlertChannel channel, Func<AlertDelivery, AlertDelivery> change) => outbox.Update(
         all => [.. all.Where(a => a.Id == alertId).Select(a => a with
         {
-            Notices = [.. a.Notices.Select(n => n.Id != noticeId ? n : n with { Deliveries = [.. n.Deliveries.Select(d => d.IsOn(channel) ? change(d) : d)] })],
+            Notices = [.. a.Notices.Select(n => n.Id != noticeId ? n : n
+                with { Deliveries = [.. n.Deliveries.Select(d => d.IsOn(channel) ? change(d) : d)] })],
         })], request.Clock.GetUtcNow());
 
-    /// <summary>What was to go out on a channel that the definition names no longer, or that reaches nobody, is for nobody. That is told once.</summary>
+    /// <summary>
+    /// What was to go out on a channel that the definition names no longer, or that reaches nobody, is for nobody. That is told once.
+    /// </summary>
     private void GiveUpLost()
     {
         var lost = new List<AlertFailure>();
-        _ = outbox.Update(all => [.. all.Where(a => a.Notices.Any(n => n.Deliveries.Any(d => Obstacle(n, d) is not null))).Select(a => a with
+        _ = outbox.Update(all => [.. all.Where(a => a.Notices.Any(n => n.Deliveries.Any(d => Obstacle(n, d) is not null)))
+            .Select(a => a with
         {
             Notices = [.. a.Notices.Select(n => n with { Deliveries = [.. n.Deliveries.Select(d => GiveUp(a, n, d, lost))] })],
         })], request.Clock.GetUtcNow());
@@ -167,10 +174,12 @@ internal sealed class AlertDispatch(AlertRequest request, AlertOutbox outbox)
     }
 
     private string? Obstacle(AlertNotice notice, AlertDelivery delivery) => !delivery.IsPending ? null
-        : Channels.FirstOrDefault(delivery.IsOn) is not { Kind: not AlertChannelKind.Heartbeat } channel ? "the definition names no such channel any more, and the notice is given up"
+        : Channels.FirstOrDefault(delivery.IsOn) is not { Kind: not AlertChannelKind.Heartbeat } channel
+            ? "the definition names no such channel any more, and the notice is given up"
         : AlertPlanner.Reaches(_cluster, channel, notice.Contacts) ? null
         : "there is nobody to send it to: the channel names no address, and the contacts of this step of the escalation have none";
 
     private string[] SecretVariables() => [.. _cluster.Nodes.Select(n => n.Pin).Concat(_cluster.Stores.Select(s => s.Password))
-        .Concat(Channels.SelectMany(c => new[] { c.Key, c.Token, c.Password, c.Url?.Source })).OfType<EnvironmentPin>().Select(p => p.Variable).Distinct(StringComparer.Ordinal)];
+        .Concat(Channels.SelectMany(c => new[] { c.Key, c.Token, c.Password, c.Url?.Source })).OfType<EnvironmentPin>()
+            .Select(p => p.Variable).Distinct(StringComparer.Ordinal)];
 }

@@ -69,10 +69,13 @@ public sealed class AlertOperation
     {
         CheckName(name);
         DateTimeOffset now = Now;
-        return _outbox.Update(all => [.. all.Where(a => a.IsOpen && a.Key == OwnKey + name).Select(a => AlertPlanner.Resolve(Cluster, a, now))], now) is [Alert alert, ..] ? alert : null;
+        return _outbox.Update(all => [.. all.Where(a => a.IsOpen && a.Key == OwnKey + name)
+            .Select(a => AlertPlanner.Resolve(Cluster, a, now))], now) is [Alert alert, ..] ? alert : null;
     }
 
-    /// <summary>Writes a notice that says that nothing is wrong, for every channel but the heartbeats: a call there says that a run went well.</summary>
+    /// <summary>
+    /// Writes a notice that says that nothing is wrong, for every channel but the heartbeats: a call there says that a run went well.
+    /// </summary>
     /// <exception cref="HsmBackupException">Busy, DestinationUnwritable, DiskFull.</exception>
     public Alert Test()
     {
@@ -101,7 +104,8 @@ public sealed class AlertOperation
                     Level = level,
                     Contacts = AlertPlanner.ContactsOf(Cluster, 0, level),
                     Created = now,
-                    Deliveries = [.. (Cluster.Alerts?.Channels ?? []).Where(c => c.Kind != AlertChannelKind.Heartbeat).Select(c => new AlertDelivery { Channel = c.Name })],
+                    Deliveries = [.. (Cluster.Alerts?.Channels ?? []).Where(c => c.Kind != AlertChannelKind.Heartbeat)
+                        .Select(c => new AlertDelivery { Channel = c.Name })],
                 },
             ],
         };
@@ -112,19 +116,22 @@ public sealed class AlertOperation
     /// <param name="cancellationToken">Stops it. What was sent by then is on record.</param>
     /// <returns>What could not be sent now.</returns>
     /// <exception cref="HsmBackupException">Busy: somebody else delivers; DestinationUnwritable, DiskFull.</exception>
-    public IReadOnlyList<AlertFailure> Deliver(CancellationToken cancellationToken) => new AlertDispatch(_request, _outbox).Run(cancellationToken);
+    public IReadOnlyList<AlertFailure> Deliver(CancellationToken cancellationToken) => new AlertDispatch(_request, _outbox)
+        .Run(cancellationToken);
 
     /// <summary>Calls the addresses that are called when all went well.</summary>
     /// <param name="cancellationToken">Stops it.</param>
     /// <returns>Those that did not answer. Nothing of it is kept: a heartbeat that comes late says nothing.</returns>
-    public IReadOnlyList<AlertFailure> Beat(CancellationToken cancellationToken) => new AlertDispatch(_request, _outbox).Beat(cancellationToken);
+    public IReadOnlyList<AlertFailure> Beat(CancellationToken cancellationToken) => new AlertDispatch(_request, _outbox)
+        .Beat(cancellationToken);
 
     private static void CheckName(string name)
     {
         ArgumentNullException.ThrowIfNull(name);
         if (!DefinitionTypes.IsName(name))
         {
-            throw new HsmBackupException(ErrorCode.InvalidArgument, "The name of an alert is 1 to 64 ASCII letters, digits, dots, hyphens and underscores.",
+            throw new HsmBackupException(ErrorCode.InvalidArgument,
+                "The name of an alert is 1 to 64 ASCII letters, digits, dots, hyphens and underscores.",
                 "Name it by one word, such as RoomTooWarm, and say the rest in the message.")
             { Target = name };
         }

@@ -21,7 +21,8 @@ public sealed class AlertOutbox
     /// <summary>The alerts of a cluster. Nothing is made or read.</summary>
     /// <param name="stateFolder">The state folder; null for that of this account.</param>
     /// <param name="clusterId">The cluster.</param>
-    public static AlertOutbox Of(string? stateFolder, string clusterId) => new(Path.Combine(StateFolder.Locate(stateFolder), "alerts", clusterId));
+    public static AlertOutbox Of(string? stateFolder, string clusterId) =>
+        new(Path.Combine(StateFolder.Locate(stateFolder), "alerts", clusterId));
 
     /// <summary>A new id, which sorts by time.</summary>
     internal static string NewId(DateTimeOffset now) => string.Create(CultureInfo.InvariantCulture,
@@ -31,7 +32,10 @@ public sealed class AlertOutbox
     /// <exception cref="HsmBackupException">DestinationUnwritable: the folder cannot be read.</exception>
     public IReadOnlyList<Alert> List() => [.. Read().Select(f => f.Alert).OfType<Alert>()];
 
-    /// <summary>Paths of the files that hold no alert any more. Nobody removes them but a person: what was in them may have been of that person's own.</summary>
+    /// <summary>
+    /// Paths of the files that hold no alert any more. Nobody removes them but a person: what was in them may have been of that person's
+    /// own.
+    /// </summary>
     /// <exception cref="HsmBackupException">DestinationUnwritable: the folder cannot be read.</exception>
     public IReadOnlyList<string> ListDamaged() => [.. Read().Where(f => f.Alert is null).Select(f => f.Path)];
 

@@ -15,7 +15,8 @@ internal static class AlertPlanner
     /// <param name="now">The time.</param>
     /// <returns>The alerts that are new or changed.</returns>
     public static IReadOnlyList<Alert> Plan(
-        ClusterDefinition cluster, IReadOnlyList<Alert> alerts, IReadOnlyList<AlertCondition> wrong, Func<Alert, bool> isOver, DateTimeOffset now)
+        ClusterDefinition cluster, IReadOnlyList<Alert> alerts, IReadOnlyList<AlertCondition> wrong, Func<Alert, bool> isOver,
+        DateTimeOffset now)
     {
         var changed = new List<Alert>();
         var met = wrong.DistinctBy(c => c.Key).ToDictionary(c => c.Key, StringComparer.Ordinal);
@@ -36,7 +37,8 @@ internal static class AlertPlanner
     }
 
     /// <summary>A new alert.</summary>
-    public static Alert Open(ClusterDefinition cluster, string key, string name, AlertSeverity severity, string message, string? action, StatusPart? part, DateTimeOffset now)
+    public static Alert Open(ClusterDefinition cluster, string key, string name, AlertSeverity severity, string message, string? action,
+        StatusPart? part, DateTimeOffset now)
     {
         int level = LevelAfter(cluster, TimeSpan.Zero);
         var alert = new Alert
@@ -65,7 +67,8 @@ internal static class AlertPlanner
     public static int LevelAfter(ClusterDefinition cluster, TimeSpan time) => cluster.Escalation.Count(step => step.After <= time);
 
     /// <summary>The alert goes on, and may have got worse.</summary>
-    public static Alert Renew(ClusterDefinition cluster, Alert alert, AlertSeverity severity, string message, string? action, DateTimeOffset now)
+    public static Alert Renew(ClusterDefinition cluster, Alert alert, AlertSeverity severity, string message, string? action,
+        DateTimeOffset now)
     {
         Alert next = alert with { Severity = severity, Message = DisplayText.Harmless(message), Action = action };
         return severity > alert.Severity ? Tell(cluster, next, AlertNoticeKind.Escalated, ContactsOf(cluster, 0, alert.Level), now) : next;
@@ -82,11 +85,13 @@ internal static class AlertPlanner
         if (level > alert.Level)
         {
             IReadOnlyList<string> called = ContactsOf(cluster, alert.Level, level);
-            return Tell(cluster, alert with { Level = level, Contacts = ContactsOf(cluster, level - 1, level) }, AlertNoticeKind.Escalated, called, now);
+            return Tell(cluster, alert with { Level = level, Contacts = ContactsOf(cluster, level - 1, level) }, AlertNoticeKind.Escalated,
+                called, now);
         }
         DateTimeOffset told = alert.Notices[^1].Created > now ? alert.Opened : alert.Notices[^1].Created;
         if (cluster.Alerts?.Repeat is { } repeat && now - told >= repeat
-            && Tell(cluster, alert, AlertNoticeKind.Repeated, alert.Contacts, now) is var repeated && repeated.Notices[^1].Deliveries.Count > 0)
+            && Tell(cluster, alert, AlertNoticeKind.Repeated, alert.Contacts, now) is var repeated
+                && repeated.Notices[^1].Deliveries.Count > 0)
         {
             return repeated;
         }
@@ -97,7 +102,8 @@ internal static class AlertPlanner
     public static IReadOnlyList<string> ContactsOf(ClusterDefinition cluster, int after, int upTo) =>
         [.. cluster.Escalation.Take(upTo).Skip(Math.Max(0, after)).SelectMany(step => step.Contacts).Distinct(StringComparer.Ordinal)];
 
-    private static Alert Tell(ClusterDefinition cluster, Alert alert, AlertNoticeKind kind, IReadOnlyList<string> contacts, DateTimeOffset now)
+    private static Alert Tell(ClusterDefinition cluster, Alert alert, AlertNoticeKind kind, IReadOnlyList<string> contacts,
+        DateTimeOffset now)
     {
         var notice = new AlertNotice
         {
@@ -106,7 +112,8 @@ internal static class AlertPlanner
             Level = alert.Level,
             Contacts = contacts,
             Created = now,
-            Deliveries = [.. (cluster.Alerts?.Channels ?? []).Where(c => IsFor(c, alert, kind)).Select(c => new AlertDelivery { Channel = c.Name })],
+            Deliveries = [.. (cluster.Alerts?.Channels ?? []).Where(c => IsFor(c, alert, kind))
+                .Select(c => new AlertDelivery { Channel = c.Name })],
         };
         return alert with { Notices = [.. alert.Notices, notice] };
     }
@@ -115,20 +122,25 @@ internal static class AlertPlanner
     private static Alert TellNewChannels(ClusterDefinition cluster, Alert alert)
     {
         AlertNotice last = alert.Notices[^1];
-        AlertDelivery[] missing = [.. (cluster.Alerts?.Channels ?? []).Where(c => IsFor(c, alert, last.Kind) && Reaches(cluster, c, last.Contacts) && !Has(alert, c, d => !d.GivenUp))
+        AlertDelivery[] missing = [.. (cluster.Alerts?.Channels ?? [])
+            .Where(c => IsFor(c, alert, last.Kind) && Reaches(cluster, c, last.Contacts) && !Has(alert, c, d => !d.GivenUp))
             .Select(c => new AlertDelivery { Channel = c.Name })];
-        return missing.Length == 0 ? alert : alert with { Notices = [.. alert.Notices.SkipLast(1), last with { Deliveries = [.. last.Deliveries, .. missing] }] };
+        return missing.Length == 0 ? alert
+            : alert with { Notices = [.. alert.Notices.SkipLast(1), last with { Deliveries = [.. last.Deliveries, .. missing] }] };
     }
 
     /// <summary>Whether there is anybody at the end of a channel.</summary>
-    public static bool Reaches(ClusterDefinition cluster, AlertChannel channel, IReadOnlyList<string> contacts) => channel.Kind != AlertChannelKind.Mail
-        || channel.To.Concat(cluster.Contacts.Where(c => contacts.Contains(c.Name)).Select(c => c.Email).OfType<string>()).Any(DefinitionTypes.IsMailAddress);
+    public static bool Reaches(ClusterDefinition cluster, AlertChannel channel, IReadOnlyList<string> contacts) =>
+        channel.Kind != AlertChannelKind.Mail
+        || channel.To.Concat(cluster.Contacts.Where(c => contacts.Contains(c.Name)).Select(c => c.Email).OfType<string>())
+            .Any(DefinitionTypes.IsMailAddress);
 
     private static bool Has(Alert alert, AlertChannel channel, Func<AlertDelivery, bool> which) =>
         alert.Notices.Any(n => n.Deliveries.Any(d => d.IsOn(channel) && which(d)));
 
     // Whoever was told that something is wrong is told that it is over, whatever became of its severity.
-    private static bool IsFor(AlertChannel channel, Alert alert, AlertNoticeKind kind) => channel.Kind != AlertChannelKind.Heartbeat && (kind == AlertNoticeKind.Resolved
+    private static bool IsFor(AlertChannel channel, Alert alert, AlertNoticeKind kind) => channel.Kind != AlertChannelKind.Heartbeat
+        && (kind == AlertNoticeKind.Resolved
         ? Has(alert, channel, _ => true)
         // What has not arrived yet need not be said again.
         : alert.Severity >= channel.MinimumSeverity && (kind != AlertNoticeKind.Repeated || !Has(alert, channel, d => d.IsPending)));

@@ -85,7 +85,9 @@ public sealed record ClusterStatus
     /// <summary>The nodes; empty where nobody looked.</summary>
     public IReadOnlyList<NodeHealth> Nodes { get; init; } = [];
 
-    /// <summary>The drills that count, the oldest first: signed ones where the cluster has an identity key, else those that were not changed.</summary>
+    /// <summary>
+    /// The drills that count, the oldest first: signed ones where the cluster has an identity key, else those that were not changed.
+    /// </summary>
     public IReadOnlyList<DrillReport> Drills { get; init; } = [];
 
     /// <summary>Records of drills that were changed, or are not signed and should be.</summary>
@@ -119,10 +121,12 @@ public sealed record ClusterStatus
     public BackupInfo? NewestRestorable => Backups.Where(b => b.Restorable && IsPast(b.Created)).MaxBy(b => b.Created);
 
     /// <summary>The newest test of any backup that proves it; null where there is none.</summary>
-    public TestRecord? LastVerification => Backups.Select(b => b.Proof).OfType<TestRecord>().Where(p => IsPast(p.Tested)).MaxBy(p => p.Tested);
+    public TestRecord? LastVerification => Backups.Select(b => b.Proof).OfType<TestRecord>().Where(p => IsPast(p.Tested))
+        .MaxBy(p => p.Tested);
 
     /// <summary>The last drill of each scenario that came to its end: one that was stopped says nothing about a recovery.</summary>
-    public IEnumerable<DrillReport> LastDrills => Drills.Where(d => d.Result != DrillResult.Interrupted && IsPast(d.Started)).GroupBy(d => d.Scenario).OrderBy(g => g.Key).Select(g => g.Last());
+    public IEnumerable<DrillReport> LastDrills => Drills.Where(d => d.Result != DrillResult.Interrupted && IsPast(d.Started))
+        .GroupBy(d => d.Scenario).OrderBy(g => g.Key).Select(g => g.Last());
 
     /// <summary>The last drill that passed; null where none did.</summary>
     public DrillReport? LastPassedDrill => Drills.LastOrDefault(d => d.Result == DrillResult.Passed && IsPast(d.Started));
@@ -147,11 +151,15 @@ public sealed record ClusterStatus
     /// <param name="cluster">The cluster.</param>
     /// <param name="stateFolder">The state folder; null for that of this account.</param>
     /// <exception cref="HsmBackupException">DestinationUnwritable: the records cannot be read.</exception>
-    public static RecoveryPreparation? ReadPreparation(ClusterDefinition cluster, string? stateFolder) => StatusReading.ReadPreparation(cluster, stateFolder);
+    public static RecoveryPreparation? ReadPreparation(ClusterDefinition cluster, string? stateFolder) =>
+        StatusReading.ReadPreparation(cluster, stateFolder);
 
-    /// <summary>Looks at a cluster. What cannot be looked at is named in <see cref="Unknown"/>, and the rest is looked at all the same.</summary>
+    /// <summary>
+    /// Looks at a cluster. What cannot be looked at is named in <see cref="Unknown"/>, and the rest is looked at all the same.
+    /// </summary>
     /// <param name="request">What, and how.</param>
     /// <param name="cancellationToken">Stops it.</param>
     /// <exception cref="HsmBackupException">Cancelled.</exception>
-    public static ClusterStatus Read(ClusterStatusRequest request, CancellationToken cancellationToken) => new StatusReading(request).Read(cancellationToken);
+    public static ClusterStatus Read(ClusterStatusRequest request, CancellationToken cancellationToken) => new StatusReading(request)
+        .Read(cancellationToken);
 }

@@ -27,7 +27,8 @@ internal sealed class StatusReading(ClusterStatusRequest request)
         var status = new ClusterStatus { Cluster = _cluster, Time = _now, Unknown = _unknown };
         status = Try(StatusPart.Runs, status, ReadRuns);
         status = Try(StatusPart.Backups, status, s => ReadBackups(s, cancellationToken));
-        status = Try(StatusPart.Keys, status, s => s with { WaitingKeys = WaitingKeys.Of(_cluster, request.StateFolder, null, request.Clock).List() });
+        status = Try(StatusPart.Keys, status, s => s with { WaitingKeys = WaitingKeys.Of(_cluster, request.StateFolder, null, request.Clock)
+            .List() });
         status = Try(StatusPart.Drills, status, s => ReadDrills(s, request.StateFolder));
         status = Try(StatusPart.Runbook, status, s => s with { Runbook = RunbookRecords.StateOf(request.StateFolder, _cluster) });
         status = Try(StatusPart.Audit, status, s => ReadAudit(s, cancellationToken));
@@ -64,7 +65,8 @@ internal sealed class StatusReading(ClusterStatusRequest request)
         var times = new ScheduleTimes(_cluster.Schedule, request.Clock.LocalTimeZone);
         DateTimeOffset lastDue = times.LastDue(_now - Grace);
         // A run that is under way counts, or a long one would be missed while it is made.
-        DateTimeOffset? served = status.Runs.Where(r => r.Result is RunResult.Running or RunResult.Succeeded or RunResult.Failed && r.Started <= _now)
+        DateTimeOffset? served = status.Runs.Where(r => r.Result is RunResult.Running or RunResult.Succeeded or RunResult.Failed
+            && r.Started <= _now)
             .Select(r => (DateTimeOffset?)r.Started).Max() ?? DefinedSince();
         return status with { Schedule = new ScheduleStatus(lastDue, times.NextDue(_now), served is null || served < lastDue) };
     }
@@ -102,7 +104,8 @@ internal sealed class StatusReading(ClusterStatusRequest request)
             {
                 errors[missing.Store] = missing.Error;
             }
-            status = status with { Backups = catalogue.Backups, Stores = [.. _cluster.Stores.Select(s => Describe(s, errors.GetValueOrDefault(s.Name), catalogue))] };
+            status = status with { Backups = catalogue.Backups,
+                Stores = [.. _cluster.Stores.Select(s => Describe(s, errors.GetValueOrDefault(s.Name), catalogue))] };
         }
         finally
         {
@@ -115,9 +118,11 @@ internal sealed class StatusReading(ClusterStatusRequest request)
         return status;
     }
 
-    private static StoreStatus Describe(ClusterStore store, HsmBackupException? error, ClusterCatalogue catalogue) => new(store.Name, store.Kind, error,
+    private static StoreStatus Describe(ClusterStore store, HsmBackupException? error, ClusterCatalogue catalogue) =>
+        new(store.Name, store.Kind, error,
         catalogue.Backups.SelectMany(b => b.Copies).Where(c => c.Store == store.Name).Select(c => c.State)
-            .Concat(catalogue.Unreadable.Where(u => u.Store == store.Name && !catalogue.Backups.Any(b => b.Copies.Any(c => c.Location == u.Location))).Select(_ => CopyState.Unreadable))
+            .Concat(catalogue.Unreadable.Where(u => u.Store == store.Name
+                && !catalogue.Backups.Any(b => b.Copies.Any(c => c.Location == u.Location))).Select(_ => CopyState.Unreadable))
             .GroupBy(s => s).ToDictionary(g => g.Key, g => g.Count()));
 
     /// <summary>Drills and runbook alone.</summary>
@@ -171,7 +176,8 @@ internal sealed class StatusReading(ClusterStatusRequest request)
         HashSet<string?> madeHere = [.. status.Runs.Select(r => r.BackupId)];
         if (log.ReadHead(cancellationToken) is not { } head)
         {
-            return status.Backups.LastOrDefault(b => b.Audit is not null && madeHere.Contains(b.BackupId)) is not { } witness ? status : status with
+            return status.Backups.LastOrDefault(b => b.Audit is not null && madeHere.Contains(b.BackupId)) is not { } witness
+                ? status : status with
             {
                 Audit = Broken(AuditFindingKind.Removed, $"there is no audit log, and the backup '{witness.BackupId}', which was made here, vouches for one"),
             };

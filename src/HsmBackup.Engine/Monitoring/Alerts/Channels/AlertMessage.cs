@@ -40,7 +40,8 @@ internal sealed record AlertMessage
     /// <summary>A notice of an alert.</summary>
     public static AlertMessage Of(ClusterDefinition cluster, Alert alert, AlertNotice notice)
     {
-        ClusterContact[] contacts = [.. notice.Contacts.Select(name => cluster.Contacts.FirstOrDefault(c => c.Name == name)).OfType<ClusterContact>()];
+        ClusterContact[] contacts = [.. notice.Contacts.Select(name =>
+            cluster.Contacts.FirstOrDefault(c => c.Name == name)).OfType<ClusterContact>()];
         EscalationStep? step = notice.Level > 0 && notice.Level <= cluster.Escalation.Count ? cluster.Escalation[notice.Level - 1] : null;
         return new AlertMessage
         {
@@ -63,7 +64,8 @@ internal sealed record AlertMessage
         _ => alert.Severity.ToString(),
     };
 
-    private static string TextOf(ClusterDefinition cluster, Alert alert, AlertNotice notice, ClusterContact[] contacts, EscalationStep? step)
+    private static string TextOf(ClusterDefinition cluster, Alert alert, AlertNotice notice, ClusterContact[] contacts,
+        EscalationStep? step)
     {
         var text = new StringBuilder();
         text.Append(alert.Message).Append('\n');
@@ -82,14 +84,16 @@ internal sealed record AlertMessage
         }
         foreach (ClusterContact contact in contacts)
         {
-            text.Append("Contact:    ").AppendJoin(", ", new[] { contact.Name, contact.Role, contact.Phone, contact.Email, contact.Notes }.OfType<string>()).Append('\n');
+            text.Append("Contact:    ").AppendJoin(", ", new[] { contact.Name, contact.Role, contact.Phone, contact.Email,
+                contact.Notes }.OfType<string>()).Append('\n');
         }
         return text.Append(CultureInfo.InvariantCulture, $"\nSent by HsmBackup on {Environment.MachineName}.\n").ToString();
     }
 
     private static string At(DateTimeOffset time) => time.UtcDateTime.ToString("yyyy-MM-dd HH:mm:ss 'UTC'", CultureInfo.InvariantCulture);
 
-    private static byte[] JsonOf(ClusterDefinition cluster, Alert alert, AlertNotice notice, ClusterContact[] contacts, EscalationStep? step)
+    private static byte[] JsonOf(ClusterDefinition cluster, Alert alert, AlertNotice notice, ClusterContact[] contacts,
+        EscalationStep? step)
     {
         var buffer = new ArrayBufferWriter<byte>();
         using (var json = new Utf8JsonWriter(buffer))

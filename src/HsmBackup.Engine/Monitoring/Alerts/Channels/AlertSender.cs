@@ -7,7 +7,8 @@ namespace HsmBackup.Engine.Monitoring.Alerts.Channels;
 /// <param name="message">Why; nothing of a secret.</param>
 /// <param name="passes">Whether that may be otherwise in a moment.</param>
 /// <param name="innerException">The cause.</param>
-internal sealed class AlertNotSentException(string message, bool passes, Exception? innerException = null) : Exception(message, innerException)
+internal sealed class AlertNotSentException(string message, bool passes, Exception? innerException = null)
+    : Exception(message, innerException)
 {
     /// <summary>Whether that may be otherwise in a moment.</summary>
     public bool Passes { get; } = passes;
@@ -48,7 +49,8 @@ internal abstract class AlertSender : IDisposable
     public abstract void Dispose();
 
     /// <summary>A secret of the channel; null where it has no source.</summary>
-    private protected static Pin? OpenSecret(AlertChannel channel, PinSource? source, PinAsker asker) => source?.Open(asker, $"the alert channel '{channel.Name}'");
+    private protected static Pin? OpenSecret(AlertChannel channel, PinSource? source, PinAsker asker) =>
+        source?.Open(asker, $"the alert channel '{channel.Name}'");
 
     /// <summary>The address of the channel, which may be a secret itself.</summary>
     internal static Uri OpenAddress(AlertChannel channel, PinAsker asker)
@@ -56,7 +58,8 @@ internal abstract class AlertSender : IDisposable
         using Pin? secret = OpenSecret(channel, channel.Url!.Source, asker);
         string text = secret is null ? channel.Url.Text! : System.Text.Encoding.UTF8.GetString(secret.Bytes);
         return DefinitionTypes.IsWebAddress(text) ? new Uri(text) : throw new HsmBackupException(ErrorCode.PinUnavailable,
-            $"What {channel.Url} holds is not an address that the alert channel '{channel.Name}' can use.", "Put an address there that begins with https://.")
+            $"What {channel.Url} holds is not an address that the alert channel '{channel.Name}' can use.",
+            "Put an address there that begins with https://.")
         { Target = channel.Name };
     }
 }

@@ -33,7 +33,8 @@ internal sealed class CommandSender(AlertChannel channel, IReadOnlyCollection<st
             Task<string> said = Run(process, message.Json, limit.Token);
             string last = said.GetAwaiter().GetResult();
             return process.ExitCode == 0 ? [] : throw new AlertNotSentException(
-                FormattableString.Invariant($"'{channel.Program}' ended with {process.ExitCode}{(last.Length == 0 ? "" : $": {last}")}"), passes: false);
+                FormattableString.Invariant($"'{channel.Program}' ended with {process.ExitCode}{(last.Length == 0 ? "" : $": {last}")}"),
+                passes: false);
         }
         catch (OperationCanceledException e)
         {
@@ -66,7 +67,8 @@ internal sealed class CommandSender(AlertChannel channel, IReadOnlyCollection<st
         Task<string> errors = ReadStart(process.StandardError, cancellationToken);
         Task<string> output = ReadStart(process.StandardOutput, cancellationToken);
         await TryWrite(process, input, cancellationToken).ConfigureAwait(false);
-        // What it ended with is what counts: WaitForExitAsync would wait for the ends of what it says as well, and a child may hold those open.
+        // What it ended with is what counts: WaitForExitAsync would wait for the ends of what it says as well, and a child may hold those
+        // open.
         while (!process.HasExited)
         {
             await Task.Delay(Pause, cancellationToken).ConfigureAwait(false);

@@ -21,7 +21,8 @@ internal sealed class MailSender : AlertSender
 
     public override IReadOnlyList<UnreachedAddress> Send(AlertMessage message, CancellationToken cancellationToken)
     {
-        string[] all = message.Only.Count > 0 ? [.. message.Only] : [.. _channel.To.Concat(message.Addresses).Distinct(StringComparer.OrdinalIgnoreCase)];
+        string[] all = message.Only.Count > 0 ? [.. message.Only]
+            : [.. _channel.To.Concat(message.Addresses).Distinct(StringComparer.OrdinalIgnoreCase)];
         // The addresses of contacts are free text in the definition.
         string[] good = [.. all.Where(DefinitionTypes.IsMailAddress)];
         if (good.Length == 0)
@@ -66,7 +67,8 @@ internal sealed class MailSender : AlertSender
         return Encoding.ASCII.GetBytes(mail.ToString());
     }
 
-    private static void Header(StringBuilder mail, string name, string value) => mail.Append(name).Append(": ").Append(value).Append("\r\n");
+    private static void Header(StringBuilder mail, string name, string value) => mail.Append(name).Append(": ").Append(value)
+        .Append("\r\n");
 
     // RFC 2047, where it is needed: in pieces that each are whole characters and short enough.
     private static string Encoded(string text)

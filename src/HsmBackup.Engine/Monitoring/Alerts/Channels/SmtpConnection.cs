@@ -59,7 +59,8 @@ internal sealed class SmtpConnection : IDisposable
             }
             return connection.HandOver(recipients, mail);
         }
-        catch (Exception e) when (e is IOException or SocketException or AuthenticationException or ObjectDisposedException or OperationCanceledException)
+        catch (Exception e) when (e is IOException or SocketException or AuthenticationException or ObjectDisposedException
+            or OperationCanceledException)
         {
             cancellationToken.ThrowIfCancellationRequested();
             throw new AlertNotSentException(
@@ -79,7 +80,8 @@ internal sealed class SmtpConnection : IDisposable
     private void Connect(CancellationToken cancellationToken)
     {
         bool tls = _channel.Security == MailSecurity.Tls;
-        _client.ConnectAsync(_channel.Server!.Trim('[', ']'), _channel.Port ?? (tls ? 465 : 587), cancellationToken).AsTask().GetAwaiter().GetResult();
+        _client.ConnectAsync(_channel.Server!.Trim('[', ']'), _channel.Port ?? (tls ? 465 : 587), cancellationToken).AsTask().GetAwaiter()
+            .GetResult();
         _stream = _client.GetStream();
         if (tls)
         {
@@ -91,13 +93,15 @@ internal sealed class SmtpConnection : IDisposable
         {
             if (!_extensions.Contains("STARTTLS", StringComparer.OrdinalIgnoreCase))
             {
-                throw new AlertNotSentException("the mail server offers no STARTTLS, and nothing is said to it in the clear", passes: true) { ConcernsAll = true };
+                throw new AlertNotSentException("the mail server offers no STARTTLS, and nothing is said to it in the clear", passes: true)
+                    { ConcernsAll = true };
             }
             Say("STARTTLS", 220);
             // What came after the answer came from anybody, and must not pass for the server's (CVE-2011-0411).
             if (_start < _end)
             {
-                throw new AlertNotSentException("the mail server said more than it was asked before the connection was encrypted", passes: true) { ConcernsAll = true };
+                throw new AlertNotSentException("the mail server said more than it was asked before the connection was encrypted",
+                    passes: true) { ConcernsAll = true };
             }
             Encrypt(cancellationToken);
             Hello();
@@ -141,7 +145,8 @@ internal sealed class SmtpConnection : IDisposable
         }
         else
         {
-            throw new AlertNotSentException("the mail server offers no way to log in that is known here (PLAIN, LOGIN)", passes: true) { ConcernsAll = true };
+            throw new AlertNotSentException("the mail server offers no way to log in that is known here (PLAIN, LOGIN)", passes: true)
+                { ConcernsAll = true };
         }
     }
 
@@ -214,7 +219,8 @@ internal sealed class SmtpConnection : IDisposable
         {
             line = ReadLine();
             length += line.Length;
-            if (line.Length < 3 || !int.TryParse(line.AsSpan(0, 3), NumberStyles.None, CultureInfo.InvariantCulture, out _) || length > MaxReply)
+            if (line.Length < 3 || !int.TryParse(line.AsSpan(0, 3), NumberStyles.None, CultureInfo.InvariantCulture, out _)
+                || length > MaxReply)
             {
                 throw new AlertNotSentException("what answers is not a mail server", passes: true) { ConcernsAll = true };
             }

@@ -39,13 +39,15 @@ internal sealed class WebRequests : IDisposable
             using HttpResponseMessage answer = _http.Send(request, limit.Token);
             if (!answer.IsSuccessStatusCode)
             {
-                throw new AlertNotSentException(FormattableString.Invariant($"the receiver answered {(int)answer.StatusCode}"), IsPassing(answer.StatusCode));
+                throw new AlertNotSentException(FormattableString.Invariant($"the receiver answered {(int)answer.StatusCode}"),
+                    IsPassing(answer.StatusCode));
             }
         }
         catch (HttpRequestException e)
         {
             string? refusal = _trust.Refusal;
-            throw new AlertNotSentException(refusal is null ? $"the receiver was not reached: {e.Message.TrimEnd('.')}" : $"the receiver is not trusted: {refusal}", passes: true, e) { ConcernsAll = true };
+            throw new AlertNotSentException(refusal is null ? $"the receiver was not reached: {e.Message.TrimEnd('.')}"
+                : $"the receiver is not trusted: {refusal}", passes: true, e) { ConcernsAll = true };
         }
         catch (OperationCanceledException e) when (!cancellationToken.IsCancellationRequested)
         {
@@ -60,5 +62,6 @@ internal sealed class WebRequests : IDisposable
 
     public void Dispose() => _http.Dispose();
 
-    private static bool IsPassing(HttpStatusCode status) => status is HttpStatusCode.RequestTimeout or HttpStatusCode.TooManyRequests || (int)status is 425 or >= 500;
+    private static bool IsPassing(HttpStatusCode status) => status is HttpStatusCode.RequestTimeout or HttpStatusCode.TooManyRequests
+        || (int)status is 425 or >= 500;
 }

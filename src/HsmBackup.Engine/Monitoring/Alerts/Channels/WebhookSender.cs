@@ -83,9 +83,11 @@ internal sealed class WebhookSender : AlertSender
             return Copy(secret.Bytes);
         }
         using var decoded = new SecretBuffer(secret.Bytes.Length);
-        return System.Buffers.Text.Base64.DecodeFromUtf8(secret.Bytes[prefix.Length..], decoded.Span, out _, out int length) == System.Buffers.OperationStatus.Done && length > 0
+        return System.Buffers.Text.Base64.DecodeFromUtf8(secret.Bytes[prefix.Length..], decoded.Span, out _,
+            out int length) == System.Buffers.OperationStatus.Done && length > 0
             ? Copy(decoded.Span[..length])
-            : throw new HsmBackupException(ErrorCode.PinUnavailable, $"The key of the alert channel '{channel.Name}' begins with {KeyPrefix} and is not base64 after that.",
+            : throw new HsmBackupException(ErrorCode.PinUnavailable,
+                $"The key of the alert channel '{channel.Name}' begins with {KeyPrefix} and is not base64 after that.",
                 "Copy it from the receiver once more.")
             { Target = channel.Name };
     }
