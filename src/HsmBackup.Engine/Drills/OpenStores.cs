@@ -11,8 +11,8 @@ internal sealed class OpenStores : IDisposable
     /// <summary>The stores.</summary>
     public IReadOnlyList<IBackupStore> All => _all;
 
-    /// <summary>Why others could not be opened.</summary>
-    public List<string> Refusals { get; } = [];
+    /// <summary>The others, and why they could not be opened.</summary>
+    public List<(ClusterStore Store, HsmBackupException Error)> Refusals { get; } = [];
 
     /// <summary>Opens stores.</summary>
     /// <exception cref="HsmBackupException">Why the last one could not be opened, where none could.</exception>
@@ -28,7 +28,7 @@ internal sealed class OpenStores : IDisposable
             }
             catch (HsmBackupException e) when (e.Code != ErrorCode.Cancelled)
             {
-                opened.Refusals.Add($"The store '{store.Name}' could not be opened: {e.Message}");
+                opened.Refusals.Add((store, e));
                 refusal = e;
             }
         }

@@ -155,15 +155,4 @@ public sealed class DrillFailureTests : IDisposable
         content[^100] ^= 1;
         File.WriteAllBytes(path, content);
     }
-
-    private sealed class StopAt(string step, CancellationTokenSource stop) : IProgress<OperationProgress>
-    {
-        public void Report(OperationProgress value)
-        {
-            if (value.Status.StartsWith(step, StringComparison.Ordinal))
-            {
-                stop.Cancel();
-            }
-        }
-    }
 }

@@ -93,6 +93,9 @@ Describe 'A drill fails honestly' {
         $null = Assert-Failed -Drill ($drill + @{ Scenario = 'StoreLoss' }) -Step Find -ErrorId BackupNotFound
         $result = Invoke-HsmDrill @drill -Scenario ClusterLoss -WarningAction Ignore
         $result.Result | Should -Be Passed -Because 'the other store has it'
+        $result = Invoke-HsmDrill @drill -Scenario BackupVerification -ErrorAction SilentlyContinue -WarningAction Ignore
+        $result.Result, $result.ErrorCode | Should -Be Failed, StoreUnmounted -Because 'a store that is always there is gone'
+        $result.Report.Backups.Result | Should -Be Passed
         Rename-Item -LiteralPath $TestDrive/cluster/away -NewName second
     }
 

@@ -1,5 +1,7 @@
 using HsmBackup.Engine.Backup;
 using HsmBackup.Engine.Catalogue;
+using HsmBackup.Engine.Clusters.Definitions;
+using HsmBackup.Engine.Stores;
 
 namespace HsmBackup.Engine.Drills.Scenarios;
 
@@ -54,12 +56,16 @@ internal sealed class BackupVerificationRehearsal(DrillRun run) : Rehearsal(run)
             & Restore(Targets, () => backup, id)
             & Prove(Targets, () => backup, id)
             & Use(() => backup, id);
-        backup.Result = passed ? CheckOutcome.Passed : CheckOutcome.Failed;
+        // One that nobody came to try is no failure: the drill was stopped, or a PIN was refused that no other backup may try again.
+        bool failed = !Run.Steps.Interrupted && Run.Steps.All.Any(s => s.Subject == id && s.Outcome == CheckOutcome.Failed);
+        backup.Result = passed ? CheckOutcome.Passed : failed ? CheckOutcome.Failed : CheckOutcome.NotRun;
     }
 
     private string Sample(OpenStores stores)
     {
-        var catalogue = ClusterCatalogue.Read(new CatalogueRequest { Stores = stores.All, ClusterId = Run.Request.Cluster.Id, StateFolder = Run.Request.StateFolder }, Run.Stop);
+        stores.Refusals.ForEach(r => Lose(r.Store.Name, r.Error));
+        var catalogue = ClusterCatalogue.Read(
+            new CatalogueRequest { Stores = stores.All, ClusterId = Run.Request.Cluster.Id, StateFolder = Run.Request.StateFolder }, Run.Stop);
         Note(catalogue);
         int size = Run.Request.SampleSize ?? Run.Request.Cluster.Drill!.SampleSize;
         Run.UsedSeed = true;
@@ -83,11 +89,7 @@ internal sealed class BackupVerificationRehearsal(DrillRun run) : Rehearsal(run)
         foreach (MissingStore missing in catalogue.MissingStores)
         {
             Run.Deviations.Add($"The store '{missing.Store}' could not be looked into: {missing.Error.Message}");
-            // A medium in a safe is where it should be.
-            if (missing.Error.Code != ErrorCode.StoreUnmounted)
-            {
-                _lost.Add(($"store {missing.Store}", missing.Error));
-            }
+            Lose(missing.Store, missing.Error);
         }
         HashSet<string> legible = [.. catalogue.Backups.Select(b => b.BackupId)];
         foreach (UnreadableBackup unreadable in catalogue.Unreadable)
@@ -98,6 +100,16 @@ internal sealed class BackupVerificationRehearsal(DrillRun run) : Rehearsal(run)
             {
                 _lost.Add((id, unreadable.Error));
             }
+        }
+    }
+
+    /// <summary>A store is lost. A medium in a safe is not, it is where it should be; the folder of any other store is always to be there.</summary>
+    private void Lose(string name, HsmBackupException error)
+    {
+        ClusterStore store = Run.Request.Cluster.Stores.First(s => s.Name == name);
+        if (store.Kind != StoreKind.Offline || error.Code != ErrorCode.StoreUnmounted)
+        {
+            _lost.Add(($"store {name}", error));
         }
     }
 

@@ -35,7 +35,7 @@ internal abstract partial class Rehearsal
     protected OpenStores Open(IReadOnlyList<ClusterStore> stores)
     {
         var open = OpenStores.Open(stores, Run.Request.OpenStore);
-        Run.Deviations.AddRange(open.Refusals);
+        Run.Deviations.AddRange(open.Refusals.Select(r => $"The store '{r.Store.Name}' could not be opened: {r.Error.Message}"));
         return open;
     }
 
