@@ -3,7 +3,10 @@ using HsmBackup.Engine.Backup;
 namespace HsmBackup.Engine.Drills;
 
 /// <summary>A use of a key: what its flags allow was tried.</summary>
-/// <param name="Use">"Sign", "Decrypt", "Derive", "Mac", "Encrypt", "Wrap", "Unwrap" or "Certificate" (a signature that the certificate verifies).</param>
+/// <param name="Use">
+/// "Sign", "SignRecover", "Decrypt", "Derive", "Decapsulate", "Mac", "Encrypt", "Wrap", "Unwrap" or "Certificate" (a signature that the
+/// certificate verifies).
+/// </param>
 /// <param name="Outcome">Passed; Failed; Skipped: it could not be tried, for the reason given.</param>
 /// <param name="Detail">What was done, or why not.</param>
 public sealed record DrilledUse(string Use, CheckOutcome Outcome, string Detail)

@@ -9,11 +9,17 @@ public sealed record KeyUse(string Use, bool? Worked, string Detail)
     /// <summary>A private key signs (CKA_SIGN).</summary>
     public const string Sign = "Sign";
 
+    /// <summary>A private key makes signatures that hold what was signed (CKA_SIGN_RECOVER), and no others.</summary>
+    public const string SignRecover = "SignRecover";
+
     /// <summary>A key decrypts (CKA_DECRYPT).</summary>
     public const string Decrypt = "Decrypt";
 
     /// <summary>A key derives another one (CKA_DERIVE).</summary>
     public const string Derive = "Derive";
+
+    /// <summary>A private key opens a secret that was encapsulated for it (CKA_DECAPSULATE).</summary>
+    public const string Decapsulate = "Decapsulate";
 
     /// <summary>A secret key makes or verifies MACs (CKA_SIGN, CKA_VERIFY).</summary>
     public const string Mac = "Mac";

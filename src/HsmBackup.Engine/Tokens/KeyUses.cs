@@ -66,8 +66,18 @@ public static class KeyUses
             }
         }
 
-        KeyUse UseOfCertificate(ObjectRecord certificate) => relatives.PrivateKeysOf(certificate) is { Count: > 0 } keys
-            ? privateKeys.OfCertificate(certificate, keys)
-            : new KeyUse(KeyUse.Certificate, null, "no private key with its id is there");
+        KeyUse UseOfCertificate(ObjectRecord certificate)
+        {
+            try
+            {
+                return relatives.PrivateKeysOf(certificate) is { Count: > 0 } keys
+                    ? privateKeys.OfCertificate(certificate, keys)
+                    : UseAnswer.NotJudged(KeyUse.Certificate, "no private key with its id is there");
+            }
+            catch (Exception e) when (PublicHalf.IsUnknown(e))
+            {
+                return UseAnswer.NotJudged(KeyUse.Certificate, $"this process cannot judge its kind of key: {e.Message}");
+            }
+        }
     }
 }

@@ -14,6 +14,9 @@ internal sealed class PrivateKeyUses(Pkcs11Session session, KeyLogin login, KeyR
     // RFC 8017, 9.2: the DER of DigestInfo for SHA-256, and the hash.
     private static readonly byte[] DigestInfo = [.. Convert.FromHexString("3031300D060960864801650304020105000420"), .. Digest];
 
+    private static readonly (Mechanism Mechanism, RSAEncryptionPadding Padding) Pkcs1 = (new(Ckm.RsaPkcs), RSAEncryptionPadding.Pkcs1);
+    private static readonly (Mechanism Mechanism, RSAEncryptionPadding Padding) Oaep = (Mechanism.RsaOaep(Ckm.Sha1), RSAEncryptionPadding.OaepSHA1);
+
     // The other side of agreements, by curve: of this moment, and it guards nothing.
     private readonly Dictionary<string, ECDiffieHellman> _peers = new(StringComparer.Ordinal);
 
@@ -32,7 +35,8 @@ internal sealed class PrivateKeyUses(Pkcs11Session session, KeyLogin login, KeyR
             foreach (string use in UseFlags.Of(record))
             {
                 KeyUse result = Of(use, record, handle, halves);
-                if (result.Worked != true && own is null && open is not null)
+                // For what nothing is known here that could be tried, nobody opens the key.
+                if (result.Worked != true && use is not (KeyUse.SignRecover or KeyUse.Decapsulate) && own is null && open is not null)
                 {
                     using SecretBuffer? value = open(record);
                     own = value is null ? null : PublicHalf.OfPrivateKey(record.KeyType, value.Span);
@@ -128,25 +132,49 @@ internal sealed class PrivateKeyUses(Pkcs11Session session, KeyLogin login, KeyR
 
     private KeyUse DecryptRsa(ObjectRecord record, ulong handle, RSA half)
     {
-        ulong rv = Decrypt(record, new Mechanism(Ckm.RsaPkcs), handle, half.Encrypt(Message, RSAEncryptionPadding.Pkcs1), out byte[] plain);
-        if (UseAnswer.IsNotKnown(rv))
-        {
-            rv = Decrypt(record, Mechanism.RsaOaep(Ckm.Sha1), handle, half.Encrypt(Message, RSAEncryptionPadding.OaepSHA1), out plain);
-        }
-        return UseAnswer.Judge(KeyUse.Decrypt, "RSA decryption", rv, () => plain.AsSpan().SequenceEqual(Message));
+        ulong rv = Ckr.MechanismInvalid;
+        byte[] plain = [];
+        string? why = Offer(half, Message, [Pkcs1, Oaep], (mechanism, encrypted) => rv = Decrypt(record, mechanism, handle, encrypted, out plain));
+        return why is not null ? UseAnswer.NotJudged(KeyUse.Decrypt, why)
+            : UseAnswer.Judge(KeyUse.Decrypt, "RSA decryption", rv, () => plain.AsSpan().SequenceEqual(Message));
     }
 
     private KeyUse UnwrapRsa(ObjectRecord record, ulong handle, RSA half)
     {
+        ulong rv = Ckr.MechanismInvalid, unwrapped = 0;
         byte[] secret = RandomNumberGenerator.GetBytes(32);
         AttributeMap template = UseFlags.Obey(record, Cka.UnwrapTemplate, SessionKeys.Aes());
-        ulong rv = session.TryUnwrapKey(Mechanism.RsaOaep(Ckm.Sha1), handle, half.Encrypt(secret, RSAEncryptionPadding.OaepSHA1), template, out ulong unwrapped);
-        if (UseAnswer.IsNotKnown(rv))
-        {
-            rv = session.TryUnwrapKey(new Mechanism(Ckm.RsaPkcs), handle, half.Encrypt(secret, RSAEncryptionPadding.Pkcs1), template, out unwrapped);
-        }
+        string? why = Offer(half, secret, [Oaep, Pkcs1], (mechanism, wrapped) => rv = session.TryUnwrapKey(mechanism, handle, wrapped, template, out unwrapped));
         using var keys = new SessionKeys(session, unwrapped);
-        return UseAnswer.Judge(KeyUse.Unwrap, "RSA unwrapping", rv, () => keys.Encrypts(unwrapped, HostCipher.ZeroBlock(Ckm.AesEcb, secret)));
+        return why is not null ? UseAnswer.NotJudged(KeyUse.Unwrap, why)
+            : UseAnswer.Judge(KeyUse.Unwrap, "RSA unwrapping", rv, () => keys.Encrypts(unwrapped, HostCipher.ZeroBlock(Ckm.AesEcb, secret)));
+    }
+
+    /// <summary>Offers a key what was encrypted for it, by one mechanism after the other until it knows one.</summary>
+    /// <returns>Why there was nothing to offer; null where there was. A short key has no room for the padding of OAEP.</returns>
+    private static string? Offer(RSA half, byte[] data, (Mechanism Mechanism, RSAEncryptionPadding Padding)[] ways, Func<Mechanism, byte[], ulong> offer)
+    {
+        string? why = null;
+        bool offered = false;
+        foreach ((Mechanism mechanism, RSAEncryptionPadding padding) in ways)
+        {
+            byte[] encrypted;
+            try
+            {
+                encrypted = half.Encrypt(data, padding);
+            }
+            catch (CryptographicException e)
+            {
+                why = FormattableString.Invariant($"this process cannot encrypt {data.Length} bytes for a key of {half.KeySize} bits: {e.Message}");
+                continue;
+            }
+            offered = true;
+            if (!UseAnswer.IsNotKnown(offer(mechanism, encrypted)))
+            {
+                break;
+            }
+        }
+        return offered ? null : why;
     }
 
     private KeyUse SignEc(ObjectRecord record, ulong handle, PublicHalf half)

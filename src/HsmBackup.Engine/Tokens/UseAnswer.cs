@@ -40,8 +40,11 @@ internal static class UseFlags
     /// </summary>
     public static IEnumerable<string> Of(ObjectRecord record) => record.ObjectClass switch
     {
-        Cko.PrivateKey => Of(record, (Cka.Sign, KeyUse.Sign), (Cka.Decrypt, KeyUse.Decrypt), (Cka.Unwrap, KeyUse.Unwrap), (Cka.Derive, KeyUse.Derive)),
-        Cko.SecretKey => Of(record, (Cka.Encrypt, KeyUse.Encrypt), (Cka.Decrypt, KeyUse.Decrypt), (Cka.Sign, KeyUse.Mac), (Cka.Verify, KeyUse.Mac),
+        // To sign with recovery takes the same operation of the key as to sign, and SoftHSM sets that flag of every key.
+        Cko.PrivateKey => Of(record, (Cka.Sign, KeyUse.Sign), (Cka.SignRecover, KeyUse.SignRecover), (Cka.Decrypt, KeyUse.Decrypt),
+            (Cka.Unwrap, KeyUse.Unwrap), (Cka.Derive, KeyUse.Derive), (Cka.Decapsulate, KeyUse.Decapsulate))
+            .Where(use => use != KeyUse.SignRecover || !Allows(record, Cka.Sign)),
+        Cko.SecretKey or Cko.OtpKey => Of(record, (Cka.Encrypt, KeyUse.Encrypt), (Cka.Decrypt, KeyUse.Decrypt), (Cka.Sign, KeyUse.Mac), (Cka.Verify, KeyUse.Mac),
             (Cka.Wrap, KeyUse.Wrap), (Cka.Unwrap, KeyUse.Unwrap), (Cka.Derive, KeyUse.Derive)),
         _ => [],
     };

@@ -128,6 +128,50 @@ public sealed class KeyUsesTests
         Assert.Empty(bound["nothing"]);
     }
 
+    [Fact]
+    public void A_flag_that_nothing_is_known_for_is_a_use_that_was_not_made()
+    {
+        using var keys = new UsedKeys(c => c.Rsa("recovers", 1024, m => m.Set(Cka.Sign, false).Set(Cka.Decrypt, false).Set(Cka.SignRecover, true)));
+        KeyUse use = Assert.Single(keys.Use(opened: true)["recovers"]);
+        Assert.Equal((KeyUse.SignRecover, null), (use.Use, use.Worked));
+        Assert.Contains("CKK_RSA", use.Detail, StringComparison.Ordinal);
+
+        // No token here makes keys for one-time passwords.
+        var password = new ObjectRecord { Attributes = new AttributeMap().Set(Cka.Class, Cko.OtpKey).Set(Cka.KeyType, Ckk.Hotp).Set(Cka.Sign, true).Set(Cka.Verify, true) };
+        use = Assert.Single(new SecretKeyUses(keys.Connection.Session).Of(password, 0, null));
+        Assert.Equal((KeyUse.Mac, null), (use.Use, use.Worked));
+        Assert.Contains("CKK_HOTP", use.Detail, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(512)]
+    [InlineData(1024)]
+    public void A_key_that_is_too_short_for_one_way_of_padding_is_used_by_another(int bits)
+    {
+        using var keys = new UsedKeys(c =>
+        {
+            using RSA rsa = RSA.Create(bits);
+            RSAParameters key = rsa.ExportParameters(true);
+            AttributeMap pub = new AttributeMap().Set(Cka.Class, Cko.PublicKey).Set(Cka.KeyType, Ckk.Rsa).Set(Cka.Token, true).Set(Cka.Label, "public"u8)
+                .Set(Cka.Id, [0x51]).Set(Cka.Modulus, key.Modulus!).Set(Cka.PublicExponent, key.Exponent!);
+            AttributeMap priv = new AttributeMap().Set(Cka.Class, Cko.PrivateKey).Set(Cka.KeyType, Ckk.Rsa).Set(Cka.Token, true).Set(Cka.Label, "short"u8)
+                .Set(Cka.Id, [0x51]).Set(Cka.Private, true).Set(Cka.Extractable, true).Set(Cka.Sensitive, true)
+                .Set(Cka.Sign, false).Set(Cka.SignRecover, false).Set(Cka.Decrypt, true).Set(Cka.Unwrap, true)
+                .Set(Cka.Modulus, key.Modulus!).Set(Cka.PublicExponent, key.Exponent!).Set(Cka.PrivateExponent, key.D!)
+                .Set(Cka.Prime1, key.P!).Set(Cka.Prime2, key.Q!).Set(Cka.Exponent1, key.DP!).Set(Cka.Exponent2, key.DQ!).Set(Cka.Coefficient, key.InverseQ!);
+            Assert.Equal(Ckr.Ok, c.Session.TryCreateObject(pub, out ulong publicKey));
+            Assert.Equal(Ckr.Ok, c.Session.TryCreateObject(priv, out _));
+            c.Certificate(CertificateOf(c.Session, publicKey), "certificate", change: m => m.Set(Cka.Id, [0x51]));
+        });
+
+        foreach (bool opened in (bool[])[true, false])
+        {
+            Dictionary<string, IReadOnlyList<KeyUse>> uses = keys.Use(opened);
+            AssertWorked(uses, "short", KeyUse.Decrypt, KeyUse.Unwrap);
+            AssertWorked(uses, "certificate", KeyUse.Certificate);
+        }
+    }
+
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
