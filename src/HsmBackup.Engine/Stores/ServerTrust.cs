@@ -96,7 +96,9 @@ internal sealed class ServerTrust
         string which = outOfTime.Equals(chain.ChainElements[0].Certificate) ? "its certificate" : $"the certificate of its authority ({outOfTime.Subject})";
         DateTime from = outOfTime.NotBefore.ToUniversalTime();
         DateTime until = outOfTime.NotAfter.ToUniversalTime();
-        return DateTime.UtcNow < from ? $"{which} is not valid before {from:yyyy-MM-dd HH:mm} UTC" : $"{which} expired on {until:yyyy-MM-dd HH:mm} UTC";
+        // Not by the calendar of whoever asks.
+        return DateTime.UtcNow < from ? FormattableString.Invariant($"{which} is not valid before {from:yyyy-MM-dd HH:mm} UTC")
+            : FormattableString.Invariant($"{which} expired on {until:yyyy-MM-dd HH:mm} UTC");
     }
 
     /// <summary>Whether its own key signed it.</summary>

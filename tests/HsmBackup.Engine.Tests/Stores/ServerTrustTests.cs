@@ -33,6 +33,13 @@ public sealed class ServerTrustTests : IDisposable
     public void An_expired_certificate_is_refused() => Refused("its certificate expired on ", Identity(expired: true), (s, i) => s with { CertificateAuthority = i.AuthorityFile });
 
     [Fact]
+    public void The_day_on_which_it_expired_is_told_by_no_local_calendar()
+    {
+        using var thai = new OtherCulture("th-TH");
+        Refused($"expired on {DateTime.UtcNow.Year / 100}", Identity(expired: true), (s, i) => s with { CertificateAuthority = i.AuthorityFile });
+    }
+
+    [Fact]
     public void A_certificate_for_another_name_is_refused() =>
         Refused("for another name: other.example", Identity("other.example"), (s, i) => s with { CertificateAuthority = i.AuthorityFile });
 
