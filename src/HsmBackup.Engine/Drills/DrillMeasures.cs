@@ -9,7 +9,7 @@ public sealed record DrillMeasures
     /// </summary>
     public TimeSpan? RecoveryTime { get; init; }
 
-    /// <summary>Recovery point: how old the backup was when the drill began; null where none was found.</summary>
+    /// <summary>Recovery point: how old the backup was when the drill began; null where none was found, or its date is after that.</summary>
     public TimeSpan? RecoveryPoint { get; init; }
 
     /// <summary>Keys and certificates that the targets must hold afterwards, less what the definition acknowledges as not in the backup.</summary>

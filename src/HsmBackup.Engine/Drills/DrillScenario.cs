@@ -9,13 +9,19 @@ public enum DrillScenario
     /// <summary>One node is lost and replaced.</summary>
     NodeLoss,
 
-    /// <summary>Keys were deleted on all nodes: they are brought back from the backup, and nothing else is touched.</summary>
+    /// <summary>
+    /// Keys were deleted on all nodes: they are brought back from the backup, and nothing else is touched. One node stands for all, and the
+    /// recovery time is that of one.
+    /// </summary>
     KeyLoss,
 
     /// <summary>Nothing happened: a random sample of the stored backups is restored, to know that they can be.</summary>
     BackupVerification,
 
-    /// <summary>The nodes and the primary store are lost: a new cluster is made from a copy in another store.</summary>
+    /// <summary>
+    /// The nodes and the primary store are lost: a node is made anew from a copy in another store. It stands for all, and the recovery time is
+    /// that of one.
+    /// </summary>
     StoreLoss,
 }
 

@@ -1,5 +1,6 @@
 using System.Reflection;
 using HsmBackup.Engine.Backup;
+using HsmBackup.Engine.Catalogue;
 
 namespace HsmBackup.Engine.Drills;
 
@@ -61,7 +62,7 @@ internal static class DrillSummary
             Keys = [.. run.Keys.All.Select(k => k.ToDrilledKey())],
             Measures = measures,
             Deviations = [.. run.Deviations, .. run.Keys.Missed.Select(m => $"{m} is not in the backup, as the definition acknowledges, and was not recovered."),
-                .. Waived(run, result), .. missed, .. former.Problems, .. request.Deviations],
+                .. Untried(run), .. Waived(run, result), .. Limits(run, started), .. missed, .. former.Problems, .. request.Deviations],
             FollowUps = [.. run.Steps.Remedies, .. remedies, .. request.FollowUps],
             Environment = environment,
             Former = former.Drills,
@@ -87,6 +88,31 @@ internal static class DrillSummary
             ? [FormattableString.Invariant($"It passed because it was said (-AllowUnused) that keys may go unused: {unused} were.")] : [];
     }
 
+    /// <summary>What keys could not be tried for, though their flags allow it, beside what they were used for.</summary>
+    private static IEnumerable<string> Untried(DrillRun run) => run.Keys.All.Where(k => k.Result == CheckOutcome.Passed)
+        .SelectMany(k => k.Uses!.Where(u => u.Outcome == CheckOutcome.Skipped).DistinctBy(u => (u.Use, u.Detail)))
+        .GroupBy(u => (u.Use, u.Detail))
+        .Select(g => FormattableString.Invariant($"{g.Key.Use} could not be tried with {g.Count()} keys that did their other work: {g.Key.Detail}."));
+
+    /// <summary>What the figures do not say.</summary>
+    private static IEnumerable<string> Limits(DrillRun run, DateTimeOffset started)
+    {
+        int nodes = run.Request.Cluster.Nodes.Count;
+        if (run.Request.Scenario is DrillScenario.KeyLoss or DrillScenario.StoreLoss && nodes > 1)
+        {
+            yield return FormattableString.Invariant($"One node stood for all {nodes}: the recovery time is that of one.");
+        }
+        if (IsAhead(run, started))
+        {
+            BackupInfo backup = run.Backups[0].Info;
+            yield return FormattableString.Invariant($"The backup {backup.BackupId} is dated {backup.Created.UtcDateTime:yyyy-MM-dd HH:mm:ss}Z, after the drill began: ")
+                + "the clock of this computer or of the one that made it is wrong, and the recovery point is not known.";
+        }
+    }
+
+    private static bool IsAhead(DrillRun run, DateTimeOffset started) =>
+        run.RecoversFromBackup && run.Backups.Count > 0 && run.Backups[0].Info.Created > started;
+
     private static string? Problem(DrillRun run, DrillResult result, DrillStep? failed)
     {
         string? problem = result == DrillResult.Passed ? null
@@ -104,7 +130,7 @@ internal static class DrillSummary
         return run.Keys.Measure() with
         {
             RecoveryTime = isWhole ? recovery.Aggregate(TimeSpan.Zero, (sum, step) => sum + step.Elapsed) : null,
-            RecoveryPoint = run.RecoversFromBackup && run.Backups.Count > 0 ? started - run.Backups[0].Info.Created : null,
+            RecoveryPoint = run.RecoversFromBackup && run.Backups.Count > 0 && !IsAhead(run, started) ? started - run.Backups[0].Info.Created : null,
             RecoveryTimeTarget = run.Request.Cluster.Targets?.Rto,
             RecoveryPointTarget = run.Request.Cluster.Targets?.Rpo,
         };

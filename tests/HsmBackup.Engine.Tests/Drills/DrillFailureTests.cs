@@ -1,8 +1,12 @@
+using System.Globalization;
 using HsmBackup.Engine.Backup;
+using HsmBackup.Engine.Catalogue;
 using HsmBackup.Engine.Clusters;
 using HsmBackup.Engine.Clusters.Definitions;
 using HsmBackup.Engine.Drills;
+using HsmBackup.Engine.Pkcs11;
 using HsmBackup.Engine.Protection;
+using HsmBackup.Engine.Tests.Support;
 using HsmBackup.Engine.Tokens;
 using Xunit;
 
@@ -22,10 +26,20 @@ public sealed class DrillFailureTests : IDisposable
     public void A_damaged_backup_is_no_backup_and_an_older_one_is_taken_only_with_its_own_key()
     {
         _cluster.Fill();
-        BackupResult backup = _cluster.BackUp();
-        Damage(backup, 0);
-        Damage(backup, 1);
-        Check(_cluster.Drill(DrillScenario.ClusterLoss), DrillStep.Find, ErrorCode.BackupNotFound);
+        BackupResult older = _cluster.BackUp();
+        BackupResult newer = _cluster.BackUp();
+        Damage(newer, 0);
+        Damage(newer, 1);
+        OneTimeKey KeyOfNewer(BackupInfo _) => _cluster.Keys[newer.Id.ToString()].Clone();
+        Check(_cluster.Drill(DrillScenario.StoreLoss, r => r with { OpenKey = KeyOfNewer }), DrillStep.Secrets, ErrorCode.KeyMismatch);
+
+        DrillReport report = _cluster.Drill(DrillScenario.StoreLoss);
+        Assert.Equal((DrillResult.Passed, older.Id.ToString()), (report.Result, Assert.Single(report.Backups).BackupId));
+        Assert.Contains(report.Deviations, d => d.Contains(_cluster.PathOf(newer, 1), StringComparison.Ordinal) && d.Contains("passed over", StringComparison.Ordinal));
+
+        Damage(older, 0);
+        Damage(older, 1);
+        Check(_cluster.Drill(DrillScenario.StoreLoss), DrillStep.Find, ErrorCode.BackupNotFound);
     }
 
     [Fact]
@@ -84,7 +98,7 @@ public sealed class DrillFailureTests : IDisposable
     {
         using (TokenConnection connection = _cluster.Tokens.Open())
         {
-            new Support.TokenContent(connection.Session).Aes("fixed", 32, t => t.Set(Engine.Pkcs11.Cka.Extractable, false));
+            new TokenContent(connection.Session).Aes("fixed", 32, t => t.Set(Cka.Extractable, false));
         }
         _cluster.Fill();
         _cluster.BackUp(r => r with { AllowPartial = true });
@@ -107,7 +121,39 @@ public sealed class DrillFailureTests : IDisposable
         _cluster.Definition = _cluster.Definition with { Targets = new RecoveryTargets { Rto = TimeSpan.FromMilliseconds(1), Rpo = TimeSpan.FromMilliseconds(1) } };
         DrillReport report = _cluster.Drill(DrillScenario.StoreLoss);
         Assert.Equal((DrillResult.Passed, false, false), (report.Result, report.Measures.RecoveryTimeMet, report.Measures.RecoveryPointMet));
-        Assert.Equal((2, 2), (report.Deviations.Count, report.FollowUps.Count));
+        Assert.Equal((3, 2), (report.Deviations.Count, report.FollowUps.Count));
+        Assert.Contains(report.Deviations, d => d.Contains("One node stood for all 3", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void A_backup_of_tomorrow_has_no_age()
+    {
+        _cluster.Fill();
+        _cluster.BackUp(r => r with { Clock = new ShiftedClock(TimeSpan.FromDays(1)) });
+        using var thai = new OtherCulture("th-TH");
+        DrillReport report = _cluster.Drill(DrillScenario.StoreLoss);
+        Assert.Equal((DrillResult.Passed, null, null), (report.Result, report.Measures.RecoveryPoint, report.Measures.RecoveryPointMet));
+        Assert.Contains(report.Deviations, d => d.Contains(report.Backups[0].Created.ToString("'dated 'yyyy-MM-dd HH:mm:ss'Z'", CultureInfo.InvariantCulture), StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void What_keys_could_not_be_tried_for_is_told_once_beside_what_they_were_used_for()
+    {
+        using (TokenConnection connection = _cluster.Tokens.Open())
+        {
+            var content = new TokenContent(connection.Session) { Next = 50 };
+            foreach (string label in (string[])["limited-1", "limited-2"])
+            {
+                content.Aes(label, 32, t => t.Set(Cka.Wrap, true).Set(Cka.AllowedMechanisms, (ReadOnlySpan<ulong>)[Ckm.AesCbc]));
+            }
+        }
+        _cluster.Fill();
+        _cluster.BackUp();
+        DrillReport report = _cluster.Drill(DrillScenario.StoreLoss);
+        Assert.Equal((DrillResult.Passed, 0), (report.Result, report.Measures.KeysSkipped));
+        string told = Assert.Single(report.Deviations, d => d.StartsWith("Wrap ", StringComparison.Ordinal));
+        Assert.Contains("2 keys", told, StringComparison.Ordinal);
+        Assert.Contains("CKR_MECHANISM_INVALID", told, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -25,6 +25,8 @@ public sealed class DrillOperationTests : IDisposable
         Assert.Equal(backup.Id.ToString(), Assert.Single(report.Backups).BackupId);
         // Two private keys and a secret key, and the private key of the identity, on three targets.
         Assert.Equal((12, 12, 12), (report.Measures.KeysExpected, report.Measures.KeysRecovered, report.Measures.KeysProven));
+        Assert.Equal((12, 0), (report.Measures.KeysUsed, report.Measures.KeysSkipped));
+        Assert.All(report.Keys.SelectMany(k => k.Uses), u => Assert.Equal(CheckOutcome.Passed, u.Outcome));
         Assert.Equal(report.Steps.Where(s => s.IsRecovery).Aggregate(TimeSpan.Zero, (sum, s) => sum + s.Elapsed), report.Measures.RecoveryTime);
         Assert.Equal((true, true), (report.Measures.RecoveryTimeMet, report.Measures.RecoveryPointMet));
         Assert.Equal(["node-1", "node-2", "node-3"], report.Environment.Targets.Select(t => t.Node));
