@@ -32,15 +32,33 @@ internal static class TargetThreads
         {
             return [.. answers.Select(a => a.Value!)];
         }
-        foreach (NodeAnswer<T> answer in answers)
-        {
-            (answer.Value as IDisposable)?.Dispose();
-        }
+        LetGo(answers, byNode);
         cancellationToken.ThrowIfCancellationRequested();
         throw failed.TimedOut
             ? new HsmBackupException(ErrorCode.NodesUnavailable, $"Target '{failed.Node.Name}': {NodeFailure.Silence(failed.Node)}.", "Look at the HSM and its connection.")
             { Target = failed.Node.Name }
             : Named(failed.Node.Name, failed.Error!);
+    }
+
+    /// <summary>To let go of a target takes native calls, which may block as any other: each is waited for as long as its timeout allows.</summary>
+    private static void LetGo<T>(IReadOnlyList<NodeAnswer<T>> answers, Dictionary<ClusterNode, DrillTargetNode> byNode)
+    {
+        Dictionary<ClusterNode, IDisposable> open = new(ReferenceEqualityComparer.Instance);
+        foreach (NodeAnswer<T> answer in answers)
+        {
+            if (answer.Value is IDisposable value)
+            {
+                open.Add(answer.Node, value);
+            }
+        }
+        foreach (NodeAnswer<bool> silent in NodeThreads.Run([.. open.Keys], (node, _) =>
+        {
+            open[node].Dispose();
+            return true;
+        }, CancellationToken.None).Where(a => a.TimedOut))
+        {
+            byNode[silent.Node].IsAbandoned = true;
+        }
     }
 
     /// <summary>The error of a target, which says of which.</summary>
