@@ -46,7 +46,6 @@ internal sealed class ClusterGround : DrillGround
         var ground = new ClusterGround(request);
         try
         {
-            Untouchable.CheckDefinition(request.Cluster, ground._drillCluster.Nodes);
             ground.TakePlaces(places);
             // Nobody logs in to a token, and nothing is removed, before it is known that none of them is the cluster's own.
             ground.CheckTokens(cancellationToken);
@@ -196,13 +195,15 @@ internal sealed class ClusterGround : DrillGround
                 BlankByHand);
         }
         // By the drill cluster's own names: this drill may take fewer of its tokens.
-        List<DrillTargetNode> tokens = [.. _drillCluster.Nodes.Where(n => left.Tokens.Any(t => t.Node == n.Name)).Select(TargetOf)];
+        List<DrillTargetNode> tokens = [];
         try
         {
+            tokens.AddRange(_drillCluster.Nodes.Where(n => left.Tokens.Any(t => t.Node == n.Name)).Select(TargetOf));
             cancellationToken.ThrowIfCancellationRequested();
             int removed = Remove(tokens, left, isOther: true);
             File.Delete(_journalPath);
-            _deviations.Add($"A drill of {left.Started.UtcDateTime:yyyy-MM-dd HH:mm:ss}Z did not come to its end; the {removed} objects that it had left on the drill cluster were removed.");
+            _deviations.Add(FormattableString.Invariant($"A drill of {left.Started.UtcDateTime:yyyy-MM-dd HH:mm:ss}Z did not come to its end; ")
+                + FormattableString.Invariant($"the {removed} objects that it had left on the drill cluster were removed."));
         }
         catch (HsmBackupException e) when (e.Code == ErrorCode.DrillFailed)
         {
@@ -210,7 +211,7 @@ internal sealed class ClusterGround : DrillGround
         }
         finally
         {
-            tokens.Where(t => !_targets.Contains(t)).ToList().ForEach(t => t.Pin.Dispose());
+            tokens.ForEach(t => t.Pin.Dispose());
         }
     }
 

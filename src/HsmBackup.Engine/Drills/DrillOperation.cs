@@ -89,6 +89,11 @@ public static class DrillOperation
         {
             throw new HsmBackupException(ErrorCode.InvalidArgument, "Keys are lost one by one in a drill of the scenario KeyLoss only.", "Leave -Label and -Id out, or choose that scenario.");
         }
+        if (request.DrillCluster is { } ground)
+        {
+            // Before the turns are taken: a cluster that is its own drill cluster would wait for itself.
+            Untouchable.CheckDefinition(request.Cluster, ground);
+        }
     }
 
     private static DrillGround Prepare(DrillRequest request, CancellationToken cancellationToken)

@@ -61,6 +61,7 @@ internal sealed class DrillRun(DrillRequest request, DrillGround ground, DrillSt
     /// <summary>Lets go of the targets. To log out is a native call too, and may block as any other.</summary>
     public void CloseTargets(IProgress<OperationProgress> told)
     {
+        Open.FindAll(o => o.Target.IsAbandoned).ForEach(o => o.Forget());
         List<OpenTarget> open = Open.FindAll(o => !o.Target.IsAbandoned);
         Open.Clear();
         if (open.Count > 0)

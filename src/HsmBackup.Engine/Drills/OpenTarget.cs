@@ -11,6 +11,9 @@ internal sealed class OpenTarget : IDisposable
     private readonly TokenConnection _connection;
     private readonly DrillBackup _backup;
     private readonly Pin _pin;
+    private readonly Lock _turn = new();
+    private bool _inUse;
+    private bool _forgotten;
 
     private OpenTarget(DrillTargetNode target, DrillBackup backup, TokenConnection connection, Pin pin, IReadOnlyList<PlanStep> steps)
     {
@@ -100,6 +103,7 @@ internal sealed class OpenTarget : IDisposable
     /// <returns>What each object of the backup was used for, by its place in it.</returns>
     public Dictionary<int, IReadOnlyList<DrilledUse>> UseKeys(Func<int, bool> expected, IProgress<OperationProgress> progress, CancellationToken cancellationToken)
     {
+        using IDisposable turn = Enter();
         Dictionary<int, ulong> handles = Steps.Where(s => s is { Source: not null, Target: not null }).ToDictionary(s => s.Source!.Summary.Index, s => s.Target!.Handle);
         using OpenedBackup opened = _backup.Open(cancellationToken);
         // With the halves that others can see: they tell whether a private key is right.
@@ -113,6 +117,48 @@ internal sealed class OpenTarget : IDisposable
         return uses;
     }
 
+    /// <summary>Nobody waits for it any more. The thread that is at work on it lets go of it once its library comes back.</summary>
+    public void Forget()
+    {
+        lock (_turn)
+        {
+            _forgotten = true;
+            if (_inUse)
+            {
+                return;
+            }
+        }
+        _pin.Dispose();
+        // To let go of a token takes native calls, which may block as any other.
+        new Thread(_connection.Dispose) { IsBackground = true, Name = $"target {Target.Node.Name}, forgotten" }.Start();
+    }
+
+    private Use Enter()
+    {
+        lock (_turn)
+        {
+            if (_forgotten)
+            {
+                throw new OperationCanceledException("The target was given up.");
+            }
+            _inUse = true;
+            return new Use(this);
+        }
+    }
+
+    private void Leave()
+    {
+        lock (_turn)
+        {
+            _inUse = false;
+            if (!_forgotten)
+            {
+                return;
+            }
+        }
+        Dispose();
+    }
+
     private static Func<ObjectRecord, SecretBuffer?>? HostOf(OpenedBackup opened) => opened.Host is { } host ? host.Open : null;
 
     /// <inheritdoc/>
@@ -120,5 +166,10 @@ internal sealed class OpenTarget : IDisposable
     {
         _connection.Dispose();
         _pin.Dispose();
+    }
+
+    private sealed class Use(OpenTarget target) : IDisposable
+    {
+        public void Dispose() => target.Leave();
     }
 }

@@ -7,16 +7,23 @@ namespace HsmBackup.Engine.Drills;
 /// <summary>The tokens of the cluster itself, which no drill touches: nothing of it is a target, by whatever library it is reached.</summary>
 internal static class Untouchable
 {
-    /// <summary>No target is a node by its definition.</summary>
+    /// <summary>A drill cluster is another one than the cluster itself, and none of its nodes is a node of that by its definition.</summary>
     /// <exception cref="HsmBackupException">DrillNotPossible.</exception>
-    public static void CheckDefinition(ClusterDefinition cluster, IEnumerable<ClusterNode> targets)
+    public static void CheckDefinition(ClusterDefinition cluster, ClusterDefinition drillCluster)
     {
-        foreach (ClusterNode target in targets)
+        foreach (ClusterNode target in drillCluster.Nodes)
         {
             if (cluster.Nodes.FirstOrDefault(n => IsSame(n, target)) is { } node)
             {
                 throw Refused(cluster, target.Name, node.Name);
             }
+        }
+        if (drillCluster.Id == cluster.Id)
+        {
+            throw new HsmBackupException(ErrorCode.DrillNotPossible,
+                $"The drill cluster '{drillCluster.Name}' has the id of cluster '{cluster.Name}' itself ({cluster.Id}): its definition is that cluster's, or a copy of it.",
+                "Make the drill cluster's definition with New-HsmCluster, which gives it an id of its own.")
+            { Target = drillCluster.Name };
         }
     }
 

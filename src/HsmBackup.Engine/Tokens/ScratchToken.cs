@@ -51,6 +51,7 @@ public sealed class ScratchToken : IDisposable
             "A trial restore needs SoftHSM, and it is not installed.",
             "Install SoftHSM 2 (Debian: apt-get install softhsm2), or name a blank token of your own for the trial.");
         var folder = ScratchFolder.Create();
+        Pin? userPin = null;
         try
         {
             ScratchFolder.CreatePrivate(folder.Tokens);
@@ -59,7 +60,8 @@ public sealed class ScratchToken : IDisposable
             string configuration = Path.Combine(folder.Path, "softhsm2.conf");
             File.WriteAllText(configuration, $"directories.tokendir = {folder.Tokens}\nobjectstore.backend = file\nlog.level = ERROR\n");
             var location = new LibraryLocation(copy) { Environment = new Dictionary<string, string> { ["SOFTHSM2_CONF"] = configuration } };
-            var token = new ScratchToken(folder, new TokenAddress(location, label), pin is null ? RandomPin() : Pin.FromChars(pin));
+            userPin = pin is null ? RandomPin() : Pin.FromChars(pin);
+            var token = new ScratchToken(folder, new TokenAddress(location, label), userPin);
             if (!blank)
             {
                 token.Initialize();
@@ -68,6 +70,7 @@ public sealed class ScratchToken : IDisposable
         }
         catch
         {
+            userPin?.Dispose();
             folder.Dispose();
             throw;
         }

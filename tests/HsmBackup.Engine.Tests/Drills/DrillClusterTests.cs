@@ -1,3 +1,4 @@
+using System.Globalization;
 using HsmBackup.Engine.Backup;
 using HsmBackup.Engine.Clusters;
 using HsmBackup.Engine.Drills;
@@ -53,7 +54,7 @@ public sealed class DrillClusterTests : IDisposable
     public void Tokens_that_were_never_initialised_are_initialised_with_the_officers_PIN()
     {
         Array.ForEach(_tokens, t => t.MakeBlank());
-        Assert.Equal(ErrorCode.DrillNotPossible, Refusal(r => r with { SoPin = null }));
+        Assert.Equal(ErrorCode.DrillNotPossible, CodeOf(r => r with { SoPin = null }));
         DrillReport report = Drill(DrillScenario.ClusterLoss);
         Assert.Equal((DrillResult.Passed, null), (report.Result, report.Problem));
         Assert.StartsWith("2 tokens initialised", report.Steps.Single(s => s.Name == DrillStep.Initialize).Detail, StringComparison.Ordinal);
@@ -67,12 +68,12 @@ public sealed class DrillClusterTests : IDisposable
         {
             new TokenContent(connection.Session).Aes("somebody's", 32);
         }
-        Assert.Equal(ErrorCode.DrillNotPossible, Refusal(r => r));
+        Assert.Equal(ErrorCode.DrillNotPossible, CodeOf(r => r));
         Assert.Equal([0, 1], _tokens.Select(Count));
 
         ClusterNode own = _cluster.Definition.Nodes[1];
         _ground = _ground with { Nodes = [own] };
-        Assert.Equal(ErrorCode.DrillNotPossible, Refusal(r => r));
+        Assert.Equal(ErrorCode.DrillNotPossible, CodeOf(r => r));
 
         // By another library: what the tokens say of themselves tells, before anything that a killed drill may have left is removed.
         string copy = Path.Combine(_cluster.Tokens.Folder, "another.so");
@@ -96,11 +97,11 @@ public sealed class DrillClusterTests : IDisposable
             // Half made, as the killed process left it.
             connection.Session.TryCreateObject(new AttributeMap().Set(Cka.Class, Cko.Data).Set(Cka.Token, true), out _);
         }
-        Assert.Equal(ErrorCode.DrillNotPossible, Refusal(r => r));
+        Assert.Equal(ErrorCode.DrillNotPossible, CodeOf(r => r));
         Leave(new AnnouncedObject(Cko.SecretKey, "left", ""), new AnnouncedObject(Cko.Data, "note", ""));
         Assert.Equal([2, 0], _tokens.Select(Count));
         // Its id is not what was announced; where one object is somebody else's, the others may be too.
-        Assert.Equal(ErrorCode.DrillNotPossible, Refusal(r => r));
+        Assert.Equal(ErrorCode.DrillNotPossible, CodeOf(r => r));
         Assert.Equal([2, 0], _tokens.Select(Count));
 
         using (TokenConnection connection = Open(_tokens[0]))
@@ -110,16 +111,72 @@ public sealed class DrillClusterTests : IDisposable
             // Another token than the one that the drill wrote to: what has its names is not the drill's.
             Leave("drill-1", "0123456789abcdef", new AnnouncedObject(Cko.SecretKey, "left", id), new AnnouncedObject(Cko.Data, "note", ""));
         }
-        Assert.Equal(ErrorCode.DrillNotPossible, Refusal(r => r));
+        Assert.Equal(ErrorCode.DrillNotPossible, CodeOf(r => r));
         Assert.Equal([2, 0], _tokens.Select(Count));
         DrillJournal journal = StateDocument.Read(Journal, DrillJournalJson.Default.DrillJournal)!;
         Leave("drill-9", null, [.. journal.Objects]);
-        Assert.Equal(ErrorCode.DrillNotPossible, Refusal(r => r));
+        HsmBackupException refused = Refusal.Of(ErrorCode.DrillNotPossible, () => Drill(DrillScenario.ClusterLoss));
+        Assert.Contains("'drill-9'", refused.Message, StringComparison.Ordinal);
+        Assert.True(File.Exists(Journal));
         Leave("drill-1", null, [.. journal.Objects]);
+        using var thai = new OtherCulture("th-TH");
         DrillReport report = Drill(DrillScenario.ClusterLoss);
         Assert.Equal(DrillResult.Passed, report.Result);
-        Assert.Contains(report.Deviations, d => d.Contains("did not come to its end", StringComparison.Ordinal));
+        Assert.Contains(report.Deviations, d => d.Contains("did not come to its end", StringComparison.Ordinal)
+            && d.Contains(report.Started.ToString("'drill of 'yyyy-MM-dd", CultureInfo.InvariantCulture), StringComparison.Ordinal));
         Assert.Equal([0, 0], _tokens.Select(Count));
+    }
+
+    [Fact]
+    public void The_cluster_itself_and_a_copy_of_its_definition_are_no_drill_cluster()
+    {
+        ClusterDefinition other = _ground;
+        _ground = _cluster.Definition;
+        Assert.Contains("itself", Refusal.Of(ErrorCode.DrillNotPossible, () => Drill(DrillScenario.KeyLoss)).Message, StringComparison.Ordinal);
+        _ground = other with { Id = _cluster.Definition.Id };
+        Assert.Contains("has the id", Refusal.Of(ErrorCode.DrillNotPossible, () => Drill(DrillScenario.KeyLoss)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void PINs_that_were_given_are_gone_when_a_later_one_is_not()
+    {
+        using var third = new SoftHsmToken("drill-3");
+        _ground = _ground with { Nodes = [.. _ground.Nodes, new ClusterNode { Name = "drill-3", Address = third.Address }] };
+        StateFolder.Create(Path.GetDirectoryName(Journal)!);
+        StateDocument.Write(Journal, new DrillJournal
+        {
+            Started = DateTimeOffset.UtcNow,
+            ClusterId = _cluster.Definition.Id,
+            Tokens = [new AnnouncedToken("drill-2", null, null), new AnnouncedToken("drill-3", null, null)],
+            Objects = [],
+        }, DrillJournalJson.Default.DrillJournal);
+        List<Pin> given = [];
+        Pin Give(ClusterNode node)
+        {
+            given.Add(node.Name != "drill-3" ? _tokens[0].Pin.Clone()
+                : throw new HsmBackupException(ErrorCode.PinUnavailable, "The PIN is not to be had.", "Give it with -DrillPin."));
+            return given[^1];
+        }
+        Refusal.Of(ErrorCode.PinUnavailable, () => Drill(DrillScenario.KeyLoss, r => r with { OpenDrillPin = Give }));
+        Assert.Equal(2, given.Count);
+        Assert.All(given, pin => Assert.Throws<ObjectDisposedException>(() => pin.Clone()));
+    }
+
+    [FaultyLibraryFact]
+    public void A_target_that_fell_silent_is_let_go_of_when_its_library_comes_back()
+    {
+        var faulty = new FaultyLibrary(_tokens[0], _cluster.Tokens.Folder);
+        _ground = _ground with { Nodes = [_ground.Nodes[0] with { Address = faulty.Address, Timeout = TimeSpan.FromSeconds(3) }] };
+        faulty.Block("C_Sign");
+        DrillReport report = Drill(DrillScenario.KeyLoss, r => r with { Selection = new KeySelection { Labels = [NameFilter.Exactly("ec")] } });
+        Assert.Equal((DrillResult.Failed, ErrorCode.NodesUnavailable), (report.Result, report.Error));
+        Assert.Equal((DrillStep.CleanUp, CheckOutcome.Failed), (report.Steps[^1].Name, report.Steps[^1].Outcome));
+
+        faulty.Heal();
+        // The session that nobody waits for holds the token until its thread has let go of it.
+        _ground = _ground with { Nodes = [_ground.Nodes[0] with { Timeout = TimeSpan.FromMinutes(1) }] };
+        Assert.Equal(DrillResult.Passed, Drill(DrillScenario.KeyLoss).Result);
+        Assert.Equal(0, Count(_tokens[0]));
     }
 
     [FaultyLibraryFact]
@@ -145,7 +202,7 @@ public sealed class DrillClusterTests : IDisposable
             return change?.Invoke(r) ?? r;
         });
 
-    private ErrorCode Refusal(Func<DrillRequest, DrillRequest> change) => Assert.Throws<HsmBackupException>(() => Drill(DrillScenario.ClusterLoss, change)).Code;
+    private ErrorCode CodeOf(Func<DrillRequest, DrillRequest> change) => Assert.Throws<HsmBackupException>(() => Drill(DrillScenario.ClusterLoss, change)).Code;
 
     private static TokenConnection Open(ITestToken token) => TokenConnection.Open(token.Address, token.Pin, readWrite: true, CancellationToken.None);
 

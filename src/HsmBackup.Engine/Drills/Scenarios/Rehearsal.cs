@@ -2,6 +2,7 @@ using HsmBackup.Engine.Backup;
 using HsmBackup.Engine.Clusters;
 using HsmBackup.Engine.Clusters.Keys;
 using HsmBackup.Engine.Clusters.Restore;
+using HsmBackup.Engine.Protection;
 using HsmBackup.Engine.Tokens;
 
 namespace HsmBackup.Engine.Drills.Scenarios;
@@ -67,9 +68,13 @@ internal abstract partial class Rehearsal(DrillRun run)
             {
                 return ready;
             }
-            return TokenInitialization.Initialize(target.Node.Address, target.SoPin ?? throw new HsmBackupException(ErrorCode.PinRequired,
-                $"The token of target '{target.Node.Name}' is to be initialised, and there is no PIN of a security officer.", "Give it with -SoPin, as a SecureString.")
-            { Target = target.Node.Name }, target.Pin, others, stop);
+            // Of its own: a target that answers too late must not find it overwritten in its hands.
+            using Pin pin = target.Pin.Clone();
+            using Pin soPin = (target.SoPin ?? throw new HsmBackupException(ErrorCode.PinRequired,
+                $"The token of target '{target.Node.Name}' is to be initialised, and there is no PIN of a security officer.",
+                "Give it with -SoPin, as a SecureString.")
+            { Target = target.Node.Name }).Clone();
+            return TokenInitialization.Initialize(target.Node.Address, soPin, pin, others, stop);
         }, Run.Stop);
         foreach ((DrillTargetNode target, InitializedToken token) in targets.Zip(made))
         {
@@ -88,7 +93,8 @@ internal abstract partial class Rehearsal(DrillRun run)
         TargetThreads.Run(targets, told, (target, progress, stop) =>
         {
             progress.Report(new OperationProgress("", "bringing the cluster key in", 0, 0));
-            // Each its own: a target that answers too late must not find it overwritten in its hands.
+            // Each its own, for the same reason.
+            using Pin pin = target.Pin.Clone();
             ClusterKey key;
             lock (_rebuilding)
             {
@@ -96,7 +102,7 @@ internal abstract partial class Rehearsal(DrillRun run)
             }
             using (key)
             {
-                return ClusterKeyRecovery.Join(key, new NodeAccess(target.Node.Name, target.Node.Address, target.Pin), replaceExisting: false, stop);
+                return ClusterKeyRecovery.Join(key, new NodeAccess(target.Node.Name, target.Node.Address, pin), replaceExisting: false, stop);
             }
         }, Run.Stop);
         return FormattableString.Invariant($"cluster key {check} brought into {targets.Count} targets, and proven");
