@@ -42,11 +42,11 @@ internal sealed partial class ScratchFolder : IDisposable
             CreatePrivate(path);
             try
             {
-                return new ScratchFolder(path, new FileStream(System.IO.Path.Combine(path, LockFile), FileMode.CreateNew, FileAccess.Write, FileShare.None));
+                return new ScratchFolder(path, TakeNew(System.IO.Path.Combine(path, LockFile)));
             }
             catch (IOException) when (attempt < Tries)
             {
-                // Another process took it for a leftover between the making of the lock and the taking.
+                // Another process took it for a leftover.
                 TryDelete(path);
             }
         }
@@ -87,29 +87,50 @@ internal sealed partial class ScratchFolder : IDisposable
     {
         foreach (DirectoryInfo folder in new DirectoryInfo(Root).EnumerateDirectories("hsmbackup-*"))
         {
-            if (NameForm().IsMatch(folder.Name) && folder.LinkTarget is null && IsLeft(folder))
+            if (NameForm().IsMatch(folder.Name) && folder.LinkTarget is null)
             {
-                TryDelete(folder.FullName);
+                RemoveIfLeft(folder);
             }
         }
     }
 
-    private static bool IsLeft(DirectoryInfo folder)
+    private static void RemoveIfLeft(DirectoryInfo folder)
     {
         try
         {
-            new FileStream(System.IO.Path.Combine(folder.FullName, LockFile), FileMode.Open, FileAccess.Write, FileShare.None).Dispose();
-            return true;
+            using var held = new FileStream(System.IO.Path.Combine(folder.FullName, LockFile), FileMode.Open, FileAccess.Write, FileShare.None);
+            if (OperatingSystem.IsWindows())
+            {
+                // A file that is open does not go there.
+                held.Dispose();
+            }
+            // Under the lock: whoever has just made the folder and comes for its lock now must not get it, and lose the folder then.
+            TryDelete(folder.FullName);
         }
         catch (FileNotFoundException)
         {
-            return folder.Exists && DateTime.UtcNow - folder.LastWriteTimeUtc > Unlocked;
+            if (folder.Exists && DateTime.UtcNow - folder.LastWriteTimeUtc > Unlocked)
+            {
+                TryDelete(folder.FullName);
+            }
         }
         catch (Exception e) when (FileErrors.Covers(e))
         {
             // It is in use, or another user's.
-            return false;
         }
+    }
+
+    /// <summary>Makes the lock and takes it, which on UNIX are two steps.</summary>
+    /// <exception cref="IOException">In between another process took the folder for a leftover: it has the lock, or has removed it.</exception>
+    private static FileStream TakeNew(string path)
+    {
+        var taken = new FileStream(path, FileMode.CreateNew, FileAccess.Write, FileShare.None);
+        if (!File.Exists(path))
+        {
+            taken.Dispose();
+            throw new IOException($"'{path}' was removed by another process.");
+        }
+        return taken;
     }
 
     private static void TryDelete(string folder)
