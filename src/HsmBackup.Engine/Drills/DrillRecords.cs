@@ -60,10 +60,10 @@ public sealed class DrillRecords
     {
         try
         {
-            return !Directory.Exists(_folder) ? [] : [.. Directory.EnumerateDirectories(_folder)
+            return !Directory.Exists(_folder) ? [] : [.. InOrder(Directory.EnumerateDirectories(_folder)
                 .Where(f => !f.EndsWith(Unfinished, StringComparison.Ordinal))
                 .Where(f => File.Exists(Path.Combine(f, DigestFile)) || File.Exists(Path.Combine(f, JsonFile)))
-                .Select(f => Read(f, certificate)).OrderBy(WhenOf, StringComparer.Ordinal)];
+                .Select(f => Read(f, certificate)))];
         }
         catch (Exception e) when (FileErrors.Covers(e))
         {
@@ -105,6 +105,9 @@ public sealed class DrillRecords
             throw FileErrors.From(e, folder);
         }
     }
+
+    /// <summary>Drills, of one folder or of several, the oldest first.</summary>
+    public static IEnumerable<DrillRecord> InOrder(IEnumerable<DrillRecord> records) => records.OrderBy(WhenOf, StringComparer.Ordinal);
 
     // An id tells the second; of two drills in one the reports tell more.
     private static string WhenOf(DrillRecord record) => record.Report is { } report

@@ -62,8 +62,9 @@ public sealed class GetHsmDrillCommand : DrillCommand
         IReadOnlyList<string> folders = Paths.Matches(Path);
         return folders.Count == 0
             ? throw Errors.InvalidArgument($"There is no folder '{Path}'.", "Name a folder of reports.", Path)
-            : folders.Where(Directory.Exists).SelectMany(f => File.Exists(System.IO.Path.Combine(f, DrillRecords.DigestFile)) || File.Exists(System.IO.Path.Combine(f, DrillRecords.JsonFile))
-                ? [DrillRecords.Read(f, certificate)] : DrillRecords.In(f).List(certificate));
+            : DrillRecords.InOrder(folders.Where(Directory.Exists).SelectMany(f =>
+                File.Exists(System.IO.Path.Combine(f, DrillRecords.DigestFile)) || File.Exists(System.IO.Path.Combine(f, DrillRecords.JsonFile))
+                    ? [DrillRecords.Read(f, certificate)] : DrillRecords.In(f).List(certificate)));
     }
 
     /// <returns>Null for a drill whose files were changed, or of another cluster: nothing in them is believed.</returns>

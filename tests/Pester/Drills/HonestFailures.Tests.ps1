@@ -130,6 +130,13 @@ Describe 'A drill does not begin' {
         @(Get-HsmDrill $cluster.Definition).Count | Should -Be $before
     }
 
+    It 'on the cluster itself, or with a copy of its definition' {
+        $own = Get-Content -LiteralPath $cluster.Definition -Raw | ConvertFrom-Json -AsHashtable
+        $own.drill.cluster = $cluster.Definition
+        ConvertTo-Json -InputObject $own -Depth 9 | Set-Content -LiteralPath $cluster.Definition
+        { Invoke-HsmDrill @drill -Scenario KeyLoss } | Should -Throw '*itself*' -ErrorId 'DrillNotPossible,*'
+    }
+
     It 'on a token of the cluster itself' {
         $own = ConvertFrom-Json -InputObject (Get-Content -LiteralPath $cluster.Definition -Raw) -AsHashtable
         $null = New-HsmCluster -Name own -Destination $TestDrive/cluster -Library $own.nodes[1].library -TokenLabel payments-2 -LibraryEnvironment $own.nodes[1].environment -PinSource env:HSMBACKUP_TEST_PIN

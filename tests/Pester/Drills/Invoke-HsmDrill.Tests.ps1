@@ -18,6 +18,18 @@ BeforeAll {
     $backup = Backup-DrillTestCluster -Cluster $cluster
     $drill = @{ Cluster = $cluster.Definition; KeyPath = $cluster.Keys; Share = $cluster.Shares[0, 2]; Operator = 'A. Muster'; Witness = 'B. Muster' }
 
+    # Folders of throw-away tokens that nobody works in, or this process does: other processes run drills too.
+    function Get-ScratchFolder {
+        $place = (Test-Path -LiteralPath /dev/shm) ? '/dev/shm' : [IO.Path]::GetTempPath()
+        $open = Get-ChildItem -Path "/proc/$PID/fd" -ErrorAction Ignore | ForEach-Object { "$($_.Target)" }
+        Get-ChildItem -LiteralPath $place -Filter hsmbackup-* -Directory | Where-Object Name -CMatch '^hsmbackup-[0-9a-f]{16}$' | Where-Object {
+            $lock = Join-Path $_.FullName lock
+            if ($open -contains $lock) { return $true }
+            try { [IO.FileStream]::new($lock, 'Open', 'Write', 'None').Dispose(); $true } catch [IO.IOException] { $false }
+        } | ForEach-Object FullName
+    }
+    $scratchBefore = @(Get-ScratchFolder)
+
     function Get-NodeFile { Get-ChildItem -Path "$TestDrive/cluster/node-*/tokens" -File -Recurse | ForEach-Object { "$($_.FullName) $($_.LastWriteTimeUtc.Ticks)" } }
 }
 
@@ -108,8 +120,7 @@ Describe 'Invoke-HsmDrill' {
 
     It 'leaves nothing in memory or on disk' {
         Get-ChildItem -LiteralPath "$state/state/staging" -Directory | Should -BeNullOrEmpty
-        $folders = Get-ChildItem -Path /dev/shm -Filter hsmbackup-* -Directory -ErrorAction Ignore | Where-Object { Test-Path -Path "$_/tokens/*" }
-        foreach ($folder in $folders) { Get-Content -LiteralPath "$folder/softhsm2.conf" | Should -Not -BeLike "*$TestDrive*" }
+        Get-ScratchFolder | Where-Object { $_ -notin $scratchBefore } | Should -BeNullOrEmpty
     }
 }
 
@@ -121,6 +132,16 @@ Describe 'Get-HsmDrill' {
         (Get-HsmDrill $cluster.Definition -Scenario KeyLoss).Scenario | Sort-Object -Unique | Should -Be KeyLoss
         Get-HsmDrill $cluster.Definition -DrillResult Failed | Should -BeNullOrEmpty
         $all[0].Report.Former.Id | Should -Be @($all[($all.Count - 1)..1].Id)
+    }
+
+    It 'lists those of several folders the newest first, too' {
+        $three = (Get-HsmDrill -Cluster $cluster.Definition)[0..2]
+        foreach ($copy in @{ To = 'several-1'; Of = 0, 2 }, @{ To = 'several-2'; Of = , 1 }) {
+            $null = New-Item -ItemType Directory -Path "$TestDrive/$($copy.To)"
+            foreach ($number in $copy.Of) { Copy-Item -LiteralPath $three[$number].Folder -Destination "$TestDrive/$($copy.To)" -Recurse }
+        }
+        (Get-HsmDrill $cluster.Definition -Path $TestDrive/several-*).Id | Should -Be $three.Id
+        (Get-HsmDrill $cluster.Definition -Path $TestDrive/several-* -Latest).Id | Should -Be $three[0].Id
     }
 
     It 'reads reports that were copied elsewhere, and believes no other cluster''s' {
