@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using HsmBackup.Engine.Clusters;
 
 namespace HsmBackup.Engine.Reporting;
 
@@ -19,7 +20,10 @@ public static class Runbook
     public static string PathOf(string folder, string cluster, RunbookFormat format) =>
         Path.Combine(Path.GetFullPath(folder), $"{cluster}-runbook{(format == RunbookFormat.Html ? ".html" : ".md")}");
 
-    /// <summary>Writes a runbook in one or several forms, and remembers that. A runbook of the same cluster that is there is replaced; nothing else is.</summary>
+    /// <summary>
+    /// Writes a runbook in one or several forms, and remembers that. A runbook of the same cluster that is there is replaced; nothing else is,
+    /// and where something else stands in the place of one form, none is written.
+    /// </summary>
     /// <param name="source">The cluster as it is now.</param>
     /// <param name="folder">The folder; it is made where there is none.</param>
     /// <param name="formats">The forms.</param>
@@ -30,28 +34,43 @@ public static class Runbook
     {
         ArgumentNullException.ThrowIfNull(source);
         ArgumentNullException.ThrowIfNull(formats);
-        List<ExportedRunbook> exported = [];
-        foreach (RunbookFormat format in formats.Distinct())
+        List<(RunbookFormat Format, string Path)> files = [.. formats.Distinct().Select(f => (f, PathOf(folder, source.Cluster.Name, f)))];
+        if (!overwrite)
         {
-            string path = PathOf(folder, source.Cluster.Name, format);
-            if (!overwrite)
-            {
-                CheckReplaceable(path, source.Cluster.Id);
-            }
-            byte[] content = Render(source, format);
-            Write(path, content);
-            exported.Add(new ExportedRunbook
-            {
-                Cluster = source.Cluster.Name,
-                Format = format,
-                Path = path,
-                Made = source.Made.ToUniversalTime(),
-                Digest = Convert.ToHexStringLower(SHA256.HashData(content)),
-            });
+            files.ForEach(f => CheckReplaceable(f.Path, source.Cluster.Id));
         }
-        IReadOnlyDictionary<string, string> parts = RunbookParts.Of(source.Cluster);
-        RunbookRecords.Add(stateFolder, source.Cluster, [.. exported.Select(e => new RunbookExport(e.Path, e.Made, e.Digest, parts))]);
+        List<ExportedRunbook> exported = [];
+        try
+        {
+            foreach ((RunbookFormat format, string path) in files)
+            {
+                byte[] content = Render(source, format);
+                Write(path, content);
+                exported.Add(new ExportedRunbook
+                {
+                    Cluster = source.Cluster.Name,
+                    Format = format,
+                    Path = path,
+                    Made = source.Made.ToUniversalTime(),
+                    Digest = Convert.ToHexStringLower(SHA256.HashData(content)),
+                });
+            }
+        }
+        finally
+        {
+            // A form that was written is a good one, whatever became of the next.
+            Remember(source.Cluster, exported, stateFolder);
+        }
         return exported;
+    }
+
+    private static void Remember(ClusterDefinition cluster, List<ExportedRunbook> exported, string? stateFolder)
+    {
+        if (exported.Count > 0)
+        {
+            IReadOnlyDictionary<string, string> parts = RunbookParts.Of(cluster);
+            RunbookRecords.Add(stateFolder, cluster, [.. exported.Select(e => new RunbookExport(e.Path, e.Made, e.Digest, parts))]);
+        }
     }
 
     // An edited runbook has somebody's work in it.

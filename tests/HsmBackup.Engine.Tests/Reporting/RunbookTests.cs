@@ -198,6 +198,33 @@ public sealed class RunbookTests : IDisposable
     }
 
     [Fact]
+    public void Where_one_form_may_not_be_replaced_the_others_stay_what_they_were()
+    {
+        RunbookSource source = SampleRunbooks.Source();
+        IReadOnlyList<ExportedRunbook> files = Export(source);
+        byte[] before = File.ReadAllBytes(files[0].Path);
+        File.AppendAllText(files[1].Path, "a note by hand");
+        Assert.Equal([RunbookFormat.Html, RunbookFormat.Markdown], files.Select(f => f.Format));
+        HsmBackupException refused = Refusal.Of(ErrorCode.InvalidArgument, () => Export(source with { Made = source.Made.AddDays(1) }));
+        Assert.Equal(files[1].Path, refused.Target);
+        Assert.Equal(before, File.ReadAllBytes(files[0].Path));
+        Assert.Equal(RunbookStatus.Current, RunbookTest.Of(files[0].Path, source.Cluster, _folder.Root).Status);
+    }
+
+    [Fact]
+    public void A_form_that_was_written_before_the_next_could_not_be_is_on_record()
+    {
+        RunbookSource source = SampleRunbooks.Source();
+        IReadOnlyList<ExportedRunbook> files = Export(source);
+        // Nobody can write a file where a folder is.
+        Directory.CreateDirectory(files[1].Path + ".new");
+        _ = Refusal.Of(ErrorCode.DestinationUnwritable, () => Export(source with { Made = source.Made.AddDays(1) }));
+        RunbookState written = RunbookTest.Of(files[0].Path, source.Cluster, _folder.Root);
+        Assert.Equal((RunbookStatus.Current, source.Made.AddDays(1), true), (written.Status, written.Made, written.Remembered));
+        Assert.Equal(RunbookStatus.Current, RunbookRecords.StateOf(_folder.Root, source.Cluster).Status);
+    }
+
+    [Fact]
     public void The_procedures_name_every_node_and_each_store()
     {
         string text = Markdown(SampleRunbooks.Source());
