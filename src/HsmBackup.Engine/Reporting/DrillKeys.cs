@@ -4,13 +4,16 @@ using HsmBackup.Engine.Drills;
 namespace HsmBackup.Engine.Reporting;
 
 /// <summary>
-/// The keys of a drill. What did not pass comes first and is always open; what passed is one line for each key, whatever the number of
-/// nodes, and folded away by kind.
+/// The keys of a drill. What failed comes first, and every line of it is open and printed; what passed is one line for each key, whatever the
+/// number of nodes, and folded away by kind.
 /// </summary>
 internal static class DrillKeys
 {
     // Beyond this, a kind of keys that all passed is not printed: hundreds of pages are read by nobody.
     private const int MostPrinted = 1000;
+
+    // Beyond this, keys that were skipped for one reason are folded.
+    private const int MostOpen = 20;
 
     public static Section Section(DrillReport report)
     {
@@ -55,7 +58,7 @@ internal static class DrillKeys
         {
             DrilledKey[] alike = [.. reason];
             Block table = new Table(reason.Key, ["Key", "Node", "Recovered", "Proven", "Uses"], [.. alike.Select(DetailedRow)]);
-            yield return alike.Length <= 20 ? table : new Fold($"{PlainText.Count(alike.Length, "key", "keys")}: {reason.Key}", [table], alike.Length <= MostPrinted);
+            yield return outcome == CheckOutcome.Failed || alike.Length <= MostOpen ? table : new Fold($"{PlainText.Count(alike.Length, "key", "keys")}: {reason.Key}", [table], alike.Length <= MostPrinted);
         }
     }
 
@@ -81,7 +84,7 @@ internal static class DrillKeys
                 Name(k.First()), Nodes([.. k.Select(one => one.Node)], nodes), k.Key.Item4,
             ])];
             bool printed = rows.Length <= MostPrinted;
-            var table = new Table("Each was proven by wrapping it again, and used", ["Key", "Nodes", "Uses that were tried"], rows);
+            var table = new Table("Each was proven to be that of the backup, and used", ["Key", "Nodes", "Uses that were tried"], rows);
             yield return new Fold($"{kind.Key}: {PlainText.Count(rows.Length, "key", "keys")}", [table], printed);
             if (!printed)
             {

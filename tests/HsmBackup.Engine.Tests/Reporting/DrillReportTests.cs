@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.RegularExpressions;
 using System.Xml.Linq;
+using HsmBackup.Engine.Backup;
 using HsmBackup.Engine.Drills;
 using HsmBackup.Engine.Reporting;
 using Xunit;
@@ -117,6 +118,43 @@ public sealed partial class DrillReportTests
         int failed = html.IndexOf("The public key does not verify what the private key signed.", StringComparison.Ordinal);
         Assert.InRange(failed, 1, html.IndexOf("Passed (", StringComparison.Ordinal));
         Assert.DoesNotContain("<details", html[..failed], StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(21)]
+    [InlineData(1001)]
+    public void Failures_of_one_reason_are_all_open_and_printed_however_many_they_are(int number)
+    {
+        DrillReport report = SampleDrills.Passed(number);
+        const string Reason = "The token refused to wrap it.";
+        string html = Html(report with
+        {
+            Result = DrillResult.Failed,
+            Keys = [.. report.Keys.Where(k => k.Node == "hsm-a").Select(k => k with { Result = CheckOutcome.Failed, Reason = Reason })],
+        });
+        Assert.Equal(1, Regex.Count(html, Reason));
+        Assert.Equal(number, Regex.Count(html, "<strong>issuer-"));
+        Assert.DoesNotContain("<details", html, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void What_was_skipped_for_one_reason_is_folded()
+    {
+        DrillReport report = SampleDrills.Passed(21);
+        string html = Html(report with
+        {
+            Keys = [.. report.Keys.Where(k => k.Node == "hsm-a").Select(k => k with { Result = CheckOutcome.Skipped, Reason = "Its flags allow no use." })],
+        });
+        Assert.Equal(1, Regex.Count(html, "<details"));
+    }
+
+    [Fact]
+    public void Certificates_are_not_said_to_have_been_wrapped()
+    {
+        DrillReport report = SampleDrills.Passed();
+        string html = Html(report with { Keys = [.. report.Keys.Where(k => k.Class == "CKO_CERTIFICATE")] });
+        Assert.Contains("<caption>Each was proven to be that of the backup, and used</caption>", html, StringComparison.Ordinal);
+        Assert.DoesNotContain("wrapping", html, StringComparison.Ordinal);
     }
 
     [Theory]
