@@ -115,7 +115,7 @@ public static class DrillOperation
     private static List<ClusterNode> PlacesFor(DrillRequest request) => request.Scenario switch
     {
         DrillScenario.ClusterLoss => [.. request.Cluster.Nodes],
-        DrillScenario.NodeLoss when NodeLossRehearsal.IsFromPeer(request.Cluster) => [request.Cluster.Nodes[0], request.Cluster.Nodes[^1]],
+        DrillScenario.NodeLoss when request.Cluster.FillsFromPeers => [request.Cluster.Nodes[0], request.Cluster.Nodes[^1]],
         _ => [request.Cluster.Nodes[0]],
     };
 }

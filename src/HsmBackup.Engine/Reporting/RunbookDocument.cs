@@ -50,7 +50,7 @@ internal static class RunbookDocument
                 FirstCall(source.Cluster),
                 "Initialise, delete and switch off nothing. A token that does not answer may still hold its keys.",
                 "Keep a log from now on: who did what, and when. One person types, another reads along.",
-                Phrase.Of($"See how the nodes are; this changes nothing and logs in nowhere: {Piece.Code($"Get-HsmClusterHealth -Cluster {RunbookCommands.Cluster(source.Cluster)} -NoLogin")}"),
+                Phrase.Of($"See how the nodes are; this changes nothing and logs in nowhere: {Piece.Code($"Get-HsmClusterHealth -Cluster {RunbookCommands.Cluster(source.Cluster)} -NoLogin{RunbookCommands.State(source)}")}"),
             ], ToTick: true),
             new Note(Tone.Warning, "A PIN is tried once. If a PIN is refused, stop and ask: some HSMs lock for ever after a few."),
         ]);
@@ -159,8 +159,10 @@ internal static class RunbookDocument
 
     private static Section About(RunbookSource source) => new(RunbookSections.About, "Is this runbook current?",
     [
-        new Paragraph(Phrase.Of($"It was made from the configuration as of {PlainText.Time(source.Made)}. {Piece.Code($"Test-HsmRunbook -Cluster {RunbookCommands.Cluster(source.Cluster)}")} "
-            + $"says whether that still is the configuration, and {Piece.Code($"Export-HsmRunbook -Cluster {RunbookCommands.Cluster(source.Cluster)} -Destination <folder>")} makes a new one. Backups made since are found by the commands themselves.")),
+        new Paragraph(Phrase.Of($"It was made from the configuration as of {PlainText.Time(source.Made)}. "
+            + $"{Piece.Code($"Test-HsmRunbook -Cluster {RunbookCommands.Cluster(source.Cluster)}{RunbookCommands.State(source)}")} says whether that still is the configuration, and "
+            + $"{Piece.Code($"Export-HsmRunbook -Cluster {RunbookCommands.Cluster(source.Cluster)} -Destination FOLDER{RunbookCommands.State(source)}")} makes a new one. "
+            + $"Backups made since are found by the commands themselves.")),
         new Table("Fingerprints of the parts of the definition", ["Part", "Fingerprint"],
             [.. RunbookParts.Of(source.Cluster).Select(p => (IReadOnlyList<Phrase>)[p.Key, Piece.Code(p.Value)])]),
     ]);

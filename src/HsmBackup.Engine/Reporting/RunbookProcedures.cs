@@ -13,7 +13,7 @@ internal static class RunbookProcedures
     public static Section ClusterLoss(RunbookSource source)
     {
         ClusterDefinition cluster = source.Cluster;
-        string restore = RunbookCommands.Restore(cluster);
+        string restore = RunbookCommands.Restore(source);
         return new Section(RunbookSections.ClusterLoss, "Loss of the whole cluster",
         [
             new Paragraph("All nodes are lost, or none can be trusted. A new cluster is made from the latest backup: blank tokens get label, PINs and cluster key, then every object, and each key is proven."),
@@ -34,14 +34,14 @@ internal static class RunbookProcedures
                     + $"Where other programs must find the tokens again, add {Piece.Code("-ClientConfigurationPath ./client")}: it writes their configuration too, for p11-kit and OpenSSL, with no PIN in it. "
                     + $"If it is interrupted, type the same command again: it finishes what was begun."), [Command("cluster loss, restore", [restore])]),
                 new Step(Phrase.Of($"Every node must say {Piece.Code("Online")}. If one does not, go on with {RunbookSections.Link(RunbookSections.NodeLoss)} for that node."),
-                    [Command("cluster loss, check", [RunbookCommands.DeepHealth(cluster)])]),
+                    [Command("cluster loss, check", [RunbookCommands.DeepHealth(source)])]),
                 new Step("Let an application use its key, and write down when it did: that is the end of the recovery time.", []),
                 new Step("Make a backup of the new cluster at once. Its one-time key is shown once: have it taken down.", [Command("cluster loss, backup", [RunbookCommands.NewBackup(cluster)])]),
                 .. cluster.Schedule is null ? (Step[])[] : [new Step("If this computer takes the place of the one that made the scheduled backups, install the schedule here.",
-                    [Command("cluster loss, schedule", ["Register-HsmBackupSchedule -Cluster $cluster"])])],
+                    [Command("cluster loss, schedule", [$"Register-HsmBackupSchedule -Cluster $cluster{RunbookCommands.State(source)}"])])],
                 new Step(Phrase.Of($"Go through {RunbookSections.Link(RunbookSections.Afterwards)}."), []),
             ]),
-            .. ClusterVariants(cluster),
+            .. ClusterVariants(source),
         ])
         { OwnPage = true };
     }
@@ -49,26 +49,28 @@ internal static class RunbookProcedures
     public static Section NodeLoss(RunbookSource source)
     {
         ClusterDefinition cluster = source.Cluster;
-        bool fromPeers = cluster.ClusterKey is not null;
+        bool fromPeers = cluster.FillsFromPeers;
         return new Section(RunbookSections.NodeLoss, "Loss of a node",
         [
             new Paragraph(fromPeers
                 ? "A node has failed and a blank token takes its place. It is initialised, joined by the custodians' shares, filled from the nodes that are left, and every key is proven."
-                : "A node has failed and a blank token takes its place. This cluster has no cluster key, so the node is filled from the latest backup."),
+                : cluster.ClusterKey is null
+                    ? "A node has failed and a blank token takes its place. This cluster has no cluster key, so the node is filled from the latest backup."
+                    : "The node has failed and a blank token takes its place. It has no peers: it is initialised, joined by the custodians' shares, and filled from the latest backup."),
             Rehearsed(source, DrillScenario.NodeLoss),
             new Steps(
             [
                 new Step("See which node it is, and that it is not just the network: a node that is merely unreachable needs no repair.",
-                    [Command("node loss, look", [RunbookCommands.SetCluster(cluster), "Get-HsmClusterHealth -Cluster $cluster"])]),
+                    [Command("node loss, look", [RunbookCommands.SetCluster(cluster), $"Get-HsmClusterHealth -Cluster $cluster{RunbookCommands.State(source)}"])]),
                 new Step("Take the failed node out of service, and connect the blank token under the same library.", []),
                 .. fromPeers ? (Step[])[] : [new Step($"Take the latest backup. You are asked for its one-time key below.{RunbookCommands.BackupsGap(cluster)}", [Command("node loss, backup", [RunbookCommands.TakeLatest(cluster), "$backup"])])],
                 new Step("Look at the plan, then repair. Only the lines of the node that has failed:",
                     [.. cluster.Nodes.SelectMany(n => (Block[])
                     [
                         new Heading($"Node {n.Name}{(n.Zone is null ? "" : $", {n.Zone}")}, token {n.Address}"),
-                        Command($"node loss, node {n.Name}", [RunbookCommands.Repair(cluster, n.Name) + " -WhatIf", RunbookCommands.Repair(cluster, n.Name)]),
+                        Command($"node loss, node {n.Name}", [RunbookCommands.Repair(source, n.Name) + " -WhatIf", RunbookCommands.Repair(source, n.Name)]),
                     ])]),
-                new Step(Phrase.Of($"Every node must say {Piece.Code("Online")}."), [Command("node loss, check", [RunbookCommands.DeepHealth(cluster)])]),
+                new Step(Phrase.Of($"Every node must say {Piece.Code("Online")}."), [Command("node loss, check", [RunbookCommands.DeepHealth(source)])]),
                 new Step(Phrase.Of($"Go through {RunbookSections.Link(RunbookSections.Afterwards)}. The failed HSM still holds keys: have it erased or destroyed by two people, and on record."), []),
             ]),
             new Heading("If it is otherwise"),
@@ -85,7 +87,7 @@ internal static class RunbookProcedures
     public static Section KeyLoss(RunbookSource source)
     {
         ClusterDefinition cluster = source.Cluster;
-        const string Restore = "Restore-HsmKey -LiteralPath $backup.Path -Cluster $cluster";
+        string restore = $"Restore-HsmKey -LiteralPath $backup.Path -Cluster $cluster{RunbookCommands.State(source)}";
         return new Section(RunbookSections.KeyLoss, "Loss of keys",
         [
             new Paragraph("Keys were deleted or overwritten, and the nodes serve. The lost keys are brought back, and nothing else is touched."),
@@ -93,9 +95,9 @@ internal static class RunbookProcedures
             new Steps(
             [
                 new Step("Stop whatever deletes them: a script, an application, an account. Otherwise they go again.", []),
-                new Step("See where they are missing. If one node still has them, no backup is needed.", [Command("key loss, look", [RunbookCommands.SetCluster(cluster), RunbookCommands.DeepHealth(cluster)])]),
-                .. cluster.Nodes.Count > 1 && cluster.ClusterKey is not null ? (Step[])[new Step("If a node still has them: look at what would be copied, then copy. Nothing is overwritten or removed.",
-                    [Command("Variant: key loss, from the other nodes", ["Sync-HsmCluster -Cluster $cluster -WhatIf", "Sync-HsmCluster -Cluster $cluster"])])] : [],
+                new Step("See where they are missing. If one node still has them, no backup is needed.", [Command("key loss, look", [RunbookCommands.SetCluster(cluster), RunbookCommands.DeepHealth(source)])]),
+                .. cluster.FillsFromPeers ? (Step[])[new Step("If a node still has them: look at what would be copied, then copy. Nothing is overwritten or removed.",
+                    [Command("Variant: key loss, from the other nodes", [$"Sync-HsmCluster -Cluster $cluster{RunbookCommands.State(source)} -WhatIf", $"Sync-HsmCluster -Cluster $cluster{RunbookCommands.State(source)}"])])] : [],
                 new Step(Phrase.Of($"If all have lost them: list the backups, and choose by its time {Piece.Strong("the newest from before the loss")}. One that was made after it lacks the keys. "
                     + $"The beginning of its id will do, with {Piece.Code("*")} after it.{RunbookCommands.BackupsGap(cluster)}"),
                     [Command("key loss, choose",
@@ -105,10 +107,10 @@ internal static class RunbookProcedures
                     ])]),
                 .. cluster.Stores.Count > 0 ? (Step[])[new Step("Hold that backup, so that retention leaves it alone.",
                     [Command("key loss, hold", ["Lock-HsmBackup -Cluster $cluster -BackupId $backup.BackupId -Reason 'Key loss'"])])] : [],
-                new Step("List what is in the backup. You are asked for its one-time key.", [Command("key loss, list", [$"{Restore} -WhatIf"])]),
+                new Step("List what is in the backup. You are asked for its one-time key.", [Command("key loss, list", [$"{restore} -WhatIf"])]),
                 new Step("Bring the key back: first the plan, then the restore. What belongs to it, such as its public key and certificates, comes along. A conflict stops it before anything is changed.",
-                    [Command("key loss, restore", ["$label = Read-Host 'Label of the lost key'", $"{Restore} -Label $label -WhatIf", $"{Restore} -Label $label"])]),
-                new Step(Phrase.Of($"Every node must say {Piece.Code("Online")}. Let an application use the key."), [Command("key loss, check", [RunbookCommands.DeepHealth(cluster)])]),
+                    [Command("key loss, restore", ["$label = Read-Host 'Label of the lost key'", $"{restore} -Label $label -WhatIf", $"{restore} -Label $label"])]),
+                new Step(Phrase.Of($"Every node must say {Piece.Code("Online")}. Let an application use the key."), [Command("key loss, check", [RunbookCommands.DeepHealth(source)])]),
                 new Step(Phrase.Of($"Make a backup, then go through {RunbookSections.Link(RunbookSections.Afterwards)}."), [Command("key loss, backup", [RunbookCommands.NewBackup(cluster)])]),
             ]),
             new Heading("If it is otherwise"),
@@ -134,8 +136,8 @@ internal static class RunbookProcedures
                 new Step("Look whether it waits to be received, or who has received it.", [Command("lost key, who has it",
                 [
                     RunbookCommands.SetCluster(cluster),
-                    $"(Get-HsmClusterHealth -Cluster $cluster -NoLogin{StateOption(source)})[0].WaitingKeys",
-                    $"Get-HsmAuditLog -Action Receive-HsmBackupKey, New-HsmBackup -Last 20{StateOption(source)}",
+                    $"(Get-HsmClusterHealth -Cluster $cluster -NoLogin{RunbookCommands.State(source)})[0].WaitingKeys",
+                    $"Get-HsmAuditLog -Action Receive-HsmBackupKey, New-HsmBackup -Last 20{RunbookCommands.State(source)}",
                 ])]),
                 .. HandsKeysOver(source) ? (Step[])[new Step(Phrase.Of($"If it waits, an officer for whom it was sealed receives it. {Where(source)}"),
                     [Command("Variant: lost key, receive", [RunbookCommands.Receive(source, "(Read-Host 'Id of the backup')")])])] : [],
@@ -156,8 +158,6 @@ internal static class RunbookProcedures
 
     private static Phrase Where(RunbookSource source) => Phrase.Of($"Keys wait in {(source.KeyFolder is { } folder ? Piece.Code(folder) : Piece.Gap)}; as of {PlainText.Minute(source.Made)} "
         + $"{PlainText.Count(source.WaitingKeys.Count, "key waits", "keys wait")} there. The officer's private key is in a file: add {Piece.Code("-PrivateKeyPath FILE")}; on a token: {Piece.Code("-Library PATH -TokenLabel LABEL")}.");
-
-    private static string StateOption(RunbookSource source) => source.StatePath is { } state ? $" -StatePath {ShellText.Value(state)}" : "";
 
     private static string ShareOption(ClusterDefinition cluster) => cluster.ClusterKey is null ? "" : "; where shares are, -SharePath FILE, FILE";
 
@@ -192,8 +192,10 @@ internal static class RunbookProcedures
 
     private static string Custodians(ClusterDefinition cluster) => cluster.ClusterKey is { } key ? $", {PlainText.Count(key.Threshold, "custodian's share", "custodians' shares")}" : "";
 
-    private static IEnumerable<Block> ClusterVariants(ClusterDefinition cluster)
+    private static IEnumerable<Block> ClusterVariants(RunbookSource source)
     {
+        ClusterDefinition cluster = source.Cluster;
+        string state = RunbookCommands.State(source);
         ClusterStore[] folders = [.. RunbookCommands.Folders(cluster)];
         yield return new Heading("If the definition of the cluster is lost too");
         yield return new Paragraph(Phrase.Of($"It is taken out of the latest backup, and written to a file in the current folder. These lines take the place of looking, plan and restore; all later ones take that file. "
@@ -204,13 +206,13 @@ internal static class RunbookProcedures
             "Import-Module HsmBackup",
             $"$backup = Get-HsmBackup -LiteralPath {(folders.Length > 0 ? ShellText.Value(folders[0].Location) : "BACKUPS")} | Where-Object ClusterId -eq '{cluster.Id}' | Where-Object Complete | Select-Object -Last 1",
             $"$cluster = \"$PWD/{cluster.Name}{ClusterDefinition.FileExtension}\"",
-            "Restore-HsmCluster -LiteralPath $backup.Path -DefinitionPath $cluster -InitializeToken -WhatIf",
-            "Restore-HsmCluster -LiteralPath $backup.Path -DefinitionPath $cluster -InitializeToken",
+            $"Restore-HsmCluster -LiteralPath $backup.Path -DefinitionPath $cluster -InitializeToken{state} -WhatIf",
+            $"Restore-HsmCluster -LiteralPath $backup.Path -DefinitionPath $cluster -InitializeToken{state}",
         ]);
         foreach (ClusterStore store in folders.Skip(1))
         {
             yield return new Heading($"If nothing but the store {store.Name} is left");
-            yield return Command($"Variant: cluster loss, from {store.Name}", [$"Restore-HsmCluster -Cluster $cluster -BackupPath {ShellText.Value(store.Location)} -InitializeToken"]);
+            yield return Command($"Variant: cluster loss, from {store.Name}", [$"Restore-HsmCluster -Cluster $cluster -BackupPath {ShellText.Value(store.Location)} -InitializeToken{state}"]);
         }
         yield return new Heading("If neither this program nor PowerShell can be had");
         yield return new Paragraph("The page docs/break-glass.md of HsmBackup opens a backup that is not bound to the cluster with openssl and jq alone.");

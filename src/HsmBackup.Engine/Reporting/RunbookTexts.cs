@@ -51,13 +51,13 @@ internal static class RunbookTexts
             new Heading("On the same day"),
             new Bullets(
             [
-                Phrase.Of($"All nodes are {Piece.Code("Online")}: {Piece.Code(RunbookCommands.DeepHealth(cluster))}"),
+                Phrase.Of($"All nodes are {Piece.Code("Online")}: {Piece.Code(RunbookCommands.DeepHealth(source))}"),
                 "A new backup was made after the recovery, its one-time key is with its officer, and it passed a test of level Restore.",
                 "One-time keys, shares and PINs that were used are back where they belong; files that held them are deleted.",
                 .. Shares(cluster),
                 "Failed HSMs are locked away until they are erased or destroyed by two people.",
                 "The last word to others was sent.",
-                Phrase.Of($"The audit log is whole, and a copy is put aside: {Piece.Code("Test-HsmAuditLog -Cluster $cluster")}"),
+                Phrase.Of($"The audit log is whole, and a copy is put aside: {Piece.Code($"Test-HsmAuditLog -Cluster $cluster{RunbookCommands.State(source)}")}"),
             ], ToTick: true),
             new Heading("Within a week"),
             new Bullets(
@@ -67,8 +67,9 @@ internal static class RunbookTexts
                 "Cause found. What would have shown it earlier? What would have made it harmless?",
                 "Follow-ups decided, each with a name and a date.",
                 "Duties to report to authorities, customers and card schemes checked.",
-                Phrase.Of($"What was wrong or missing in this runbook is put right in the definition, and the runbook exported again: {Piece.Code("Export-HsmRunbook -Cluster $cluster -Destination <folder> -Force")}"),
-                Phrase.Of($"The scenario rehearsed again: {Piece.Code("Invoke-HsmDrill -Cluster $cluster -Scenario ClusterLoss")}"),
+                Phrase.Of($"What was wrong or missing in this runbook is put right in the definition, and the runbook exported again: "
+                    + $"{Piece.Code($"Export-HsmRunbook -Cluster $cluster -Destination FOLDER{RunbookCommands.State(source)}")}"),
+                Phrase.Of($"The scenario rehearsed again: {Piece.Code($"Invoke-HsmDrill -Cluster $cluster -Scenario ClusterLoss{RunbookCommands.State(source)}")}"),
             ], ToTick: true),
             new Signatures([("Head of the recovery", null), ("Second person", null)]),
         ]);

@@ -42,7 +42,7 @@ public sealed class RunbookTests : IDisposable
     [Fact]
     public void Every_link_leads_to_a_section_and_every_section_is_in_the_contents()
     {
-        foreach (RunbookSource source in (RunbookSource[])[SampleRunbooks.Source(), SampleRunbooks.Bare()])
+        foreach (RunbookSource source in (RunbookSource[])[SampleRunbooks.Source(), SampleRunbooks.Bare(), SampleRunbooks.Alone()])
         {
             string html = Encoding.UTF8.GetString(Runbook.Render(source, RunbookFormat.Html));
             XElement page = XElement.Parse(html[html.IndexOf("<body>", StringComparison.Ordinal)..(html.IndexOf("</body>", StringComparison.Ordinal) + 7)]);
@@ -241,7 +241,7 @@ public sealed class RunbookTests : IDisposable
     [Fact]
     public void No_command_carries_the_backup_of_the_day_of_the_export()
     {
-        foreach (RunbookSource source in (RunbookSource[])[SampleRunbooks.Source(), SampleRunbooks.Bare(), WithoutClusterKey()])
+        foreach (RunbookSource source in (RunbookSource[])[SampleRunbooks.Source(), SampleRunbooks.Bare(), SampleRunbooks.Alone(), WithoutClusterKey()])
         {
             string[] listings = [.. Regex.Matches(Markdown(source), "(?s)```powershell\n(.*?)```").Select(m => m.Groups[1].Value)];
             Assert.NotEmpty(listings);
@@ -268,6 +268,36 @@ public sealed class RunbookTests : IDisposable
         Assert.Contains("Keys wait in `/srv/keys`", text, StringComparison.Ordinal);
         Assert.Contains("-BackupId $backup.BackupId -StatePath '/srv/my state' -KeyPath ./payments.key", text, StringComparison.Ordinal);
         Assert.Contains("`-PrivateKeyPath FILE`", text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Every_command_that_can_is_told_the_state_folder()
+    {
+        string[] stateful =
+        [
+            "Get-HsmClusterHealth", "Get-HsmAuditLog", "Test-HsmAuditLog", "Restore-HsmCluster", "Restore-HsmKey", "Repair-HsmCluster", "Sync-HsmCluster",
+            "Receive-HsmBackupKey", "Register-HsmBackupSchedule", "Invoke-HsmDrill", "Test-HsmRunbook", "Export-HsmRunbook",
+        ];
+        string text = Markdown(SampleRunbooks.Source() with { StatePath = "/srv/my state" });
+        string[] commands = [.. Regex.Matches(text, "(?s)```powershell\n(.*?)```").SelectMany(m => m.Groups[1].Value.Split('\n')),
+            .. Regex.Matches(text, "`([^`\n]+)`").Select(m => m.Groups[1].Value)];
+        foreach (string cmdlet in stateful)
+        {
+            string[] uses = [.. commands.Where(c => c.Contains(cmdlet + " ", StringComparison.Ordinal))];
+            Assert.NotEmpty(uses);
+            Assert.All(uses, c => Assert.True(c.Contains(" -StatePath '/srv/my state'", StringComparison.Ordinal) || c.Contains("-Action " + cmdlet, StringComparison.Ordinal), c));
+        }
+        Assert.DoesNotContain("-StatePath", Markdown(SampleRunbooks.Source()), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_node_that_has_no_peers_is_filled_from_a_backup_whether_there_is_a_cluster_key_or_not()
+    {
+        string text = Markdown(SampleRunbooks.Alone());
+        Assert.Contains("Repair-HsmCluster -Cluster $cluster -Node zurich-1 -LiteralPath $backup.Path\n", text, StringComparison.Ordinal);
+        Assert.Contains("It has no peers: it is initialised, joined by the custodians' shares, and filled from the latest backup.", text, StringComparison.Ordinal);
+        Assert.DoesNotContain("Sync-HsmCluster", text, StringComparison.Ordinal);
+        Assert.DoesNotContain("from the nodes that are left", text, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -77,6 +77,9 @@ internal static class SampleRunbooks
         Computer = "admin-01",
     };
 
+    /// <summary>A cluster of one node that has a cluster key: backups are bound to it, and there are no peers.</summary>
+    public static RunbookSource Alone() => Source() is var source ? source with { Cluster = source.Cluster with { Nodes = [source.Cluster.Nodes[0]] } } : null!;
+
     private static DrillRecord Drill(DrillReport report) =>
         new() { Id = report.Id, Folder = "/var/lib/hsmbackup/" + report.Id, Report = report, Integrity = DrillIntegrity.Unsigned };
 

@@ -1,4 +1,3 @@
-using HsmBackup.Engine.Clusters;
 using HsmBackup.Engine.Clusters.Repair;
 
 namespace HsmBackup.Engine.Drills.Scenarios;
@@ -11,10 +10,7 @@ internal sealed class NodeLossRehearsal(DrillRun run) : Rehearsal(run)
 {
     private IReadOnlyList<DrillTargetNode> Replacement => [Targets[^1]];
 
-    private bool FromPeer => IsFromPeer(Run.Request.Cluster);
-
-    /// <summary>Whether a new node of a cluster is filled from a peer.</summary>
-    public static bool IsFromPeer(ClusterDefinition cluster) => cluster.ClusterKey is not null && cluster.Nodes.Count > 1;
+    private bool FromPeer => Run.Request.Cluster.FillsFromPeers;
 
     /// <inheritdoc/>
     public override bool RecoversFromBackup => !FromPeer;
