@@ -9,7 +9,11 @@ public sealed record DrillMeasures
     /// </summary>
     public TimeSpan? RecoveryTime { get; init; }
 
-    /// <summary>Recovery point: how old the backup was when the drill began; null where none was found, or its date is after that.</summary>
+    /// <summary>
+    /// Recovery point: how old the backup was when the drill began. Null where none was found or its date is after
+    /// that, and where nothing comes back from one: a node that is filled from its peers is as new as they are, and in a verification
+    /// nothing is lost.
+    /// </summary>
     public TimeSpan? RecoveryPoint { get; init; }
 
     /// <summary>Keys and certificates that the targets must hold afterwards, less what the definition acknowledges as not in the backup.</summary>

@@ -94,7 +94,12 @@ internal static class DrillDocument
         {
             Figure time = Against("Recovery time", measures.RecoveryTime, measures.RecoveryTimeTarget, measures.RecoveryTimeMet, report.Result, "not known");
             yield return report.Environment.SoftwareTargets && measures.RecoveryTimeMet == true ? time with { Judged = $"{time.Judged}, on software tokens", Tone = Tone.Plain } : time;
-            yield return Against("Recovery point", measures.RecoveryPoint, measures.RecoveryPointTarget, measures.RecoveryPointMet, report.Result, "no backup", "age of the backup, ");
+            // Where a backup was found and has no age, nothing came back from it: a node that peers fill is as new as they are.
+            if (measures.RecoveryPoint is not null || report.Backups.Count == 0)
+            {
+                yield return Against("Recovery point", measures.RecoveryPoint, measures.RecoveryPointTarget, measures.RecoveryPointMet, report.Result,
+                    report.Result == DrillResult.Interrupted ? "not known" : "no backup", "age of the backup, ");
+            }
         }
         yield return new Figure("Keys proven", $"{PlainText.Number(measures.KeysProven)} of {PlainText.Number(measures.KeysExpected)}",
             $"{PlainText.Number(measures.KeysRecovered)} recovered", Whole(measures.KeysProven, measures.KeysExpected));

@@ -42,7 +42,7 @@ public sealed class Drill
     /// <summary>Whether that met the objective; null where there is none.</summary>
     public bool? RecoveryTimeMet => Report.Measures.RecoveryTimeMet;
 
-    /// <summary>How old the backup was; null where that does not matter.</summary>
+    /// <summary>How old the backup was; null where none was found, and where nothing came back from one, as where peers fill a node.</summary>
     public TimeSpan? RecoveryPoint => Report.Measures.RecoveryPoint;
 
     /// <summary>Whether that met the objective; null where there is none.</summary>

@@ -13,7 +13,7 @@ namespace HsmBackup.Engine.Tests.Reporting;
 /// <summary>What the forms of a drill report say, and what they must never do.</summary>
 public sealed partial class DrillReportTests
 {
-    public static TheoryData<string> Samples => ["passed", "failed", "interrupted", "verified", "many"];
+    public static TheoryData<string> Samples => ["passed", "failed", "interrupted", "verified", "node", "many"];
 
     [Theory]
     [MemberData(nameof(Samples))]
@@ -180,6 +180,19 @@ public sealed partial class DrillReportTests
     }
 
     [Fact]
+    public void A_node_that_peers_filled_has_no_recovery_point_that_could_be_missing()
+    {
+        DrillReport report = SampleDrills.NodeLost();
+        string html = Html(report);
+        Assert.Contains("<dt>Recovery time</dt>", html, StringComparison.Ordinal);
+        Assert.DoesNotContain("<dt>Recovery point</dt>", html, StringComparison.Ordinal);
+        Assert.Contains("<dt>Recovery point</dt><dd class=\"value\">7 h 30 min</dd>", Html(SampleDrills.Passed()), StringComparison.Ordinal);
+        // Where no backup was found, that is what has to be seen.
+        string none = Html(SampleDrills.Failed() with { Backups = [], Measures = report.Measures });
+        Assert.Contains("<div class=\"bad\"><dt>Recovery point</dt><dd class=\"value\">no backup</dd>", none, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Every_form_carries_the_digest_of_the_record()
     {
         IReadOnlyDictionary<string, byte[]> files = DrillPublication.Render(SampleDrills.Passed(), signed: true);
@@ -204,6 +217,7 @@ public sealed partial class DrillReportTests
         "failed" => SampleDrills.Failed(),
         "interrupted" => SampleDrills.Interrupted(),
         "verified" => SampleDrills.Verified(),
+        "node" => SampleDrills.NodeLost(),
         _ => SampleDrills.Passed(400),
     };
 

@@ -67,6 +67,32 @@ internal static class SampleDrills
         ],
     };
 
+    /// <summary>One of a node that was filled from its peers, which a backup has set up before.</summary>
+    public static DrillReport NodeLost()
+    {
+        DrillReport passed = Passed();
+        string[] beforehand = [DrillStep.Find, DrillStep.Fetch, DrillStep.Authenticate];
+        return passed with
+        {
+            Scenario = DrillScenario.NodeLoss,
+            Steps =
+            [
+                .. passed.Steps.Take(4).Select(s => s with { IsRecovery = !beforehand.Contains(s.Name) }),
+                Step(DrillStep.Prepare, 412, "all objects to 1 token", recovery: false),
+                Step(DrillStep.Initialize, 33, "1 token"),
+                Step(DrillStep.Join, 14, "cluster key in 1 token"),
+                Step(DrillStep.Restore, 371, "14 objects brought from peers hsm-a, and proven"),
+                .. passed.Steps.TakeLast(3),
+            ],
+            Keys = [.. passed.Keys.Where(k => k.Node == "hsm-c")],
+            Measures = passed.Measures with
+            {
+                RecoveryTime = TimeSpan.FromSeconds(1240), RecoveryPoint = null, KeysExpected = 12, KeysRecovered = 12, KeysProven = 12, KeysUsed = 12,
+            },
+            Deviations = ["Backup 20261122T030000Z-payments-77aa01ff was passed over: its copy in primary is damaged."],
+        };
+    }
+
     /// <summary>One that failed at the use of keys, with everything in it that a hostile token could say.</summary>
     public static DrillReport Failed()
     {
