@@ -127,7 +127,8 @@ internal static class DrillDocument
     private static Section Issues(DrillReport report) => new("issues", "Deviations and follow-ups",
     [
         new Heading("Deviations"),
-        report.Deviations.Count == 0 ? new Paragraph("None: the drill went as planned.") : new Bullets([.. report.Deviations.Select(d => (Phrase)d)]),
+        report.Deviations.Count == 0
+            ? new Paragraph(report.Result == DrillResult.Passed ? "None: the drill went as planned." : "None beside what is said at the top.") : new Bullets([.. report.Deviations.Select(d => (Phrase)d)]),
         new Heading("Follow-ups"),
         report.FollowUps.Count == 0 ? new Paragraph("None.") : new Bullets([.. report.FollowUps.Select(f => (Phrase)f)], ToTick: true),
     ]);

@@ -102,6 +102,16 @@ public sealed partial class DrillReportTests
         Assert.Contains($"<div class=\"verdict {tone}\">\n<p class=\"word\">{word}</p>", html[html.IndexOf("<main>", StringComparison.Ordinal)..][..120], StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("passed", "None: the drill went as planned.")]
+    [InlineData("failed", "None beside what is said at the top.")]
+    [InlineData("interrupted", "None beside what is said at the top.")]
+    public void Only_a_drill_that_passed_can_have_gone_as_planned(string sample, string words)
+    {
+        Assert.Empty(Of(sample).Deviations);
+        Assert.Contains($"<h3>Deviations</h3>\n<p>{words}</p>", Html(Of(sample)), StringComparison.Ordinal);
+    }
+
     [Fact]
     public void A_missed_target_is_no_failure_and_not_green()
     {
@@ -160,7 +170,7 @@ public sealed partial class DrillReportTests
     [Theory]
     [InlineData("passed", 0)]
     [InlineData("failed", 4)]
-    [InlineData("interrupted", 1)]
+    [InlineData("interrupted", 2)]
     public void A_pipeline_sees_whatever_is_not_a_pass(string sample, int failures)
     {
         DrillReport report = Of(sample);

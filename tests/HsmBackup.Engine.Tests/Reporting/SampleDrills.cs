@@ -121,7 +121,7 @@ internal static class SampleDrills
                 },
             ],
             Measures = passed.Measures with { RecoveryTime = null, KeysUsed = 34, KeysSkipped = 1, KeysExpected = 37, KeysProven = 37, KeysRecovered = 37 },
-            Deviations = ["Backup 20261122T030000Z-payments-77aa01ff was passed over: its copy in primary is damaged.", "1 key could not be used: its flags allow no use."],
+            Backups = [Backup() with { Result = CheckOutcome.Failed }],
             FollowUps = ["Ask the maker of hsm-b why CKM_ECDSA gives wrong signatures.", "Repeat the drill within 14 days."],
         };
     }
@@ -130,11 +130,15 @@ internal static class SampleDrills
     public static DrillReport Interrupted() => Passed() with
     {
         Result = DrillResult.Interrupted,
-        Problem = "The drill was stopped by Ctrl+C.",
+        Problem = "Fetch: Failed, it was stopped",
+        Error = ErrorCode.Cancelled,
+        Ended = Began.AddSeconds(3),
         Steps =
         [
             Step(DrillStep.Find, 1.4, "3 stores, 41 backups"),
-            Step(DrillStep.Fetch, 0, "") with { Outcome = CheckOutcome.NotRun, Started = null },
+            Step(DrillStep.Fetch, 0.3, "it was stopped") with { Outcome = CheckOutcome.Failed, Error = ErrorCode.Cancelled },
+            .. ((string[])[DrillStep.Secrets, DrillStep.Authenticate, DrillStep.Initialize, DrillStep.Join, DrillStep.Restore, DrillStep.Prove, DrillStep.Use])
+                .Select(name => Step(name, 0, "a step before it did not pass") with { Outcome = CheckOutcome.NotRun, Started = null }),
             Step(DrillStep.CleanUp, 0.2, "nothing was made", recovery: false),
         ],
         Backups = [],
