@@ -85,6 +85,11 @@ Repair-HsmCluster '$definition' biel -Pin (ConvertTo-TestSecret -Text 648219) -W
         $said | Should -BeLike "What if: Repair node 'biel' of cluster 'payments': initialise the blank token in slot *; bring in cluster key $($ceremony.Check) from 3 shares; fill it from peers zurich, basel, * objects; prove every key.*"
     }
 
+    It 'may be given a backup by the address that Get-HsmBackup shows, if it is in a store of the cluster' {
+        { Repair-HsmCluster @biel -LiteralPath https://dav.example.com/hsm/x.hsmbackup -WhatIf } | Should -Throw -ErrorId InvalidArgument* -ExpectedMessage '*no store at*'
+        Assert-StillBlank
+    }
+
     It 'refuses <Why>' -ForEach @(
         @{ Why = 'two shares'; Id = 'SharesMissing'; Change = { @{ Share = $ceremony.Shares[0, 4] } } }
         @{ Why = 'no shares'; Id = 'SharesMissing'; Change = { @{ Share = $null } } }

@@ -83,17 +83,22 @@ Describe 'Export-HsmRunbook' {
         }
     }
 
-    It 'has commands that PowerShell understands, with parameters that there are' {
+    It 'has commands that PowerShell understands, with parameters that there are, and the state folder' {
         $commands = Get-Listing -Html $html -Name '(?!Template)'
         $commands.Count | Should -BeGreaterThan 15
-        foreach ($text in $commands) {
+        # Commands within sentences are typed as they stand there, too.
+        $within = [regex]::Matches(($html -replace '(?s)<pre .*?</pre>'), '(?s)<code>(.*?)</code>') |
+            ForEach-Object { [Net.WebUtility]::HtmlDecode(($_.Groups[1].Value -replace '<[^>]+>')).Trim() } | Where-Object { $_ -like '*-Hsm*' }
+        $within.Count | Should -BeGreaterThan 5
+        foreach ($text in $commands + $within) {
             $problems = $null
             $ast = [Management.Automation.Language.Parser]::ParseInput($text, [ref]$null, [ref]$problems)
             $problems | Should -BeNullOrEmpty -Because $text
             foreach ($call in $ast.FindAll({ $args[0] -is [Management.Automation.Language.CommandAst] }, $true).Where({ $_.GetCommandName() -like '*-Hsm*' })) {
                 $known = (Get-Command -Name $call.GetCommandName() -Module HsmBackup).Parameters.Keys
-                $call.CommandElements | Where-Object { $_ -is [Management.Automation.Language.CommandParameterAst] } |
-                    ForEach-Object ParameterName | Where-Object { $_ -notin $known } | Should -BeNullOrEmpty -Because $text
+                $used = @($call.CommandElements | Where-Object { $_ -is [Management.Automation.Language.CommandParameterAst] } | ForEach-Object ParameterName)
+                $used | Where-Object { $_ -notin $known } | Should -BeNullOrEmpty -Because $text
+                if ('StatePath' -in $known) { $used | Should -Contain StatePath -Because $text }
             }
         }
     }
@@ -230,15 +235,36 @@ Describe 'The procedure for the loss of a cluster, command by command' {
     }
 }
 
-Describe 'The procedure for the loss of a node' {
-    It 'may name a backup by the address that Get-HsmBackup gives' {
-        { Repair-HsmCluster -Cluster $definition -Node bern -LiteralPath https://dav.example.com/hsm/x.hsmbackup -WhatIf } | Should -Throw -ErrorId InvalidArgument* -ExpectedMessage '*no store at*'
+Describe 'The procedure for the loss of a node, command by command' {
+    It 'brings the node back' {
+        $commands = Get-Listing -Html (Get-Content -LiteralPath $folder/runbooks/payments-runbook.html -Raw) -Name 'node loss, (?:look|node bern|check)'
+        $commands | Should -HaveCount 4
+        Get-ChildItem -LiteralPath "$($nodes[1].Folder)/tokens" -Force | Remove-Item -Recurse -Force
+        # What a person types when asked.
+        $answers = @{
+            'Repair-HsmCluster:SoPin'   = ConvertTo-TestSecret -Text 87654321
+            'Repair-HsmCluster:Share'   = $ceremony.Shares[0, 2]
+            'Repair-HsmCluster:Confirm' = $false
+        }
+        $said = & {
+            $PSDefaultParameterValues = $answers
+            foreach ($text in $commands) { . ([scriptblock]::Create($text)) }
+        }
+        $plan = @($said | Where-Object { $_ -is [HsmBackup.Engine.Clusters.Repair.RepairPlan] })
+        $plan.Node, $plan.Joins, $plan.Source | Should -Be bern, $true, 'peers zurich'
+        $result = @($said | Where-Object { $_ -is [HsmBackup.Engine.Clusters.Repair.RepairResult] })
+        "$($result.State)", $result.Added | Should -Be Repaired, $plan.Objects
+        $health = @($said | Where-Object { $_ -is [HsmBackup.Engine.Clusters.Health.NodeHealth] })
+        $health | Should -HaveCount 4
+        $health[1].State | Should -Not -Be Online
+        $health[2, 3].State | Should -Be Online, Online
+        Get-TestObject -Token $nodes[1] | Sort-Object | Should -Be $before[1]
     }
 }
 
 Describe 'The procedure for the loss of keys, command by command' {
     It 'brings the key back' {
-        $commands = Get-Listing -Html (Get-Content -LiteralPath $folder/runbooks/payments-runbook.html -Raw) -Name 'key loss, (?:look|choose|hold|list|restore|check)'
+        $commands = Get-Listing -Html (Get-Content -LiteralPath $folder/runbooks/payments-runbook.html -Raw) -Name 'key loss, (?:look|choose|hold|list|label|restore|check)'
         foreach ($node in $nodes) { $null = Invoke-Pkcs11Tool -Token $node --delete-object --type secrkey --id 03 }
         Mock Read-Host { $Prompt -like 'Id*' ? $backup.BackupId : 'aes' }
         $said = & {

@@ -68,7 +68,7 @@ internal static class RunbookProcedures
                     [.. cluster.Nodes.SelectMany(n => (Block[])
                     [
                         new Heading($"Node {n.Name}{(n.Zone is null ? "" : $", {n.Zone}")}, token {n.Address}"),
-                        Command($"node loss, node {n.Name}", [RunbookCommands.Repair(source, n.Name) + " -WhatIf", RunbookCommands.Repair(source, n.Name)]),
+                        .. PlanThenAct($"node loss, node {n.Name}", RunbookCommands.Repair(source, n.Name)),
                     ])]),
                 new Step(Phrase.Of($"Every node must say {Piece.Code("Online")}."), [Command("node loss, check", [RunbookCommands.DeepHealth(source)])]),
                 new Step(Phrase.Of($"Go through {RunbookSections.Link(RunbookSections.Afterwards)}. The failed HSM still holds keys: have it erased or destroyed by two people, and on record."), []),
@@ -97,7 +97,7 @@ internal static class RunbookProcedures
                 new Step("Stop whatever deletes them: a script, an application, an account. Otherwise they go again.", []),
                 new Step("See where they are missing. If one node still has them, no backup is needed.", [Command("key loss, look", [RunbookCommands.SetCluster(cluster), RunbookCommands.DeepHealth(source)])]),
                 .. cluster.FillsFromPeers ? (Step[])[new Step("If a node still has them: look at what would be copied, then copy. Nothing is overwritten or removed.",
-                    [Command("Variant: key loss, from the other nodes", [$"Sync-HsmCluster -Cluster $cluster{RunbookCommands.State(source)} -WhatIf", $"Sync-HsmCluster -Cluster $cluster{RunbookCommands.State(source)}"])])] : [],
+                    [.. PlanThenAct("Variant: key loss, from the other nodes", $"Sync-HsmCluster -Cluster $cluster{RunbookCommands.State(source)}")])] : [],
                 new Step(Phrase.Of($"If all have lost them: list the backups, and choose by its time {Piece.Strong("the newest from before the loss")}. One that was made after it lacks the keys. "
                     + $"The beginning of its id will do, with {Piece.Code("*")} after it.{RunbookCommands.BackupsGap(cluster)}"),
                     [Command("key loss, choose",
@@ -108,15 +108,16 @@ internal static class RunbookProcedures
                 .. cluster.Stores.Count > 0 ? (Step[])[new Step("Hold that backup, so that retention leaves it alone.",
                     [Command("key loss, hold", ["Lock-HsmBackup -Cluster $cluster -BackupId $backup.BackupId -Reason 'Key loss'"])])] : [],
                 new Step("List what is in the backup. You are asked for its one-time key.", [Command("key loss, list", [$"{restore} -WhatIf"])]),
-                new Step("Bring the key back: first the plan, then the restore. What belongs to it, such as its public key and certificates, comes along. A conflict stops it before anything is changed.",
-                    [Command("key loss, restore", ["$label = Read-Host 'Label of the lost key'", $"{restore} -Label $label -WhatIf", $"{restore} -Label $label"])]),
+                new Step("Say which key was lost, as the list has it.", [Command("key loss, label", ["$label = Read-Host 'Label of the lost key'"])]),
+                new Step("Bring it back. What belongs to it, such as its public key and certificates, comes along. A conflict stops it before anything is changed.",
+                    [.. PlanThenAct("key loss, restore", $"{restore} -Label $label")]),
                 new Step(Phrase.Of($"Every node must say {Piece.Code("Online")}. Let an application use the key."), [Command("key loss, check", [RunbookCommands.DeepHealth(source)])]),
                 new Step(Phrase.Of($"Make a backup, then go through {RunbookSections.Link(RunbookSections.Afterwards)}."), [Command("key loss, backup", [RunbookCommands.NewBackup(cluster)])]),
             ]),
             new Heading("If it is otherwise"),
             new Bullets(
             [
-                Phrase.Of($"A key was overwritten: what has its id or label now is a conflict in the plan. Be sure that nobody needs that, then add {Piece.Code("-Replace")} to both lines. "
+                Phrase.Of($"A key was overwritten: what has its id or label now is a conflict in the plan. Be sure that nobody needs that, then add {Piece.Code("-Replace")} to plan and restore. "
                     + $"A safety backup of the token is made first, which opens with the same one-time key."),
                 Phrase.Of($"Several keys were lost: {Piece.Code("-Label")} takes several names and wildcards, and {Piece.Code("-Id")} takes ids, as the list shows them."),
                 Phrase.Of($"Nobody has the one-time key of that backup: {RunbookSections.Link(RunbookSections.LostKey)}."),
@@ -206,13 +207,19 @@ internal static class RunbookProcedures
             "Import-Module HsmBackup",
             $"$backup = Get-HsmBackup -LiteralPath {(folders.Length > 0 ? ShellText.Value(folders[0].Location) : "BACKUPS")} | Where-Object ClusterId -eq '{cluster.Id}' | Where-Object Complete | Select-Object -Last 1",
             $"$cluster = \"$PWD/{cluster.Name}{ClusterDefinition.FileExtension}\"",
-            $"Restore-HsmCluster -LiteralPath $backup.Path -DefinitionPath $cluster -InitializeToken{state} -WhatIf",
-            $"Restore-HsmCluster -LiteralPath $backup.Path -DefinitionPath $cluster -InitializeToken{state}",
+            "$backup",
         ]);
+        foreach (Block block in PlanThenAct("Variant: cluster loss, with the definition from the backup", $"Restore-HsmCluster -LiteralPath $backup.Path -DefinitionPath $cluster -InitializeToken{state}"))
+        {
+            yield return block;
+        }
         foreach (ClusterStore store in folders.Skip(1))
         {
             yield return new Heading($"If nothing but the store {store.Name} is left");
-            yield return Command($"Variant: cluster loss, from {store.Name}", [$"Restore-HsmCluster -Cluster $cluster -BackupPath {ShellText.Value(store.Location)} -InitializeToken{state}"]);
+            foreach (Block block in PlanThenAct($"Variant: cluster loss, from {store.Name}", $"Restore-HsmCluster -Cluster $cluster -BackupPath {ShellText.Value(store.Location)} -InitializeToken{state}"))
+            {
+                yield return block;
+            }
         }
         yield return new Heading("If neither this program nor PowerShell can be had");
         yield return new Paragraph("The page docs/break-glass.md of HsmBackup opens a backup that is not bound to the cluster with openssl and jq alone.");
@@ -228,6 +235,10 @@ internal static class RunbookProcedures
             ? new Note(Tone.Warning, "This procedure has not been rehearsed, as far as is on record.")
             : new Paragraph(Phrase.Of($"Last rehearsed on {PlainText.Day(drill.Started)}: {DrillWords.ResultOf(drill.Result)}"
                 + $"{(drill.Measures.RecoveryTime is { } time ? $" in {PlainText.Span(time)}" : "")}{(drill.Environment.SoftwareTargets ? ", on software tokens" : "")}."));
+
+    // Whoever copies a listing runs all of it: what is to be looked at stands alone.
+    private static Block[] PlanThenAct(string name, string command) =>
+        [Command($"{name}: plan", [command + " -WhatIf"]), new Paragraph("If the plan is as it must be:"), Command(name, [command])];
 
     private static Listing Command(string name, IEnumerable<string> lines) => new("powershell", string.Join('\n', lines), name);
 }

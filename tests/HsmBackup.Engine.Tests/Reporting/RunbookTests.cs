@@ -250,6 +250,32 @@ public sealed class RunbookTests : IDisposable
     }
 
     [Fact]
+    public void What_is_pasted_never_does_what_was_only_to_be_looked_at()
+    {
+        foreach (RunbookSource source in (RunbookSource[])[SampleRunbooks.Source(), SampleRunbooks.Bare(), SampleRunbooks.Alone(), WithoutClusterKey()])
+        {
+            string[][] listings = [.. Regex.Matches(Markdown(source), "(?s)```powershell\n(.*?)```").Select(m => m.Groups[1].Value.TrimEnd().Split('\n'))];
+            string[] changing = ["Restore-", "Repair-", "Sync-"];
+            string[][] touching = [.. listings.Where(l => l.Any(c => changing.Any(v => c.TrimStart().StartsWith(v, StringComparison.Ordinal))))];
+            Assert.NotEmpty(touching);
+            // One command each, and before each that changes anything its plan.
+            Assert.All(touching, l => Assert.Single(l));
+            string[] plans = [.. touching.Select(l => l[0].Trim()).Where(c => c.EndsWith(" -WhatIf", StringComparison.Ordinal)).Select(c => c[..^" -WhatIf".Length])];
+            Assert.All(touching.Select(l => l[0].Trim()).Where(c => !c.Contains("-WhatIf", StringComparison.Ordinal)), c => Assert.Contains(c, plans));
+            // What is asked for is answered before anything that follows.
+            Assert.All(listings.Where(l => l.Any(c => c.Contains("Read-Host", StringComparison.Ordinal))), l => Assert.Contains("Read-Host", l[^1], StringComparison.Ordinal));
+        }
+    }
+
+    [Fact]
+    public void No_command_has_a_place_to_fill_that_PowerShell_takes_for_a_redirection()
+    {
+        string text = Markdown(SampleRunbooks.Source());
+        Assert.DoesNotMatch("`[^`\n]*-Hsm[^`\n]*<[^`\n]*`", text);
+        Assert.Contains("`Export-HsmRunbook -Cluster $cluster -Destination FOLDER`", text, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void What_is_restored_without_stores_or_a_cluster_key_is_named_or_a_gap_to_see()
     {
         string bare = Markdown(SampleRunbooks.Bare());
