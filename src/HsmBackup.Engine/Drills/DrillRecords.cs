@@ -124,8 +124,11 @@ public sealed class DrillRecords
     }
 
     /// <summary>One drill with the state of its files.</summary>
+    /// <param name="folder">Its folder, with a separator at the end or without.</param>
+    /// <param name="certificate">Certificate of the cluster's identity key, in DER; null where it has none.</param>
     public static DrillRecord Read(string folder, ReadOnlyMemory<byte>? certificate)
     {
+        folder = Path.TrimEndingDirectorySeparator(folder);
         string id = Path.GetFileName(folder);
         try
         {

@@ -97,6 +97,14 @@ public sealed class DrillPublicationTests : IDisposable
     }
 
     [Fact]
+    public void A_separator_behind_the_name_of_the_folder_changes_nothing()
+    {
+        DrillRecord record = Publish();
+        DrillRecord read = DrillRecords.Read(record.Folder + Path.DirectorySeparatorChar, _certificate);
+        Assert.Equal((record.Id, record.Folder, DrillIntegrity.Signed, null), (read.Id, read.Folder, read.Integrity, read.Problem));
+    }
+
+    [Fact]
     public void The_signature_of_another_cluster_is_noticed()
     {
         _ = Publish();

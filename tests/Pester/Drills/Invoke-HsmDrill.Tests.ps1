@@ -149,6 +149,8 @@ Describe 'Get-HsmDrill' {
         Get-ChildItem -LiteralPath "$TestDrive/copies/$($copied.Id)" | Should -HaveCount 6
         (Get-HsmDrill $cluster.Definition -Path $TestDrive/copies).Id | Should -Be $copied.Id
         (Get-HsmDrill $cluster.Definition -Path "$TestDrive/copies/$($copied.Id)").Integrity | Should -Be Signed
+        # As Tab completes it.
+        (Get-HsmDrill $cluster.Definition -Path "$TestDrive/copies/$($copied.Id)/").Integrity | Should -Be Signed
         $other = New-HsmCluster -Name other -Destination $TestDrive -Library $cluster.Tokens[0].Library -TokenLabel x
         Get-HsmDrill $other -Path $TestDrive/copies -ErrorAction SilentlyContinue -ErrorVariable refused | Should -BeNullOrEmpty
         $refused.FullyQualifiedErrorId | Should -BeLike 'DrillAltered,*'
