@@ -1,3 +1,5 @@
+using HsmBackup.Engine.Clusters;
+
 namespace HsmBackup.Engine.Drills;
 
 /// <summary>Whether the files of a drill are still what was written when it ended.</summary>
@@ -36,6 +38,25 @@ public sealed record DrillRecord
 
     /// <summary>The page for people.</summary>
     public string HtmlPath => Path.Combine(Folder, DrillRecords.HtmlFile);
+
+    /// <summary>Whether it counts as a drill of a cluster.</summary>
+    public bool CountsFor(ClusterDefinition cluster) => DoubtFor(cluster) is null;
+
+    /// <summary>
+    /// Why it does not count as a drill of a cluster: its files were changed, it is of another cluster whose files were put here, or nobody has
+    /// signed it though the cluster could have. Null where it counts.
+    /// </summary>
+    /// <param name="cluster">The cluster.</param>
+    /// <param name="allowUnsigned">True to let it count though nobody has signed it.</param>
+    public string? DoubtFor(ClusterDefinition cluster, bool allowUnsigned = false)
+    {
+        ArgumentNullException.ThrowIfNull(cluster);
+        return Report is null || Integrity == DrillIntegrity.Altered ? Problem ?? "its files were changed"
+            : Report.ClusterId != cluster.Id ? $"it is of cluster '{Report.Cluster}' ({Report.ClusterId}), not of '{cluster.Name}'"
+            : Integrity == DrillIntegrity.Unsigned && cluster.IdentityCertificate is not null && !allowUnsigned
+                ? "it is not signed, though the cluster has an identity key"
+            : null;
+    }
 
     /// <summary>The drill and the state of its files.</summary>
     public override string ToString() => $"{Report?.ToString() ?? Id}, {Integrity}";

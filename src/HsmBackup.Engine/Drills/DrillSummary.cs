@@ -159,7 +159,7 @@ internal static class DrillSummary
         try
         {
             return ([.. DrillRecords.Of(request.StateFolder, request.Cluster.Id).List(certificate)
-                .Where(r => r.Integrity == DrillIntegrity.Signed || (certificate is null && r.Integrity == DrillIntegrity.Unsigned))
+                .Where(r => r.CountsFor(request.Cluster))
                 .Select(r => r.Report!)
                 .Select(r => new FormerDrill(r.Id, r.Scenario, r.Started, r.Result, r.Measures.RecoveryTime))], []);
         }

@@ -40,8 +40,6 @@ public sealed record RunbookSource
     /// <summary>The backup that a restore takes where none is named: the newest complete one with a copy that nothing is known against. Null where there is none.</summary>
     public BackupInfo? Latest => Backups.LastOrDefault(b => b.Complete && b.Copies.Any(c => c.State == CopyState.Present));
 
-    /// <summary>Drills whose files are what was written, and signed where the cluster can sign.</summary>
-    internal IEnumerable<DrillReport> Counted => Drills
-        .Where(d => d.Integrity == DrillIntegrity.Signed || (d.Integrity == DrillIntegrity.Unsigned && Cluster.IdentityCertificate is null))
-        .Select(d => d.Report).OfType<DrillReport>();
+    /// <summary>Drills of this cluster whose files are what was written, and signed where the cluster can sign.</summary>
+    internal IEnumerable<DrillReport> Counted => Drills.Where(d => d.CountsFor(Cluster)).Select(d => d.Report!);
 }

@@ -70,12 +70,12 @@ public sealed class GetHsmDrillCommand : DrillCommand
     /// <returns>Null for a drill whose files were changed, or of another cluster: nothing in them is believed.</returns>
     private Drill? Check(DrillRecord record, ClusterDefinition cluster)
     {
-        string? problem = record.Report is null ? record.Problem
-            : record.Report.ClusterId != cluster.Id ? $"it is of cluster '{record.Report.Cluster}' ({record.Report.ClusterId}), not of '{cluster.Name}'"
-            : record.Integrity == DrillIntegrity.Unsigned && cluster.IdentityCertificate is not null && !AllowUnsigned
-                ? "it is not signed, though the cluster has an identity key (-AllowUnsigned shows it all the same)" : null;
-        if (problem is not null)
+        if (record.DoubtFor(cluster, AllowUnsigned) is { } problem)
         {
+            if (record.DoubtFor(cluster, allowUnsigned: true) is null)
+            {
+                problem += " (-AllowUnsigned shows it all the same)";
+            }
             WriteError(Errors.From(new HsmBackupException(ErrorCode.DrillAltered, $"The report of drill {record.Id} in '{record.Folder}' is not believed: {problem}.",
                 "Find out who changed it; a copy elsewhere may be whole (Get-HsmDrill -Path). It counts as no drill.")
             { Target = record.Folder }));

@@ -134,16 +134,12 @@ internal sealed class StatusReading(ClusterStatusRequest request)
 
     private static ClusterStatus ReadDrills(ClusterStatus status, string? stateFolder)
     {
-        ReadOnlyMemory<byte>? certificate = CertificateOf(status.Cluster);
-        IReadOnlyList<DrillRecord> records = DrillRecords.Of(stateFolder, status.Cluster.Id).List(certificate);
+        IReadOnlyList<DrillRecord> records = DrillRecords.Of(stateFolder, status.Cluster.Id).List(CertificateOf(status.Cluster));
         return status with
         {
-            Drills = [.. records.Where(Counts).Select(r => r.Report!)],
-            DoubtfulDrills = [.. records.Where(r => !Counts(r))],
+            Drills = [.. records.Where(r => r.CountsFor(status.Cluster)).Select(r => r.Report!)],
+            DoubtfulDrills = [.. records.Where(r => !r.CountsFor(status.Cluster))],
         };
-
-        bool Counts(DrillRecord record) => record.Report is not null
-            && (record.Integrity == DrillIntegrity.Signed || (record.Integrity == DrillIntegrity.Unsigned && certificate is null));
     }
 
     private ClusterStatus ReadAudit(ClusterStatus status, CancellationToken cancellationToken)
