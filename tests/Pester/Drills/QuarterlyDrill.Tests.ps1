@@ -32,6 +32,35 @@ Describe 'examples/02-quarterly-drill.ps1' {
         $null = New-HsmCluster -Name lone -Destination $TestDrive -Library $token.Library -TokenLabel lone -LibraryEnvironment $token.Splat.LibraryEnvironment -PinSource env:HSMBACKUP_TEST_PIN
         $said = Invoke-Script -Arguments "-Cluster '$TestDrive/lone.hsmcluster.json' -KeyPath '$TestDrive' 3>&1"
         $LASTEXITCODE | Should -Be 1 -Because $said
-        $said | Should -BeLike '*names no stores*'
+        $said | Should -BeLike '*The drill ClusterLoss did not take place: *names no stores*5 of 5 scenarios did not pass.*'
+    }
+
+    It 'runs, lists and checks the others where one cannot begin' {
+        $env:HSMBACKUP_TEST_PIN = '648219'
+        $homeBefore, $env:HSMBACKUP_HOME = $env:HSMBACKUP_HOME, "$TestDrive/home"
+        try {
+            $token = Initialize-TestToken -Folder "$TestDrive/single-token" -Label single
+            Add-TestObject -Token $token
+            $definition = "$TestDrive/single.hsmcluster.json"
+            $null = New-HsmCluster -Name single -Destination $TestDrive -Library $token.Library -TokenLabel single -LibraryEnvironment $token.Splat.LibraryEnvironment -PinSource env:HSMBACKUP_TEST_PIN
+            # Without a second store nothing is left when one is lost.
+            $edited = Get-Content -LiteralPath $definition -Raw | ConvertFrom-Json -AsHashtable
+            $edited.stores = @(@{ name = 'only'; kind = 'directory'; location = "$TestDrive/only" })
+            $edited.drill = @{ interval = '90.00:00:00'; softwareTargets = $true }
+            ConvertTo-Json -InputObject $edited -Depth 9 | Set-Content -LiteralPath $definition
+            $null = New-HsmBackup -Cluster $definition -KeyPath "$TestDrive/keys/single.key"
+            $said = Invoke-Script -Arguments "-Cluster '$definition' -KeyPath '$TestDrive/keys' -ReportPath '$TestDrive/evidence' 3>&1"
+            $LASTEXITCODE | Should -Be 1 -Because $said
+        }
+        finally {
+            $env:HSMBACKUP_HOME = $homeBefore
+        }
+        foreach ($scenario in 'ClusterLoss', 'NodeLoss', 'KeyLoss', 'BackupVerification') {
+            $said | Should -Match "$scenario +Passed"
+            $said | Should -Match "${scenario}: .*report\.html"
+        }
+        $said | Should -Match 'The drill StoreLoss did not take place: '
+        $said | Should -Match "4 reports in '.*' are whole"
+        $said | Should -Match '\b1 of 5 scenarios did not pass\.'
     }
 }
