@@ -19,8 +19,8 @@ public enum DrillScenario
     BackupVerification,
 
     /// <summary>
-    /// The nodes and the primary store are lost: a node is made anew from a copy in another store. It stands for all, and the recovery time is
-    /// that of one.
+    /// The nodes and a store are lost, the first where none is named: a node is made anew from what the other stores have. It stands for
+    /// all, and the recovery time is that of one.
     /// </summary>
     StoreLoss,
 }

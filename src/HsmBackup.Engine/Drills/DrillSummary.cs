@@ -1,6 +1,7 @@
 using System.Reflection;
 using HsmBackup.Engine.Backup;
 using HsmBackup.Engine.Catalogue;
+using HsmBackup.Engine.Drills.Scenarios;
 
 namespace HsmBackup.Engine.Drills;
 
@@ -55,6 +56,7 @@ internal static class DrillSummary
             Witness = request.Witness,
             Notes = request.Notes,
             Seed = run.UsedSeed ? run.Seed : null,
+            LostStore = request.Scenario == DrillScenario.StoreLoss ? StoreLossRehearsal.LostStore(request).Name : null,
             AllowPartial = request.AllowPartial,
             AllowUnused = request.AllowUnused,
             Steps = steps,

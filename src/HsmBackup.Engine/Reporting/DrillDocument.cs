@@ -50,7 +50,7 @@ internal static class DrillDocument
 
     private static IEnumerable<Phrase> VerdictLines(DrillReport report)
     {
-        yield return DrillWords.Rehearsed(report.Scenario);
+        yield return DrillWords.Rehearsed(report);
         DrillMeasures measures = report.Measures;
         switch (report.Result)
         {
@@ -191,6 +191,7 @@ internal static class DrillDocument
             [
                 ("Cluster", Phrase.Of($"{report.Cluster}, {Piece.Code(report.ClusterId)}")),
                 ("Recovered to", e.SoftwareTargets ? "throw-away software tokens" : e.DrillCluster is null ? "tokens" : $"drill cluster {e.DrillCluster}"),
+                .. report.LostStore is { } lost ? (IEnumerable<(string, Phrase)>)[("Store that was lost", lost)] : [],
                 ("Computer", e.Computer),
                 ("Account", e.User),
                 ("Operating system", e.OperatingSystem),

@@ -64,7 +64,7 @@ internal static class DrillJUnit
         xml.WriteStartElement("properties");
         foreach ((string name, string? value) in (IEnumerable<(string, string?)>)
         [
-            ("drill", report.Id), ("cluster", report.Cluster), ("clusterId", report.ClusterId), ("scenario", report.Scenario.ToString()), ("result", report.Result.ToString()),
+            ("drill", report.Id), ("cluster", report.Cluster), ("clusterId", report.ClusterId), ("scenario", report.Scenario.ToString()), ("result", report.Result.ToString()), ("lostStore", report.LostStore),
             ("recoveryTimeSeconds", report.Measures.RecoveryTime is { } time ? Seconds(time) : null),
             ("recoveryPointSeconds", report.Measures.RecoveryPoint is { } age ? Seconds(age) : null),
             ("recoveryTimeMet", Truth(report.Measures.RecoveryTimeMet)), ("recoveryPointMet", Truth(report.Measures.RecoveryPointMet)),

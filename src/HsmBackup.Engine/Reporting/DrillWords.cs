@@ -12,17 +12,17 @@ internal static class DrillWords
         DrillScenario.NodeLoss => "Loss of a node",
         DrillScenario.KeyLoss => "Loss of keys",
         DrillScenario.BackupVerification => "Verification of stored backups",
-        DrillScenario.StoreLoss => "Loss of the cluster and its primary store",
+        DrillScenario.StoreLoss => "Loss of a store",
         _ => scenario.ToString(),
     };
 
-    public static string Rehearsed(DrillScenario scenario) => scenario switch
+    public static string Rehearsed(DrillReport report) => report.Scenario switch
     {
         DrillScenario.ClusterLoss => "A new cluster was to be made from the latest backup that can be restored.",
         DrillScenario.NodeLoss => "A blank node was to take the place of a lost one.",
         DrillScenario.KeyLoss => "Deleted keys were to be brought back, and nothing else touched.",
         DrillScenario.BackupVerification => "A random sample of the stored backups was to be restored.",
-        DrillScenario.StoreLoss => "A new cluster was to be made from a copy in another than the primary store.",
+        DrillScenario.StoreLoss => $"One node was to be made anew from what is left without {(report.LostStore is { } store ? $"the store '{store}'" : "one of the stores")}.",
         _ => "",
     };
 

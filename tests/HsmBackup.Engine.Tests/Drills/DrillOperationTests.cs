@@ -58,7 +58,7 @@ public sealed class DrillOperationTests : IDisposable
         Assert.Equal(["rsa"], report.Keys.Select(k => k.Label));
         Assert.Contains("2 of", report.Steps.Single(s => s.Name == DrillStep.Lose).Detail, StringComparison.Ordinal);
         Assert.StartsWith("2 objects brought back", report.Steps.Single(s => s.Name == DrillStep.Restore).Detail, StringComparison.Ordinal);
-        Assert.Null(report.Seed);
+        Assert.Equal((null, null), (report.Seed, report.LostStore));
 
         string[] ByChance(long seed) => [.. _cluster.Drill(DrillScenario.KeyLoss, r => r with { Seed = seed }).Keys.Select(k => k.Label)];
         string[] chosen = ByChance(7);
@@ -102,12 +102,13 @@ public sealed class DrillOperationTests : IDisposable
         DrillReport report = _cluster.Drill(DrillScenario.StoreLoss);
         Assert.Equal((DrillResult.Passed, null), (report.Result, report.Problem));
         Assert.Equal(["second"], _cluster.Opened);
-        Assert.Equal("second", Assert.Single(report.Backups).Store);
+        Assert.Equal(("second", "first"), (Assert.Single(report.Backups).Store, report.LostStore));
 
         Directory.Delete(_cluster.Definition.Stores[1].Location, recursive: true);
         report = _cluster.Drill(DrillScenario.StoreLoss);
         Assert.Equal((DrillResult.Failed, ErrorCode.BackupNotFound), (report.Result, report.Error));
-        Assert.Equal(DrillResult.Passed, _cluster.Drill(DrillScenario.StoreLoss, r => r with { LostStore = "SECOND" }).Result);
+        report = _cluster.Drill(DrillScenario.StoreLoss, r => r with { LostStore = "SECOND" });
+        Assert.Equal((DrillResult.Passed, "second"), (report.Result, report.LostStore));
     }
 
     [Fact]

@@ -13,7 +13,7 @@ namespace HsmBackup.Engine.Tests.Reporting;
 /// <summary>What the forms of a drill report say, and what they must never do.</summary>
 public sealed partial class DrillReportTests
 {
-    public static TheoryData<string> Samples => ["passed", "failed", "interrupted", "verified", "node", "many"];
+    public static TheoryData<string> Samples => ["passed", "failed", "interrupted", "verified", "node", "store", "many"];
 
     [Theory]
     [MemberData(nameof(Samples))]
@@ -190,6 +190,19 @@ public sealed partial class DrillReportTests
     }
 
     [Fact]
+    public void A_lost_store_is_named_and_no_more_is_claimed_than_one_node()
+    {
+        DrillReport report = SampleDrills.StoreLost();
+        string html = Html(report);
+        Assert.Contains("One node was to be made anew from what is left without the store &#39;vault &lt;2&gt;&#39;.", html, StringComparison.Ordinal);
+        Assert.Contains("<dt>Store that was lost</dt><dd>vault &lt;2&gt;</dd>", html, StringComparison.Ordinal);
+        Assert.DoesNotContain("primary", html, StringComparison.Ordinal);
+        Assert.DoesNotContain("new cluster", html, StringComparison.OrdinalIgnoreCase);
+        Assert.Equal("vault <2>", DrillReport.FromJson(report.ToJson()).LostStore);
+        Assert.Contains("without one of the stores.", Html(report with { LostStore = null }), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void A_node_that_peers_filled_has_no_recovery_point_that_could_be_missing()
     {
         DrillReport report = SampleDrills.NodeLost();
@@ -228,6 +241,7 @@ public sealed partial class DrillReportTests
         "interrupted" => SampleDrills.Interrupted(),
         "verified" => SampleDrills.Verified(),
         "node" => SampleDrills.NodeLost(),
+        "store" => SampleDrills.StoreLost(),
         _ => SampleDrills.Passed(400),
     };
 

@@ -11,13 +11,13 @@ public sealed class PagesForBrowsers
     public void They_are_written()
     {
         string folder = Directory.CreateDirectory(Path.Combine(AppContext.BaseDirectory, "pages")).FullName;
-        foreach (string sample in (string[])["passed", "failed", "interrupted", "verified", "node", "many"])
+        foreach (string sample in (string[])["passed", "failed", "interrupted", "verified", "node", "store", "many"])
         {
             DrillReport report = DrillReportTests.Of(sample);
             File.WriteAllBytes(Path.Combine(folder, $"drill-{sample}.html"), DrillPublication.Render(report, signed: sample != "failed")[DrillRecords.HtmlFile]);
         }
         File.WriteAllBytes(Path.Combine(folder, "runbook.html"), Runbook.Render(SampleRunbooks.Source(), RunbookFormat.Html));
         File.WriteAllBytes(Path.Combine(folder, "runbook-bare.html"), Runbook.Render(SampleRunbooks.Bare(), RunbookFormat.Html));
-        Assert.Equal(8, Directory.GetFiles(folder, "*.html").Length);
+        Assert.Equal(9, Directory.GetFiles(folder, "*.html").Length);
     }
 }

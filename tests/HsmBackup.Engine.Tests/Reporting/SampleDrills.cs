@@ -93,6 +93,16 @@ internal static class SampleDrills
         };
     }
 
+    /// <summary>One of a node that was made anew though a store was lost with it.</summary>
+    public static DrillReport StoreLost() => NodeLost() with
+    {
+        Scenario = DrillScenario.StoreLoss,
+        LostStore = "vault <2>",
+        Steps = [.. Passed().Steps],
+        Measures = NodeLost().Measures with { RecoveryPoint = TimeSpan.FromHours(7.5) },
+        Deviations = [],
+    };
+
     /// <summary>One that failed at the use of keys, with everything in it that a hostile token could say.</summary>
     public static DrillReport Failed()
     {
