@@ -9,7 +9,11 @@ namespace HsmBackup.Engine.Drills;
 /// <param name="Started">When, in UTC.</param>
 /// <param name="Result">How it ended.</param>
 /// <param name="RecoveryTime">How long its recovery took; null where it did not come to its end.</param>
-public sealed record FormerDrill(string Id, DrillScenario Scenario, DateTimeOffset Started, DrillResult Result, TimeSpan? RecoveryTime);
+public sealed record FormerDrill(string Id, DrillScenario Scenario, DateTimeOffset Started, DrillResult Result, TimeSpan? RecoveryTime)
+{
+    /// <summary>Whether it recovered to throw-away software tokens, whose times say little about those of HSMs. Reports from before this was written down say false.</summary>
+    public bool SoftwareTargets { get; init; }
+}
 
 /// <summary>All that is known of a drill. Its JSON is the record that is kept and signed; every other form is made from it.</summary>
 public sealed record DrillReport

@@ -45,7 +45,10 @@ internal static class DrillCharts
         FormerDrill[] drills =
         [
             .. report.Former.Where(f => f.Scenario == report.Scenario).TakeLast(MostDrills - 1),
-            new FormerDrill(report.Id, report.Scenario, report.Started, report.Result, report.Measures.RecoveryTime),
+            new FormerDrill(report.Id, report.Scenario, report.Started, report.Result, report.Measures.RecoveryTime)
+            {
+                SoftwareTargets = report.Environment.SoftwareTargets,
+            },
         ];
         TimeSpan? target = report.Measures.RecoveryTimeTarget;
         double longest = drills.Max(d => d.RecoveryTime?.TotalSeconds ?? 0);
@@ -70,7 +73,8 @@ internal static class DrillCharts
 
     private static Bar BarOf(FormerDrill drill, string when, bool isThis, TimeSpan? target, double scale)
     {
-        string name = when + (isThis ? ", this drill" : "");
+        // Bars of software tokens and of HSMs stand side by side, and are not to be compared.
+        string name = when + (isThis ? ", this drill" : "") + (drill.SoftwareTargets ? " (software)" : "");
         string result = drill.Result == DrillResult.Passed ? "" : $", {DrillWords.Of(drill.Result)}";
         return drill.RecoveryTime is { } time
             ? new Bar(name, PlainText.Span(time) + result, 0, time.TotalSeconds / scale, drill.Result != DrillResult.Passed || time > target ? "over" : isThis ? "part" : "beside")

@@ -164,7 +164,7 @@ internal static class DrillDocument
                 [.. former.Select(f => (IReadOnlyList<Phrase>)
                 [
                     PlainText.Day(f.Started), DrillWords.Of(f.Scenario), DrillWords.ResultOf(f.Result),
-                    f.RecoveryTime is { } time ? PlainText.Span(time) : f.Scenario == DrillScenario.BackupVerification ? "" : "not known", Piece.Code(f.Id),
+                    f.RecoveryTime is { } time ? PlainText.Span(time) + (f.SoftwareTargets ? " (software tokens)" : "") : f.Scenario == DrillScenario.BackupVerification ? "" : "not known", Piece.Code(f.Id),
                 ])]) { Numbers = [3] },
         ]);
     }

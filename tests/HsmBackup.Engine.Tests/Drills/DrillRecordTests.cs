@@ -64,6 +64,6 @@ public sealed class DrillRecordTests : IDisposable
         _ = DrillPublication.Publish(first, records, sign: null);
         _ = DrillPublication.Publish(SampleDrills.Passed(), records, sign: null);
         FormerDrill former = Assert.Single(cluster.Drill(DrillScenario.KeyLoss).Former);
-        Assert.Equal(first.Id, former.Id);
+        Assert.Equal((first.Id, true), (former.Id, former.SoftwareTargets));
     }
 }

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
+using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using System.Xml.Linq;
 using HsmBackup.Engine.Backup;
@@ -187,6 +188,31 @@ public sealed partial class DrillReportTests
         string html = Html(SampleDrills.Verified());
         Assert.Contains("<dt>Backups verified</dt><dd class=\"value\">3 of 3</dd>", html, StringComparison.Ordinal);
         Assert.DoesNotContain("<dt>Recovery time</dt>", html, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Times_of_software_tokens_are_told_from_those_of_HSMs()
+    {
+        DrillReport report = SampleDrills.Passed();
+        report = report with { Former = [.. report.Former.Select((f, i) => f with { SoftwareTargets = i == report.Former.Count - 1 })] };
+        string html = Html(report);
+        Assert.Contains(">39 min (software tokens)</td>", html, StringComparison.Ordinal);
+        Assert.Contains(">2026-08-19 (software)</text>", html, StringComparison.Ordinal);
+        Assert.Contains(">2026-11-22, this drill</text>", html, StringComparison.Ordinal);
+        Assert.Equal(2, Regex.Count(html[..html.IndexOf("id=\"keys\"", StringComparison.Ordinal)], @"\(software\)"));
+        Assert.Contains("this drill (software)", Html(report with { Environment = report.Environment with { SoftwareTargets = true } }), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_report_from_before_a_member_was_added_is_still_read()
+    {
+        JsonNode json = JsonNode.Parse(SampleDrills.StoreLost().ToJson())!;
+        Assert.True(json.AsObject().Remove("lostStore"));
+        Assert.All(json["former"]!.AsArray(), f => Assert.True(f!.AsObject().Remove("softwareTargets")));
+        DrillReport report = DrillReport.FromJson(Encoding.UTF8.GetBytes(json.ToJsonString()));
+        Assert.Null(report.LostStore);
+        Assert.NotEmpty(report.Former);
+        Assert.All(report.Former, f => Assert.False(f.SoftwareTargets));
     }
 
     [Fact]
