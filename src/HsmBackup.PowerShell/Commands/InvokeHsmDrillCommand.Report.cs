@@ -43,9 +43,10 @@ public sealed partial class InvokeHsmDrillCommand
         {
             WriteVerbose(deviation);
         }
-        if (drill.RecoveryTimeMet == false || drill.RecoveryPointMet == false)
+        string[] missed = [.. drill.RecoveryTimeMet == false ? ["the recovery time objective"] : (string[])[], .. drill.RecoveryPointMet == false ? ["the recovery point objective"] : (string[])[]];
+        if (missed.Length > 0)
         {
-            WriteWarning($"The drill did not meet {(drill.RecoveryTimeMet == false ? "the recovery time objective" : "the recovery point objective")}; its report '{drill.HtmlPath}' has the figures.");
+            WriteWarning($"The drill did not meet {string.Join(" and ", missed)}; its report '{drill.HtmlPath}' has the figures.");
         }
         WriteObject(drill);
         if (drill.Result != DrillResult.Passed)

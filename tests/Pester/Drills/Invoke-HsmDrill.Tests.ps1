@@ -77,6 +77,22 @@ Describe 'Invoke-HsmDrill' {
         $result.KeysExpected, $result.KeysUsed | Should -Be 21, 21
     }
 
+    It 'warns of every objective that was missed' {
+        $text = Get-Content -LiteralPath $cluster.Definition -Raw
+        try {
+            $edited = $text | ConvertFrom-Json -AsHashtable
+            $edited.targets = @{ rto = 0.001; rpo = 0.001 }
+            ConvertTo-Json -InputObject $edited -Depth 9 | Set-Content -LiteralPath $cluster.Definition
+            $result = Invoke-HsmDrill @drill -Scenario KeyLoss -WarningVariable warned -WarningAction SilentlyContinue
+            $result.RecoveryTimeMet, $result.RecoveryPointMet | Should -Be $false, $false
+            $warned | Should -HaveCount 1
+            "$warned" | Should -BeLike 'The drill did not meet the recovery time objective and the recovery point objective; *'
+        }
+        finally {
+            Set-Content -LiteralPath $cluster.Definition -Value $text -NoNewline
+        }
+    }
+
     It 'deletes and brings back the keys that are named' {
         $result = Invoke-HsmDrill @drill -Scenario KeyLoss -Label later, e* -Seed 4
         $result.Result | Should -Be Passed -Because $result.Problem
