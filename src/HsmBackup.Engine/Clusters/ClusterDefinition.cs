@@ -89,7 +89,10 @@ public sealed record ClusterDefinition
     /// <summary>SHA-256 of that file as it was then, in hex: a file that somebody has changed since is not overwritten.</summary>
     internal string? FileDigest { get; init; }
 
-    /// <summary>Whether a node that was replaced is filled from the others: there are some, and a cluster key that objects travel under. Else it takes a backup.</summary>
+    /// <summary>
+    /// Whether a node that was replaced is filled from the others: there are some, and a cluster key that objects travel under. Else it
+    /// takes a backup.
+    /// </summary>
     internal bool FillsFromPeers => ClusterKey is not null && Nodes.Count > 1;
 
     /// <summary>Makes a definition with an id of its own.</summary>

@@ -11,7 +11,10 @@ namespace HsmBackup.Engine.Drills;
 /// <param name="RecoveryTime">How long its recovery took; null where it did not come to its end.</param>
 public sealed record FormerDrill(string Id, DrillScenario Scenario, DateTimeOffset Started, DrillResult Result, TimeSpan? RecoveryTime)
 {
-    /// <summary>Whether it recovered to throw-away software tokens, whose times say little about those of HSMs. Reports from before this was written down say false.</summary>
+    /// <summary>
+    /// Whether it recovered to throw-away software tokens, whose times say little about those of HSMs. Reports from before this was
+    /// written down say false.
+    /// </summary>
     public bool SoftwareTargets { get; init; }
 }
 

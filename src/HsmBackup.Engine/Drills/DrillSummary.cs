@@ -163,7 +163,10 @@ internal static class DrillSummary
             return ([.. DrillRecords.Of(request.StateFolder, request.Cluster.Id).List(certificate)
                 .Where(r => r.CountsFor(request.Cluster))
                 .Select(r => r.Report!)
-                .Select(r => new FormerDrill(r.Id, r.Scenario, r.Started, r.Result, r.Measures.RecoveryTime) { SoftwareTargets = r.Environment.SoftwareTargets })], []);
+                .Select(r => new FormerDrill(r.Id, r.Scenario, r.Started, r.Result, r.Measures.RecoveryTime)
+                {
+                    SoftwareTargets = r.Environment.SoftwareTargets,
+                })], []);
         }
         catch (HsmBackupException e)
         {

@@ -31,7 +31,8 @@ internal static class BarChart
         int top = target is null ? 0 : 22;
         int height = top + (bars.Count * RowHeight);
         var svg = new HtmlText();
-        svg.Add($"""<svg role="img" aria-labelledby="{id}-title {id}-words" height="{height}"><title id="{id}-title">{title}</title><desc id="{id}-words">{words}</desc>""").Add($"\n");
+        svg.Add($"""<svg role="img" aria-labelledby="{id}-title {id}-words" height="{height}">""")
+            .Add($"""<title id="{id}-title">{title}</title><desc id="{id}-words">{words}</desc>""").Add($"\n");
         for (int i = 0; i < bars.Count; i++)
         {
             AddBar(svg, bars[i], top + (i * RowHeight));
@@ -45,7 +46,8 @@ internal static class BarChart
             for (int i = 0; i < bars.Count; i++)
             {
                 int bar = top + (i * RowHeight) + BarTop;
-                svg.Add($"""<line class="target" x1="{Percent(line.At)}" x2="{Percent(line.At)}" y1="{bar - 1}" y2="{bar + BarHeight + 4}"/>""").Add($"\n");
+                string x = Percent(line.At);
+                svg.Add($"""<line class="target" x1="{x}" x2="{x}" y1="{bar - 1}" y2="{bar + BarHeight + 4}"/>""").Add($"\n");
             }
         }
         svg.Add($"</svg>");
@@ -54,12 +56,14 @@ internal static class BarChart
 
     private static void AddBar(HtmlText svg, Bar bar, int y)
     {
-        svg.Add($"""<text x="0" y="{y + BarTop - 6}">{bar.Name}</text><text x="100%" y="{y + BarTop - 6}" text-anchor="end">{bar.Value}</text>""");
+        svg.Add($"""<text x="0" y="{y + BarTop - 6}">{bar.Name}</text>""")
+            .Add($"""<text x="100%" y="{y + BarTop - 6}" text-anchor="end">{bar.Value}</text>""");
         svg.Add($"""<rect class="track" x="0" width="100%" y="{y + BarTop}" height="{BarHeight}" rx="2"/>""");
         if (bar.Style is not null)
         {
             // Browsers draw nothing at all of no width.
-            svg.Add($"""<rect class="{bar.Style}" x="{Percent(bar.Start)}" width="{Percent(Math.Max(bar.Length, 0.002))}" y="{y + BarTop}" height="{BarHeight}" rx="1"/>""");
+            svg.Add($"""<rect class="{bar.Style}" x="{Percent(bar.Start)}" width="{Percent(Math.Max(bar.Length, 0.002))}" """)
+                .Add($"""y="{y + BarTop}" height="{BarHeight}" rx="1"/>""");
         }
         svg.Add($"\n");
     }

@@ -17,7 +17,8 @@ internal static class DrillJUnit
     {
         Case[] cases = [Whole(report), .. report.Steps.Select(OfStep), .. report.Keys.Select(OfKey)];
         using var output = new MemoryStream();
-        using (var xml = XmlWriter.Create(output, new XmlWriterSettings { Indent = true, NewLineChars = "\n", Encoding = new UTF8Encoding(false) }))
+        using (var xml = XmlWriter.Create(output,
+            new XmlWriterSettings { Indent = true, NewLineChars = "\n", Encoding = new UTF8Encoding(false) }))
         {
             xml.WriteStartElement("testsuites");
             WriteCounts(xml, report, cases);
@@ -46,7 +47,8 @@ internal static class DrillJUnit
         step.Elapsed, step.Outcome, step.Detail ?? "", step.Error?.ToString() ?? "DrillFailed");
 
     private static Case OfKey(DrilledKey key) => new($"Key.{key.Node}",
-        $"{key.Class}{(key.KeyType is null ? "" : " " + key.KeyType)} {key.Label}{(key.Id.Length == 0 ? "" : $" (id {key.Id})")} of {key.BackupId}",
+        $"{key.Class}{(key.KeyType is null ? "" : " " + key.KeyType)} {key.Label}"
+            + $"{(key.Id.Length == 0 ? "" : $" (id {key.Id})")} of {key.BackupId}",
         TimeSpan.Zero, key.Result, key.Reason ?? "", "Key");
 
     private static void WriteCounts(XmlWriter xml, DrillReport report, Case[] cases)
@@ -64,7 +66,8 @@ internal static class DrillJUnit
         xml.WriteStartElement("properties");
         foreach ((string name, string? value) in (IEnumerable<(string, string?)>)
         [
-            ("drill", report.Id), ("cluster", report.Cluster), ("clusterId", report.ClusterId), ("scenario", report.Scenario.ToString()), ("result", report.Result.ToString()), ("lostStore", report.LostStore),
+            ("drill", report.Id), ("cluster", report.Cluster), ("clusterId", report.ClusterId), ("scenario", report.Scenario.ToString()),
+            ("result", report.Result.ToString()), ("lostStore", report.LostStore),
             ("recoveryTimeSeconds", report.Measures.RecoveryTime is { } time ? Seconds(time) : null),
             ("recoveryPointSeconds", report.Measures.RecoveryPoint is { } age ? Seconds(age) : null),
             ("recoveryTimeMet", Truth(report.Measures.RecoveryTimeMet)), ("recoveryPointMet", Truth(report.Measures.RecoveryPointMet)),

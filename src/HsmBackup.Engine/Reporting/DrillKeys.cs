@@ -4,8 +4,8 @@ using HsmBackup.Engine.Drills;
 namespace HsmBackup.Engine.Reporting;
 
 /// <summary>
-/// The keys of a drill. What failed comes first, and every line of it is open and printed; what passed is one line for each key, whatever the
-/// number of nodes, and folded away by kind.
+/// The keys of a drill. What failed comes first, and every line of it is open and printed; what passed is one line for each key,
+/// whatever the number of nodes, and folded away by kind.
 /// </summary>
 internal static class DrillKeys
 {
@@ -58,7 +58,8 @@ internal static class DrillKeys
         {
             DrilledKey[] alike = [.. reason];
             Block table = new Table(reason.Key, ["Key", "Node", "Recovered", "Proven", "Uses"], [.. alike.Select(DetailedRow)]);
-            yield return outcome == CheckOutcome.Failed || alike.Length <= MostOpen ? table : new Fold($"{PlainText.Count(alike.Length, "key", "keys")}: {reason.Key}", [table], alike.Length <= MostPrinted);
+            yield return outcome == CheckOutcome.Failed || alike.Length <= MostOpen
+                ? table : new Fold($"{PlainText.Count(alike.Length, "key", "keys")}: {reason.Key}", [table], alike.Length <= MostPrinted);
         }
     }
 
@@ -66,7 +67,9 @@ internal static class DrillKeys
     [
         Phrase.Of($"{Name(key)} {Piece.Quiet(DrillWords.OfKind(key))}"), key.Node,
         key.Recovered ? "yes" : new Piece("no", key.Result == CheckOutcome.Failed ? Tone.Bad : Tone.Plain),
-        DrillWords.Of(key.Proof), Phrase.Join("; ", key.Uses.Select(u => new Piece($"{u.Use} {Word(u.Outcome)}: {u.Detail}", u.Outcome == CheckOutcome.Failed ? Tone.Bad : Tone.Plain))),
+        DrillWords.Of(key.Proof),
+        Phrase.Join("; ", key.Uses.Select(u =>
+            new Piece($"{u.Use} {Word(u.Outcome)}: {u.Detail}", u.Outcome == CheckOutcome.Failed ? Tone.Bad : Tone.Plain))),
     ];
 
     private static IEnumerable<Block> Passed(DrillReport report, int nodes)
@@ -88,7 +91,9 @@ internal static class DrillKeys
             yield return new Fold($"{kind.Key}: {PlainText.Count(rows.Length, "key", "keys")}", [table], printed);
             if (!printed)
             {
-                yield return new Paragraph(Piece.Quiet($"The list of the {PlainText.Number(rows.Length)} {kind.Key} that passed is not printed; {DrillRecords.JsonFile} has each of them."));
+                yield return new Paragraph(Piece.Quiet(
+                    $"The list of the {PlainText.Number(rows.Length)} {kind.Key} that passed is not printed; "
+                    + $"{DrillRecords.JsonFile} has each of them."));
             }
         }
     }

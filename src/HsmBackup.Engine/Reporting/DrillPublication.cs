@@ -9,19 +9,28 @@ public static class DrillPublication
     /// <summary>Renders the report, signs it and puts it with the drills on record.</summary>
     /// <param name="report">The drill.</param>
     /// <param name="records">The drills of its cluster.</param>
-    /// <param name="sign">Signs with the cluster's identity key; null where nobody can. Where it fails, the report is kept unsigned and says so.</param>
+    /// <param name="sign">
+    /// Signs with the cluster's identity key; null where nobody can. Where it fails, the report is kept unsigned and says so.
+    /// </param>
     /// <param name="certificate">
     /// Certificate of that key, in DER: what was written is then read back and checked. Null where there is none.
     /// </param>
     /// <returns>The drill on record.</returns>
     /// <exception cref="HsmBackupException">DestinationUnwritable, DiskFull.</exception>
-    public static DrillRecord Publish(DrillReport report, DrillRecords records, BackupSigner? sign, ReadOnlyMemory<byte>? certificate = null)
+    public static DrillRecord Publish(DrillReport report, DrillRecords records, BackupSigner? sign,
+        ReadOnlyMemory<byte>? certificate = null)
     {
         ArgumentNullException.ThrowIfNull(report);
         ArgumentNullException.ThrowIfNull(records);
         (string folder, DrillReport written, bool signed) = Write(report, records, sign);
         return certificate is null
-            ? new DrillRecord { Id = written.Id, Folder = folder, Report = written, Integrity = signed ? DrillIntegrity.Signed : DrillIntegrity.Unsigned }
+            ? new DrillRecord
+            {
+                Id = written.Id,
+                Folder = folder,
+                Report = written,
+                Integrity = signed ? DrillIntegrity.Signed : DrillIntegrity.Unsigned,
+            }
             : DrillRecords.Read(folder, certificate);
     }
 
@@ -68,7 +77,10 @@ public static class DrillPublication
         catch (Exception) when (refused is not null)
         {
             // The evidence of an hour is not thrown away because an HSM does not answer at its end.
-            DrillReport unsigned = report with { Deviations = [.. report.Deviations, $"The report could not be signed: {refused.Message}"] };
+            DrillReport unsigned = report with
+            {
+                Deviations = [.. report.Deviations, $"The report could not be signed: {refused.Message}"],
+            };
             return (records.Write(report.Id, Render(unsigned, signed: false), null), unsigned, false);
         }
     }

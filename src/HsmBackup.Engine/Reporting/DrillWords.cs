@@ -22,7 +22,9 @@ internal static class DrillWords
         DrillScenario.NodeLoss => "A blank node was to take the place of a lost one.",
         DrillScenario.KeyLoss => "Deleted keys were to be brought back, and nothing else touched.",
         DrillScenario.BackupVerification => "A random sample of the stored backups was to be restored.",
-        DrillScenario.StoreLoss => $"One node was to be made anew from what is left without {(report.LostStore is { } store ? $"the store '{store}'" : "one of the stores")}.",
+        DrillScenario.StoreLoss =>
+            "One node was to be made anew from what is left without "
+                + $"{(report.LostStore is { } store ? $"the store '{store}'" : "one of the stores")}.",
         _ => "",
     };
 

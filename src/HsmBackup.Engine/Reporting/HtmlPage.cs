@@ -4,8 +4,8 @@ using System.Text;
 namespace HsmBackup.Engine.Reporting;
 
 /// <summary>
-/// A document as one HTML page that needs nothing else: no script, no font, no picture from elsewhere, which its own Content-Security-Policy
-/// forbids as well. It follows the light or dark of its reader, is read on a telephone, and prints on A4.
+/// A document as one HTML page that needs nothing else: no script, no font, no picture from elsewhere, which its own
+/// Content-Security-Policy forbids as well. It follows the light or dark of its reader, is read on a telephone, and prints on A4.
 /// </summary>
 internal static class HtmlPage
 {
@@ -20,9 +20,11 @@ internal static class HtmlPage
     /// <summary>The page in UTF-8.</summary>
     public static byte[] Render(Document document)
     {
-        string style = Style.Replace("RUNNING-FOOT", string.Concat(document.RunningFoot.Where(c => char.IsAsciiLetterOrDigit(c) || c is ' ' or '.' or '-' or '_')),
+        string style = Style.Replace("RUNNING-FOOT",
+            string.Concat(document.RunningFoot.Where(c => char.IsAsciiLetterOrDigit(c) || c is ' ' or '.' or '-' or '_')),
             StringComparison.Ordinal);
-        string policy = $"default-src 'none'; style-src 'sha256-{Convert.ToBase64String(SHA256.HashData(Encoding.UTF8.GetBytes(style)))}'; base-uri 'none'; form-action 'none'";
+        string policy = $"default-src 'none'; style-src "
+            + $"'sha256-{Convert.ToBase64String(SHA256.HashData(Encoding.UTF8.GetBytes(style)))}'; base-uri 'none'; form-action 'none'";
         var html = new HtmlText();
         html.Add($"""
             <!DOCTYPE html>
@@ -116,8 +118,8 @@ internal static class HtmlPage
         html.Add($"<dl class=\"figures\">\n");
         foreach (Figure figure in figures.Items)
         {
-            html.Add($"""<div class="{Class(figure.Tone)}"><dt>{figure.Name}</dt><dd class="value">{figure.Value}</dd><dd>{Inline(figure.Judged)}</dd></div>""")
-                .Add($"\n");
+            html.Add($"""<div class="{Class(figure.Tone)}"><dt>{figure.Name}</dt>""")
+                .Add($"""<dd class="value">{figure.Value}</dd><dd>{Inline(figure.Judged)}</dd></div>""").Add($"\n");
         }
         html.Add($"</dl>\n");
     }
@@ -134,7 +136,8 @@ internal static class HtmlPage
 
     private static void AddTable(HtmlText html, Table table)
     {
-        html.Add($"<table{(table.Rows.Count <= ShortTable ? new HtmlText().Add($" class=\"short\"") : new HtmlText())}>\n<caption>{table.Caption}</caption>\n<thead><tr>");
+        html.Add($"<table{(table.Rows.Count <= ShortTable ? new HtmlText().Add($" class=\"short\"") : new HtmlText())}>\n")
+            .Add($"<caption>{table.Caption}</caption>\n<thead><tr>");
         for (int i = 0; i < table.Columns.Count; i++)
         {
             html.Add($"<th scope=\"col\"{Number(table, i)}>{table.Columns[i]}</th>");
@@ -152,7 +155,8 @@ internal static class HtmlPage
         html.Add($"</tbody>\n</table>\n");
     }
 
-    private static HtmlText Number(Table table, int column) => table.Numbers.Contains(column) ? new HtmlText().Add($" class=\"number\"") : new HtmlText();
+    private static HtmlText Number(Table table, int column) =>
+        table.Numbers.Contains(column) ? new HtmlText().Add($" class=\"number\"") : new HtmlText();
 
     private static HtmlText Label(Table table, int column) =>
         table.Rows.Count > LongTable || column == 0 ? new HtmlText() : new HtmlText().Add($" data-label=\"{table.Columns[column]}\"");
@@ -181,7 +185,8 @@ internal static class HtmlPage
 
     // What scrolls can be reached by the keyboard, and says what it is.
     private static void AddListing(HtmlText html, Listing listing) => html
-        .Add($"<pre tabindex=\"0\" role=\"group\" aria-label=\"{listing.Name}\" data-language=\"{listing.Language}\"><code>{Lines(listing)}</code></pre>\n");
+        .Add($"<pre tabindex=\"0\" role=\"group\" aria-label=\"{listing.Name}\" "
+            + $"data-language=\"{listing.Language}\"><code>{Lines(listing)}</code></pre>\n");
 
     private static HtmlText Lines(Listing listing)
     {
@@ -201,11 +206,11 @@ internal static class HtmlPage
         for (int i = 0; i < words.Length; i++)
         {
             string space = i == 0 ? "" : " ";
-            _ = words[i].Contains('-', StringComparison.Ordinal) ? html.Add($"{space}<span class=\"word\">{words[i]}</span>") : html.Add($"{space}{words[i]}");
+            _ = words[i].Contains('-', StringComparison.Ordinal)
+                ? html.Add($"{space}<span class=\"word\">{words[i]}</span>") : html.Add($"{space}{words[i]}");
         }
         return html;
     }
-
 
     private static void AddFold(HtmlText html, Fold fold)
     {
@@ -219,7 +224,8 @@ internal static class HtmlPage
         html.Add($"<div class=\"signatures\">\n");
         foreach ((string role, string? name) in signatures.People)
         {
-            html.Add($"<div><p class=\"line\"></p><p><strong>{role}</strong>{(name is null ? "" : ": " + name)}</p><p>Date, signature</p></div>\n");
+            html.Add($"<div><p class=\"line\"></p><p><strong>{role}</strong>{(name is null ? "" : ": " + name)}</p>"
+                + $"<p>Date, signature</p></div>\n");
         }
         html.Add($"</div>\n");
     }
@@ -253,7 +259,8 @@ internal static class HtmlPage
 
     private static string ReadStyle()
     {
-        using Stream css = typeof(HtmlPage).Assembly.GetManifestResourceStream("page.css") ?? throw new InvalidOperationException("page.css is not in this assembly.");
+        using Stream css = typeof(HtmlPage).Assembly.GetManifestResourceStream("page.css")
+            ?? throw new InvalidOperationException("page.css is not in this assembly.");
         using var reader = new StreamReader(css, Encoding.UTF8);
         return reader.ReadToEnd().ReplaceLineEndings("\n");
     }

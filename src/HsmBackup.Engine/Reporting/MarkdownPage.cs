@@ -39,15 +39,18 @@ internal static class MarkdownPage
         Heading heading => "### " + Escaped(heading.Text),
         Verdict verdict => string.Join("\n\n", verdict.Lines.Select(Inline).Prepend($"**{Escaped(verdict.Word)}**")),
         Note note => "> " + Inline(note.Text),
-        Figures figures => TableOf(["Measure", "Value", "Judged by"], [], figures.Items.Select(f => (string[])[Cell(f.Name), Cell(f.Value), Inline(f.Judged)])),
+        Figures figures => TableOf(["Measure", "Value", "Judged by"], [],
+            figures.Items.Select(f => (string[])[Cell(f.Name), Cell(f.Value), Inline(f.Judged)])),
         Facts facts => string.Join('\n', facts.Items.Select(f => $"- {Escaped(f.Term)}: {Inline(f.Value)}")),
-        Table table => Escaped(table.Caption) + "\n\n" + TableOf([.. table.Columns], table.Numbers, table.Rows.Select(r => r.Select(Inline).ToArray())),
+        Table table => Escaped(table.Caption) + "\n\n"
+            + TableOf([.. table.Columns], table.Numbers, table.Rows.Select(r => r.Select(Inline).ToArray())),
         Bullets bullets => string.Join('\n', bullets.Items.Select(i => (bullets.ToTick ? "- [ ] " : "- ") + Inline(i))),
         Steps steps => StepsOf(steps),
         Listing listing => ListingOf(listing),
         Drawing drawing => Escaped(drawing.Words),
         Fold fold => FoldOf(fold),
-        Signatures signatures => string.Join("\n\n", signatures.People.Select(p => $"{Escaped(p.Role)}: {Escaped(p.Name ?? "")}, date and signature: ____________________")),
+        Signatures signatures => string.Join("\n\n",
+            signatures.People.Select(p => $"{Escaped(p.Role)}: {Escaped(p.Name ?? "")}, date and signature: ____________________")),
         _ => throw new InvalidOperationException($"Markdown cannot show a {block.GetType().Name}."),
     };
 
@@ -96,7 +99,8 @@ internal static class MarkdownPage
 
     private static string Cell(string text) => Escaped(text);
 
-    private static string Inline(Phrase phrase) => string.Concat(phrase.Pieces.Where(p => p.Text.Length > 0 || p.Tone == Tone.Open).Select(p => p.Tone switch
+    private static string Inline(Phrase phrase) =>
+        string.Concat(phrase.Pieces.Where(p => p.Text.Length > 0 || p.Tone == Tone.Open).Select(p => p.Tone switch
     {
         Tone.Strong or Tone.Bad => $"**{Escaped(p.Text)}**",
         Tone.Code => Code(p.Text),

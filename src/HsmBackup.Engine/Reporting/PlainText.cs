@@ -9,7 +9,8 @@ internal static class PlainText
     /// <summary>The text with what no page can show, or what would turn the text around it, replaced. Lines stay lines.</summary>
     public static string Of(string text) => text.AsSpan().IndexOfAnyExceptInRange(' ', '~') < 0
         ? text
-        : string.Concat(text.ReplaceLineEndings("\n").EnumerateRunes().Select(r => r.Value == '\n' || IsShown(r) ? r.ToString() : "\uFFFD"));
+        : string.Concat(text.ReplaceLineEndings("\n").EnumerateRunes()
+            .Select(r => r.Value == '\n' || IsShown(r) ? r.ToString() : "\uFFFD"));
 
     /// <summary>The same on one line.</summary>
     public static string LineOf(string text) => Of(text).Replace('\n', ' ');
@@ -55,5 +56,6 @@ internal static class PlainText
 
     // Category Cn has the two characters that XML cannot hold.
     private static bool IsShown(Rune rune) => Rune.GetUnicodeCategory(rune) is not (UnicodeCategory.Control or UnicodeCategory.Format
-        or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator or UnicodeCategory.OtherNotAssigned or UnicodeCategory.Surrogate);
+        or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator or UnicodeCategory.OtherNotAssigned
+            or UnicodeCategory.Surrogate);
 }

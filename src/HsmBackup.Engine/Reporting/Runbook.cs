@@ -21,8 +21,8 @@ public static class Runbook
         Path.Combine(Path.GetFullPath(folder), $"{cluster}-runbook{(format == RunbookFormat.Html ? ".html" : ".md")}");
 
     /// <summary>
-    /// Writes a runbook in one or several forms, and remembers that. A runbook of the same cluster that is there is replaced; nothing else is,
-    /// and where something else stands in the place of one form, none is written.
+    /// Writes a runbook in one or several forms, and remembers that. A runbook of the same cluster that is there is replaced; nothing
+    /// else is, and where something else stands in the place of one form, none is written.
     /// </summary>
     /// <param name="source">The cluster as it is now.</param>
     /// <param name="folder">The folder; it is made where there is none.</param>
@@ -30,7 +30,8 @@ public static class Runbook
     /// <param name="overwrite">True to replace whatever stands there.</param>
     /// <param name="stateFolder">The state folder; null for that of this account.</param>
     /// <exception cref="HsmBackupException">InvalidArgument: something else stands there. DestinationUnwritable, DiskFull.</exception>
-    public static IReadOnlyList<ExportedRunbook> Export(RunbookSource source, string folder, IReadOnlyList<RunbookFormat> formats, bool overwrite, string? stateFolder)
+    public static IReadOnlyList<ExportedRunbook> Export(RunbookSource source, string folder, IReadOnlyList<RunbookFormat> formats,
+        bool overwrite, string? stateFolder)
     {
         ArgumentNullException.ThrowIfNull(source);
         ArgumentNullException.ThrowIfNull(formats);
@@ -87,7 +88,8 @@ public static class Runbook
         {
             throw FileErrors.From(e, path);
         }
-        throw new HsmBackupException(ErrorCode.InvalidArgument, $"'{path}' is there, and is not a runbook of this cluster as it was exported: perhaps somebody has edited it.",
+        throw new HsmBackupException(ErrorCode.InvalidArgument,
+            $"'{path}' is there, and is not a runbook of this cluster as it was exported: perhaps somebody has edited it.",
             "Put it elsewhere, name another folder, or replace it with -Force.")
         { Target = path };
     }

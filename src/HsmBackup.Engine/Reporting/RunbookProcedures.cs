@@ -1,51 +1,12 @@
-using HsmBackup.Engine.Catalogue;
 using HsmBackup.Engine.Clusters;
-using HsmBackup.Engine.Clusters.Definitions;
 using HsmBackup.Engine.Drills;
 using HsmBackup.Engine.Format;
-using HsmBackup.Engine.Stores;
 
 namespace HsmBackup.Engine.Reporting;
 
 /// <summary>The procedures of a runbook, step by step, each with its commands.</summary>
-internal static class RunbookProcedures
+internal static partial class RunbookProcedures
 {
-    public static Section ClusterLoss(RunbookSource source)
-    {
-        ClusterDefinition cluster = source.Cluster;
-        string restore = RunbookCommands.Restore(source);
-        return new Section(RunbookSections.ClusterLoss, "Loss of the whole cluster",
-        [
-            new Paragraph("All nodes are lost, or none can be trusted. A new cluster is made from the latest backup: blank tokens get label, PINs and cluster key, then every object, and each key is proven."),
-            Rehearsed(source, DrillScenario.ClusterLoss),
-            new Heading("You need"),
-            new Bullets([.. Needs(source)], ToTick: true),
-            new Heading("Steps"),
-            new Steps(
-            [
-                new Step("Disconnect every old token and lock it away: it may still hold keys, and no command may reach it. Then connect blank ones with the same libraries.", []),
-                new Step(Phrase.Of($"On the recovery computer, start {Piece.Code("pwsh")}, load the module, and look for the latest backup.{Expect(source.Latest)}{RunbookCommands.BackupsGap(cluster)}"),
-                    [Command("cluster loss, look", ["Import-Module HsmBackup", RunbookCommands.SetCluster(cluster), $"{RunbookCommands.Backups(cluster)} | Select-Object -Last 5", RunbookCommands.TakeLatest(cluster)])]),
-                .. HandsKeysOver(source) ? (Step[])[new Step(Phrase.Of($"If the one-time key of that backup has not been received yet, an officer for whom it was sealed receives it now, into a file. {Where(source)}"),
-                    [Command("Variant: cluster loss, receive the key", [$"{RunbookCommands.Receive(source, "$backup.BackupId")} -KeyPath {ShellText.Value($"./{cluster.Name}.key")}"])])] : [],
-                new Step(Phrase.Of($"Look at the plan. Nothing is changed yet. {Piece.Strong("Replace and Remove must be 0 for every node")}: anything else means an old token. Stop, and go back to the first step. "
-                    + $"Where the one-time key is in a file, add {Piece.Code("-KeyPath FILE")} here and below{ShareOption(cluster)}."), [Command("cluster loss, plan", [restore + " -WhatIf"])]),
-                new Step(Phrase.Of($"Restore. You are asked for the PIN of the security officer, the PINs of the nodes that have no source{Custodians(cluster)} and the one-time key. "
-                    + $"Where other programs must find the tokens again, add {Piece.Code("-ClientConfigurationPath ./client")}: it writes their configuration too, for p11-kit and OpenSSL, with no PIN in it. "
-                    + $"If it is interrupted, type the same command again: it finishes what was begun."), [Command("cluster loss, restore", [restore])]),
-                new Step(Phrase.Of($"Every node must say {Piece.Code("Online")}. If one does not, go on with {RunbookSections.Link(RunbookSections.NodeLoss)} for that node."),
-                    [Command("cluster loss, check", [RunbookCommands.DeepHealth(source)])]),
-                new Step("Let an application use its key, and write down when it did: that is the end of the recovery time.", []),
-                new Step("Make a backup of the new cluster at once. Its one-time key is shown once: have it taken down.", [Command("cluster loss, backup", [RunbookCommands.NewBackup(cluster)])]),
-                .. cluster.Schedule is null ? (Step[])[] : [new Step("If this computer takes the place of the one that made the scheduled backups, install the schedule here.",
-                    [Command("cluster loss, schedule", [$"Register-HsmBackupSchedule -Cluster $cluster{RunbookCommands.State(source)}"])])],
-                new Step(Phrase.Of($"Go through {RunbookSections.Link(RunbookSections.Afterwards)}."), []),
-            ]),
-            .. ClusterVariants(source),
-        ])
-        { OwnPage = true };
-    }
-
     public static Section NodeLoss(RunbookSource source)
     {
         ClusterDefinition cluster = source.Cluster;
@@ -53,31 +14,47 @@ internal static class RunbookProcedures
         return new Section(RunbookSections.NodeLoss, "Loss of a node",
         [
             new Paragraph(fromPeers
-                ? "A node has failed and a blank token takes its place. It is initialised, joined by the custodians' shares, filled from the nodes that are left, and every key is proven."
+                ? "A node has failed and a blank token takes its place. It is initialised, joined by the custodians' shares, filled "
+                    + "from the nodes that are left, and every key is proven."
                 : cluster.ClusterKey is null
-                    ? "A node has failed and a blank token takes its place. This cluster has no cluster key, so the node is filled from the latest backup."
-                    : "The node has failed and a blank token takes its place. It has no peers: it is initialised, joined by the custodians' shares, and filled from the latest backup."),
+                    ? "A node has failed and a blank token takes its place. This cluster has no cluster key, so the node is filled from "
+                        + "the latest backup."
+                    : "The node has failed and a blank token takes its place. It has no peers: it is initialised, joined by the "
+                        + "custodians' shares, and filled from the latest backup."),
             Rehearsed(source, DrillScenario.NodeLoss),
             new Steps(
             [
                 new Step("See which node it is, and that it is not just the network: a node that is merely unreachable needs no repair.",
-                    [Command("node loss, look", [RunbookCommands.SetCluster(cluster), $"Get-HsmClusterHealth -Cluster $cluster{RunbookCommands.State(source)}"])]),
+                    [Command("node loss, look",
+                        [RunbookCommands.SetCluster(cluster), $"Get-HsmClusterHealth -Cluster $cluster{RunbookCommands.State(source)}"])]),
                 new Step("Take the failed node out of service, and connect the blank token under the same library.", []),
-                .. fromPeers ? (Step[])[] : [new Step($"Take the latest backup. You are asked for its one-time key below.{RunbookCommands.BackupsGap(cluster)}", [Command("node loss, backup", [RunbookCommands.TakeLatest(cluster), "$backup"])])],
+                .. fromPeers ? (Step[])[] :
+                [
+                    new Step($"Take the latest backup. You are asked for its one-time key below.{RunbookCommands.BackupsGap(cluster)}",
+                        [Command("node loss, backup", [RunbookCommands.TakeLatest(cluster), "$backup"])]),
+                ],
                 new Step("Look at the plan, then repair. Only the lines of the node that has failed:",
                     [.. cluster.Nodes.SelectMany(n => (Block[])
                     [
                         new Heading($"Node {n.Name}{(n.Zone is null ? "" : $", {n.Zone}")}, token {n.Address}"),
                         .. PlanThenAct($"node loss, node {n.Name}", RunbookCommands.Repair(source, n.Name)),
                     ])]),
-                new Step(Phrase.Of($"Every node must say {Piece.Code("Online")}."), [Command("node loss, check", [RunbookCommands.DeepHealth(source)])]),
-                new Step(Phrase.Of($"Go through {RunbookSections.Link(RunbookSections.Afterwards)}. The failed HSM still holds keys: have it erased or destroyed by two people, and on record."), []),
+                new Step(Phrase.Of($"Every node must say {Piece.Code("Online")}."),
+                    [Command("node loss, check", [RunbookCommands.DeepHealth(source)])]),
+                new Step(Phrase.Of(
+                    $"Go through {RunbookSections.Link(RunbookSections.Afterwards)}. The failed HSM still holds keys: have it erased or "
+                    + $"destroyed by two people, and on record."), []),
             ]),
             new Heading("If it is otherwise"),
             new Bullets(
             [
-                Phrase.Of($"The new token has another label or library: add {Piece.Code("-Replacement @{ TokenLabel = 'LABEL'; Library = 'PATH' }")}; it is written into the definition."),
-                .. !fromPeers ? (Phrase[])[] : [Phrase.Of($"No other node can be looked into: type the line below, then add {Piece.Code("-LiteralPath $backup.Path")}; you are asked for its one-time key.{RunbookCommands.BackupsGap(cluster)}")],
+                Phrase.Of($"The new token has another label or library: add "
+                    + $"{Piece.Code("-Replacement @{ TokenLabel = 'LABEL'; Library = 'PATH' }")}; it is written into the definition."),
+                .. !fromPeers ? (Phrase[])[] :
+                [
+                    Phrase.Of($"No other node can be looked into: type the line below, then add {Piece.Code("-LiteralPath $backup.Path")}; "
+                        + $"you are asked for its one-time key.{RunbookCommands.BackupsGap(cluster)}"),
+                ],
             ]),
             .. !fromPeers ? (Block[])[] : [Command("Variant: node loss, from the latest backup", [RunbookCommands.TakeLatest(cluster)])],
         ])
@@ -90,36 +67,55 @@ internal static class RunbookProcedures
         string restore = $"Restore-HsmKey -LiteralPath $backup.Path -Cluster $cluster{RunbookCommands.State(source)}";
         return new Section(RunbookSections.KeyLoss, "Loss of keys",
         [
-            new Paragraph("Keys were deleted or overwritten, and the nodes serve. The lost keys are brought back, and nothing else is touched."),
+            new Paragraph("Keys were deleted or overwritten, and the nodes serve. The lost keys are brought back, and nothing else is "
+                + "touched."),
             Rehearsed(source, DrillScenario.KeyLoss),
             new Steps(
             [
                 new Step("Stop whatever deletes them: a script, an application, an account. Otherwise they go again.", []),
-                new Step("See where they are missing. If one node still has them, no backup is needed.", [Command("key loss, look", [RunbookCommands.SetCluster(cluster), RunbookCommands.DeepHealth(source)])]),
-                .. cluster.FillsFromPeers ? (Step[])[new Step("If a node still has them: look at what would be copied, then copy. Nothing is overwritten or removed.",
-                    [.. PlanThenAct("Variant: key loss, from the other nodes", $"Sync-HsmCluster -Cluster $cluster{RunbookCommands.State(source)}")])] : [],
-                new Step(Phrase.Of($"If all have lost them: list the backups, and choose by its time {Piece.Strong("the newest from before the loss")}. One that was made after it lacks the keys. "
+                new Step("See where they are missing. If one node still has them, no backup is needed.",
+                    [Command("key loss, look", [RunbookCommands.SetCluster(cluster), RunbookCommands.DeepHealth(source)])]),
+                .. !cluster.FillsFromPeers ? (Step[])[] :
+                [
+                    new Step("If a node still has them: look at what would be copied, then copy. Nothing is overwritten or removed.",
+                        [.. PlanThenAct("Variant: key loss, from the other nodes",
+                            $"Sync-HsmCluster -Cluster $cluster{RunbookCommands.State(source)}")]),
+                ],
+                new Step(Phrase.Of(
+                    $"If all have lost them: list the backups, and choose by its time "
+                    + $"{Piece.Strong("the newest from before the loss")}. One that was made after it lacks the keys. "
                     + $"The beginning of its id will do, with {Piece.Code("*")} after it.{RunbookCommands.BackupsGap(cluster)}"),
                     [Command("key loss, choose",
                     [
                         $"{RunbookCommands.Backups(cluster)} | Select-Object BackupId, Created, State, KeyCheck",
-                        $"$backup = {RunbookCommands.Backups(cluster, " -BackupId (Read-Host 'Id of the backup')")} | Select-Object -Last 1",
+                        $"$backup = {RunbookCommands.Backups(cluster, " -BackupId (Read-Host 'Id of the backup')")}"
+                            + " | Select-Object -Last 1",
                     ])]),
-                .. cluster.Stores.Count > 0 ? (Step[])[new Step("Hold that backup, so that retention leaves it alone.",
-                    [Command("key loss, hold", ["Lock-HsmBackup -Cluster $cluster -BackupId $backup.BackupId -Reason 'Key loss'"])])] : [],
-                new Step("List what is in the backup. You are asked for its one-time key.", [Command("key loss, list", [$"{restore} -WhatIf"])]),
-                new Step("Say which key was lost, as the list has it.", [Command("key loss, label", ["$label = Read-Host 'Label of the lost key'"])]),
-                new Step("Bring it back. What belongs to it, such as its public key and certificates, comes along. A conflict stops it before anything is changed.",
+                .. cluster.Stores.Count == 0 ? (Step[])[] :
+                [
+                    new Step("Hold that backup, so that retention leaves it alone.",
+                        [Command("key loss, hold", ["Lock-HsmBackup -Cluster $cluster -BackupId $backup.BackupId -Reason 'Key loss'"])]),
+                ],
+                new Step("List what is in the backup. You are asked for its one-time key.",
+                    [Command("key loss, list", [$"{restore} -WhatIf"])]),
+                new Step("Say which key was lost, as the list has it.",
+                    [Command("key loss, label", ["$label = Read-Host 'Label of the lost key'"])]),
+                new Step("Bring it back. What belongs to it, such as its public key and certificates, comes along. A conflict stops it "
+                    + "before anything is changed.",
                     [.. PlanThenAct("key loss, restore", $"{restore} -Label $label")]),
-                new Step(Phrase.Of($"Every node must say {Piece.Code("Online")}. Let an application use the key."), [Command("key loss, check", [RunbookCommands.DeepHealth(source)])]),
-                new Step(Phrase.Of($"Make a backup, then go through {RunbookSections.Link(RunbookSections.Afterwards)}."), [Command("key loss, backup", [RunbookCommands.NewBackup(cluster)])]),
+                new Step(Phrase.Of($"Every node must say {Piece.Code("Online")}. Let an application use the key."),
+                    [Command("key loss, check", [RunbookCommands.DeepHealth(source)])]),
+                new Step(Phrase.Of($"Make a backup, then go through {RunbookSections.Link(RunbookSections.Afterwards)}."),
+                    [Command("key loss, backup", [RunbookCommands.NewBackup(cluster)])]),
             ]),
             new Heading("If it is otherwise"),
             new Bullets(
             [
-                Phrase.Of($"A key was overwritten: what has its id or label now is a conflict in the plan. Be sure that nobody needs that, then add {Piece.Code("-Replace")} to plan and restore. "
+                Phrase.Of($"A key was overwritten: what has its id or label now is a conflict in the plan. Be sure that nobody needs "
+                    + $"that, then add {Piece.Code("-Replace")} to plan and restore. "
                     + $"A safety backup of the token is made first, which opens with the same one-time key."),
-                Phrase.Of($"Several keys were lost: {Piece.Code("-Label")} takes several names and wildcards, and {Piece.Code("-Id")} takes ids, as the list shows them."),
+                Phrase.Of($"Several keys were lost: {Piece.Code("-Label")} takes several names and wildcards, and {Piece.Code("-Id")} "
+                    + $"takes ids, as the list shows them."),
                 Phrase.Of($"Nobody has the one-time key of that backup: {RunbookSections.Link(RunbookSections.LostKey)}."),
             ]),
         ])
@@ -131,7 +127,8 @@ internal static class RunbookProcedures
         ClusterDefinition cluster = source.Cluster;
         return new Section(RunbookSections.LostKey, "Lost one-time key",
         [
-            new Paragraph("A backup opens with its own one-time key and no other. HsmBackup keeps no copy of it, and nobody can make it again. Every backup has a key of its own, so losing one loses one backup."),
+            new Paragraph("A backup opens with its own one-time key and no other. HsmBackup keeps no copy of it, and nobody can make it "
+                + "again. Every backup has a key of its own, so losing one loses one backup."),
             new Steps(
             [
                 new Step("Look whether it waits to be received, or who has received it.", [Command("lost key, who has it",
@@ -140,16 +137,31 @@ internal static class RunbookProcedures
                     $"(Get-HsmClusterHealth -Cluster $cluster -NoLogin{RunbookCommands.State(source)})[0].WaitingKeys",
                     $"Get-HsmAuditLog -Action Receive-HsmBackupKey, New-HsmBackup -Last 20{RunbookCommands.State(source)}",
                 ])]),
-                .. HandsKeysOver(source) ? (Step[])[new Step(Phrase.Of($"If it waits, an officer for whom it was sealed receives it. {Where(source)}"),
-                    [Command("Variant: lost key, receive", [RunbookCommands.Receive(source, "(Read-Host 'Id of the backup')")])])] : [],
-                new Step(Phrase.Of($"{Piece.Strong("If the cluster still serves")}: make a new backup now, and have its key taken down. Then the old one is no longer needed.{RunbookCommands.BackupsGap(cluster)}"),
+                .. !HandsKeysOver(source) ? (Step[])[] :
+                [
+                    new Step(Phrase.Of($"If it waits, an officer for whom it was sealed receives it. {Where(source)}"),
+                        [Command("Variant: lost key, receive", [RunbookCommands.Receive(source, "(Read-Host 'Id of the backup')")])]),
+                ],
+                new Step(Phrase.Of(
+                    $"{Piece.Strong("If the cluster still serves")}: make a new backup now, and have its key taken down. Then the old "
+                    + $"one is no longer needed.{RunbookCommands.BackupsGap(cluster)}"),
                     [Command("lost key, new backup", [RunbookCommands.NewBackup(cluster)])]),
-                new Step(Phrase.Of($"{Piece.Strong("If the cluster is lost too")}: take the newest backup whose key is at hand, and go on with {RunbookSections.Link(RunbookSections.ClusterLoss)}, "
+                new Step(Phrase.Of(
+                    $"{Piece.Strong("If the cluster is lost too")}: take the newest backup whose key is at hand, and go on with "
+                    + $"{RunbookSections.Link(RunbookSections.ClusterLoss)}, "
                     + $"with {Piece.Code("-LiteralPath")} and the path of that backup. Changes since are lost."),
-                    [Command("lost key, older backups", [$"{RunbookCommands.Backups(cluster)} | Sort-Object Created -Descending | Select-Object BackupId, Created, State, KeyCheck, Path"])]),
-                new Step(Phrase.Of($"{Piece.Strong("If somebody may have taken it")}: {Stolen(source)} Have the backup's copies removed once a newer one is proven, and treat it as an incident."), []),
+                    [Command("lost key, older backups",
+                    [
+                        $"{RunbookCommands.Backups(cluster)} | Sort-Object Created -Descending"
+                            + " | Select-Object BackupId, Created, State, KeyCheck, Path",
+                    ])]),
+                new Step(Phrase.Of(
+                    $"{Piece.Strong("If somebody may have taken it")}: {Stolen(source)} Have the backup's copies removed once a newer "
+                    + $"one is proven, and treat it as an incident."), []),
             ]),
-            new Note(Tone.Plain, "A key is told from others by its check value, which stands in the header of its backup (KeyCheck above) and is no secret. A key for another backup is refused, with the name of that backup."),
+            new Note(Tone.Plain,
+                "A key is told from others by its check value, which stands in the header of its backup (KeyCheck above) and is no "
+                + "secret. A key for another backup is refused, with the name of that backup."),
         ])
         { OwnPage = true };
     }
@@ -157,84 +169,23 @@ internal static class RunbookProcedures
     // Keys of backups that are made by hand never wait.
     private static bool HandsKeysOver(RunbookSource source) => source.Cluster.Schedule is not null || source.WaitingKeys.Count > 0;
 
-    private static Phrase Where(RunbookSource source) => Phrase.Of($"Keys wait in {(source.KeyFolder is { } folder ? Piece.Code(folder) : Piece.Gap)}; as of {PlainText.Minute(source.Made)} "
-        + $"{PlainText.Count(source.WaitingKeys.Count, "key waits", "keys wait")} there. The officer's private key is in a file: add {Piece.Code("-PrivateKeyPath FILE")}; on a token: {Piece.Code("-Library PATH -TokenLabel LABEL")}.");
-
-    private static string ShareOption(ClusterDefinition cluster) => cluster.ClusterKey is null ? "" : "; where shares are, -SharePath FILE, FILE";
+    private static Phrase Where(RunbookSource source) =>
+        Phrase.Of($"Keys wait in {(source.KeyFolder is { } folder ? Piece.Code(folder) : Piece.Gap)}; as of "
+            + $"{PlainText.Minute(source.Made)} {PlainText.Count(source.WaitingKeys.Count, "key waits", "keys wait")} there. "
+            + $"The officer's private key is in a file: add {Piece.Code("-PrivateKeyPath FILE")}; on a token: "
+            + $"{Piece.Code("-Library PATH -TokenLabel LABEL")}.");
 
     private static string Stolen(RunbookSource source) => source.Latest?.Mode == BackupMode.ClusterBound
-        ? "backups of this cluster are bound to it. With the file and the one-time key alone no key comes out; with an HSM of the cluster or a quorum of custodians it does."
+        ? "backups of this cluster are bound to it. With the file and the one-time key alone no key comes out; with an HSM of the "
+            + "cluster or a quorum of custodians it does."
         : "whoever has the file and its one-time key has every key in it. Replace those keys.";
-
-    private static IEnumerable<Phrase> Needs(RunbookSource source)
-    {
-        ClusterDefinition cluster = source.Cluster;
-        yield return Phrase.Of($"A computer with PowerShell 7.6, the module HsmBackup {source.ToolVersion}, and {Phrase.Join(", ", cluster.Nodes.Select(n => n.Address.Library.Path).Distinct(StringComparer.Ordinal).Select(Piece.Code))}");
-        yield return cluster.DefinitionPath is { } path ? Phrase.Of($"The definition {Piece.Code(path)}; every backup carries a copy") : "The definition of the cluster; every backup carries a copy";
-        yield return $"{PlainText.Count(cluster.Nodes.Count, "blank token", "blank tokens")}: {string.Join(", ", cluster.Nodes.Select(n => $"{n.Name} (label {n.Address})"))}";
-        yield return "PIN of the security officer for the blank tokens: the one of the factory, or a new one";
-        foreach (ClusterNode node in cluster.Nodes)
-        {
-            yield return $"User PIN of {node.Name}: {(node.Pin is null ? "from whoever has it" : $"from {node.Pin}")}";
-        }
-        yield return source.Latest is { } latest
-            ? Phrase.Of($"The one-time key of the backup that is restored; as of {PlainText.Minute(source.Made)} that is {Piece.Code(latest.BackupId)}, check value {Piece.Code(latest.KeyCheck)}")
-            : "The one-time key of the backup that is restored";
-        if (cluster.ClusterKey is { } key)
-        {
-            yield return Phrase.Of($"{Piece.Strong($"{key.Threshold} of the {key.Shares} custodians")}, with their shares of set {key.ShareSetId}: {RunbookSections.Link(RunbookSections.Places)}");
-        }
-    }
-
-    private static string Expect(BackupInfo? latest) => latest is null
-        ? " When this was written there was none."
-        : $" When this was written it was {latest.BackupId}, of {PlainText.Minute(latest.Created)}, {(latest.Proof is { } proof ? $"proven by a test of level {proof.Level}" : "not yet proven by a test")}; "
-            + "the newest complete one is taken by itself.";
-
-    private static string Custodians(ClusterDefinition cluster) => cluster.ClusterKey is { } key ? $", {PlainText.Count(key.Threshold, "custodian's share", "custodians' shares")}" : "";
-
-    private static IEnumerable<Block> ClusterVariants(RunbookSource source)
-    {
-        ClusterDefinition cluster = source.Cluster;
-        string state = RunbookCommands.State(source);
-        ClusterStore[] folders = [.. RunbookCommands.Folders(cluster)];
-        yield return new Heading("If the definition of the cluster is lost too");
-        yield return new Paragraph(Phrase.Of($"It is taken out of the latest backup, and written to a file in the current folder. These lines take the place of looking, plan and restore; all later ones take that file. "
-            + $"{(folders.Length > 0 ? Phrase.Of($"They look into the store {Piece.Strong(folders[0].Name)}; for backups elsewhere, put another folder or file there.") : Phrase.Of($"In place of {Piece.Code("BACKUPS")} put the backup's file, or the folder that it is in."))}"
-            + $"{Download(cluster)}"));
-        yield return Command("Variant: cluster loss, definition from the backup",
-        [
-            "Import-Module HsmBackup",
-            $"$backup = Get-HsmBackup -LiteralPath {(folders.Length > 0 ? ShellText.Value(folders[0].Location) : "BACKUPS")} | Where-Object ClusterId -eq '{cluster.Id}' | Where-Object Complete | Select-Object -Last 1",
-            $"$cluster = \"$PWD/{cluster.Name}{ClusterDefinition.FileExtension}\"",
-            "$backup",
-        ]);
-        foreach (Block block in PlanThenAct("Variant: cluster loss, with the definition from the backup", $"Restore-HsmCluster -LiteralPath $backup.Path -DefinitionPath $cluster -InitializeToken{state}"))
-        {
-            yield return block;
-        }
-        foreach (ClusterStore store in folders.Skip(1))
-        {
-            yield return new Heading($"If nothing but the store {store.Name} is left");
-            foreach (Block block in PlanThenAct($"Variant: cluster loss, from {store.Name}", $"Restore-HsmCluster -Cluster $cluster -BackupPath {ShellText.Value(store.Location)} -InitializeToken{state}"))
-            {
-                yield return block;
-            }
-        }
-        yield return new Heading("If neither this program nor PowerShell can be had");
-        yield return new Paragraph("The page docs/break-glass.md of HsmBackup opens a backup that is not bound to the cluster with openssl and jq alone.");
-    }
-
-    // Without a definition nothing says how an address is reached.
-    private static Phrase Download(ClusterDefinition cluster) => cluster.Stores.Where(s => s.Kind == StoreKind.WebDav).ToArray() is [_, ..] addresses
-        ? Phrase.Of($" A backup that is only at {Phrase.Join(", ", addresses.Select(s => Piece.Code(s.Location)))} must be downloaded first, with a browser or curl: the newest file whose name has {Piece.Code(cluster.Name)} in it.")
-        : Phrase.Empty;
 
     private static Block Rehearsed(RunbookSource source, DrillScenario scenario) =>
         source.Counted.LastOrDefault(d => d.Scenario == scenario) is not { } drill
             ? new Note(Tone.Warning, "This procedure has not been rehearsed, as far as is on record.")
             : new Paragraph(Phrase.Of($"Last rehearsed on {PlainText.Day(drill.Started)}: {DrillWords.ResultOf(drill.Result)}"
-                + $"{(drill.Measures.RecoveryTime is { } time ? $" in {PlainText.Span(time)}" : "")}{(drill.Environment.SoftwareTargets ? ", on software tokens" : "")}."));
+                + $"{(drill.Measures.RecoveryTime is { } time ? $" in {PlainText.Span(time)}" : "")}"
+                + $"{(drill.Environment.SoftwareTargets ? ", on software tokens" : "")}."));
 
     // Whoever copies a listing runs all of it: what is to be looked at stands alone.
     private static Block[] PlanThenAct(string name, string command) =>

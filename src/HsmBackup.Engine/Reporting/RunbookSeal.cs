@@ -37,7 +37,8 @@ internal sealed record RunbookSeal
     /// <summary>The body with this at its end.</summary>
     public byte[] AppendTo(byte[] body)
     {
-        byte[] sealedText = [.. body, .. Encoding.UTF8.GetBytes(Opening), .. JsonSerializer.SerializeToUtf8Bytes(this, RunbookJson.Default.RunbookSeal)];
+        byte[] sealedText = [.. body, .. Encoding.UTF8.GetBytes(Opening),
+            .. JsonSerializer.SerializeToUtf8Bytes(this, RunbookJson.Default.RunbookSeal)];
         return [.. sealedText, .. Encoding.UTF8.GetBytes(Digest + Convert.ToHexStringLower(SHA256.HashData(sealedText)) + Closing)];
     }
 
@@ -71,7 +72,8 @@ internal sealed record RunbookSeal
     }
 }
 
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, RespectNullableAnnotations = true, RespectRequiredConstructorParameters = true)]
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, RespectNullableAnnotations = true,
+    RespectRequiredConstructorParameters = true)]
 [JsonSerializable(typeof(RunbookSeal))]
 [JsonSerializable(typeof(RunbookExports))]
 internal sealed partial class RunbookJson : JsonSerializerContext;

@@ -18,7 +18,10 @@ internal static class RunbookSections
     public const string Drills = "drills";
     public const string About = "about";
 
-    private static readonly string[] Order = [Start, ClusterLoss, NodeLoss, KeyLoss, LostKey, People, Places, Facts, Communication, Afterwards, Drills, About];
+    private static readonly string[] Order =
+    [
+        Start, ClusterLoss, NodeLoss, KeyLoss, LostKey, People, Places, Facts, Communication, Afterwards, Drills, About,
+    ];
 
     public static string Number(int index) => (index + 1).ToString(CultureInfo.InvariantCulture);
 

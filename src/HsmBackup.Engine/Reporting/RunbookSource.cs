@@ -37,7 +37,10 @@ public sealed record RunbookSource
     /// <summary>Name of the computer that it was looked at from.</summary>
     public required string Computer { get; init; }
 
-    /// <summary>The backup that a restore takes where none is named: the newest complete one with a copy that nothing is known against. Null where there is none.</summary>
+    /// <summary>
+    /// The backup that a restore takes where none is named: the newest complete one with a copy that nothing is known against. Null
+    /// where there is none.
+    /// </summary>
     public BackupInfo? Latest => Backups.LastOrDefault(b => b.Complete && b.Copies.Any(c => c.State == CopyState.Present));
 
     /// <summary>Drills of this cluster whose files are what was written, and signed where the cluster can sign.</summary>

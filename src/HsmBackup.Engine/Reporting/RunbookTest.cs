@@ -27,7 +27,8 @@ public static class RunbookTest
         (RunbookSeal seal, bool intact) = Read(full);
         if (intact && seal.ClusterId != cluster.Id)
         {
-            throw new HsmBackupException(ErrorCode.InvalidArgument, $"'{full}' is the runbook of cluster {seal.ClusterName} ({seal.ClusterId}), not of {cluster.Name} ({cluster.Id}).",
+            throw new HsmBackupException(ErrorCode.InvalidArgument,
+                $"'{full}' is the runbook of cluster {seal.ClusterName} ({seal.ClusterId}), not of {cluster.Name} ({cluster.Id}).",
                 "Name the cluster that it is of.")
             { Target = full };
         }
@@ -54,13 +55,16 @@ public static class RunbookTest
     {
         try
         {
-            return RunbookSeal.Read(path) ?? throw new HsmBackupException(ErrorCode.InvalidArgument, $"'{path}' is no runbook of this program, or its end is missing.",
+            return RunbookSeal.Read(path) ?? throw new HsmBackupException(ErrorCode.InvalidArgument,
+                $"'{path}' is no runbook of this program, or its end is missing.",
                 "Name a file that Export-HsmRunbook has written, whole as it was.")
             { Target = path };
         }
         catch (Exception e) when (FileErrors.Covers(e))
         {
-            throw new HsmBackupException(ErrorCode.InvalidArgument, $"'{path}' cannot be read: {e.Message}", "Name a runbook that is there, and that this account may read.", e) { Target = path };
+            throw new HsmBackupException(ErrorCode.InvalidArgument, $"'{path}' cannot be read: {e.Message}",
+                "Name a runbook that is there, and that this account may read.", e)
+            { Target = path };
         }
     }
 }

@@ -11,7 +11,8 @@ internal static class RunbookTexts
         string rto = cluster.Targets?.Rto is { } span ? PlainText.Span(span) : "[time]";
         return new Section(RunbookSections.Communication, "What to tell others",
         [
-            new Paragraph("Fill in what stands in brackets. Say what is known, and when the next word comes; name no keys, no nodes and no causes that are not certain."),
+            new Paragraph("Fill in what stands in brackets. Say what is known, and when the next word comes; name no keys, no nodes and "
+                + "no causes that are not certain."),
             new Heading("First word, within 30 minutes"),
             Template("first word", $"""
                 Subject: HSM cluster {cluster.Name}: [not available / limited] since [time] UTC
@@ -47,7 +48,9 @@ internal static class RunbookTexts
         ClusterDefinition cluster = source.Cluster;
         return new Section(RunbookSections.Afterwards, "Afterwards",
         [
-            new Paragraph(Phrase.Of($"In a new session, type {Piece.Code(RunbookCommands.SetCluster(cluster))} first; where the definition was lost, the file that it was restored to.")),
+            new Paragraph(Phrase.Of(
+                $"In a new session, type {Piece.Code(RunbookCommands.SetCluster(cluster))} first; where the definition was lost, the "
+                + $"file that it was restored to.")),
             new Heading("On the same day"),
             new Bullets(
             [
@@ -57,19 +60,23 @@ internal static class RunbookTexts
                 .. Shares(cluster),
                 "Failed HSMs are locked away until they are erased or destroyed by two people.",
                 "The last word to others was sent.",
-                Phrase.Of($"The audit log is whole, and a copy is put aside: {Piece.Code($"Test-HsmAuditLog -Cluster $cluster{RunbookCommands.State(source)}")}"),
+                Phrase.Of($"The audit log is whole, and a copy is put aside: "
+                    + $"{Piece.Code($"Test-HsmAuditLog -Cluster $cluster{RunbookCommands.State(source)}")}"),
             ], ToTick: true),
             new Heading("Within a week"),
             new Bullets(
             [
                 "Time line written, from the log that was kept: begin, first call, decisions, end.",
-                $"Recovery time measured and compared with its target ({(cluster.Targets?.Rto is { } rto ? PlainText.Span(rto) : "none set")}); recovery point with its target ({(cluster.Targets?.Rpo is { } rpo ? PlainText.Span(rpo) : "none set")}).",
+                $"Recovery time measured and compared with its target "
+                    + $"({(cluster.Targets?.Rto is { } rto ? PlainText.Span(rto) : "none set")}); recovery point with its target "
+                    + $"({(cluster.Targets?.Rpo is { } rpo ? PlainText.Span(rpo) : "none set")}).",
                 "Cause found. What would have shown it earlier? What would have made it harmless?",
                 "Follow-ups decided, each with a name and a date.",
                 "Duties to report to authorities, customers and card schemes checked.",
                 Phrase.Of($"What was wrong or missing in this runbook is put right in the definition, and the runbook exported again: "
                     + $"{Piece.Code($"Export-HsmRunbook -Cluster $cluster -Destination FOLDER{RunbookCommands.State(source)}")}"),
-                Phrase.Of($"The scenario rehearsed again: {Piece.Code($"Invoke-HsmDrill -Cluster $cluster -Scenario ClusterLoss{RunbookCommands.State(source)}")}"),
+                Phrase.Of($"The scenario rehearsed again: "
+                    + $"{Piece.Code($"Invoke-HsmDrill -Cluster $cluster -Scenario ClusterLoss{RunbookCommands.State(source)}")}"),
             ], ToTick: true),
             new Signatures([("Head of the recovery", null), ("Second person", null)]),
         ]);
@@ -81,8 +88,12 @@ internal static class RunbookTexts
         if (cluster.ClusterKey is { } key)
         {
             string numbers = string.Create(CultureInfo.InvariantCulture, $"-Threshold {key.Threshold} -ShareCount {key.Shares}");
-            yield return Phrase.Of($"Shares that were read aloud or typed where others could see are replaced, and the old ones destroyed: {Piece.Code($"New-HsmClusterKey -Cluster $cluster -Resplit {numbers}")}");
-            yield return Phrase.Of($"Where {key.Threshold} shares or more may be known to others, so is the cluster key, whatever the shares: it is replaced, and a new backup made: {Piece.Code($"New-HsmClusterKey -Cluster $cluster {numbers} -Force")}. "
+            yield return Phrase.Of(
+                $"Shares that were read aloud or typed where others could see are replaced, and the old ones destroyed: "
+                + $"{Piece.Code($"New-HsmClusterKey -Cluster $cluster -Resplit {numbers}")}");
+            yield return Phrase.Of(
+                $"Where {key.Threshold} shares or more may be known to others, so is the cluster key, whatever the shares: it is "
+                + $"replaced, and a new backup made: {Piece.Code($"New-HsmClusterKey -Cluster $cluster {numbers} -Force")}. "
                 + $"Backups from before go on needing the old shares.");
         }
     }

@@ -7,7 +7,9 @@ internal static class ShellText
     public static string Value(string value)
     {
         // What begins with a digit or a point may be a number, and arrives as one where a parameter takes more than text.
-        bool bare = value.Length > 0 && (char.IsAsciiLetter(value[0]) || value[0] == '/' || value.StartsWith("./", StringComparison.Ordinal) || value.StartsWith("../", StringComparison.Ordinal))
+        bool bare = value.Length > 0
+            && (char.IsAsciiLetter(value[0]) || value[0] == '/' || value.StartsWith("./", StringComparison.Ordinal)
+                || value.StartsWith("../", StringComparison.Ordinal))
             && value.All(c => char.IsAsciiLetterOrDigit(c) || c is '/' or '.' or '-' or '_' or ':' or '\\');
         return bare ? value : Quoted(value);
     }

@@ -43,7 +43,11 @@ public sealed partial class InvokeHsmDrillCommand
         {
             WriteVerbose(deviation);
         }
-        string[] missed = [.. drill.RecoveryTimeMet == false ? ["the recovery time objective"] : (string[])[], .. drill.RecoveryPointMet == false ? ["the recovery point objective"] : (string[])[]];
+        string[] missed =
+        [
+            .. drill.RecoveryTimeMet == false ? (string[])["the recovery time objective"] : [],
+            .. drill.RecoveryPointMet == false ? (string[])["the recovery point objective"] : [],
+        ];
         if (missed.Length > 0)
         {
             WriteWarning($"The drill did not meet {string.Join(" and ", missed)}; its report '{drill.HtmlPath}' has the figures.");

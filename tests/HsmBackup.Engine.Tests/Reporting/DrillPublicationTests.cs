@@ -23,7 +23,11 @@ public sealed class DrillPublicationTests : IDisposable
         _certificate = certificate.RawData;
     }
 
-    public static TheoryData<string> Files => [DrillRecords.JsonFile, DrillRecords.HtmlFile, DrillRecords.MarkdownFile, DrillRecords.JUnitFile, DrillRecords.DigestFile, DrillRecords.SignatureFile];
+    public static TheoryData<string> Files =>
+    [
+        DrillRecords.JsonFile, DrillRecords.HtmlFile, DrillRecords.MarkdownFile, DrillRecords.JUnitFile, DrillRecords.DigestFile,
+        DrillRecords.SignatureFile,
+    ];
 
     [Fact]
     public void A_signed_drill_is_on_record_with_every_form()
@@ -43,7 +47,8 @@ public sealed class DrillPublicationTests : IDisposable
         string path = Path.Combine(Publish().Folder, name);
         byte[] content = File.ReadAllBytes(path);
         // The first, the last, and some between: a digit in the JSON, the verdict in the page.
-        foreach (int at in (int[])[0, 1, content.Length / 7, content.Length / 3, content.Length / 2, content.Length * 5 / 6, content.Length - 2, content.Length - 1])
+        foreach (int at in (int[])[0, 1, content.Length / 7, content.Length / 3, content.Length / 2, content.Length * 5 / 6,
+            content.Length - 2, content.Length - 1])
         {
             foreach (byte change in (byte[])[0x01, 0x20, 0x80])
             {
@@ -138,7 +143,8 @@ public sealed class DrillPublicationTests : IDisposable
     public void The_commands_in_the_report_check_it_and_notice_a_change()
     {
         string folder = Publish().Folder;
-        File.WriteAllText(Path.Combine(folder, "payments.hsmcluster.json"), $$"""{"identityCertificate":"{{Convert.ToBase64String(_certificate)}}"}""");
+        File.WriteAllText(Path.Combine(folder, "payments.hsmcluster.json"),
+            $$"""{"identityCertificate":"{{Convert.ToBase64String(_certificate)}}"}""");
         string markdown = File.ReadAllText(Path.Combine(folder, DrillRecords.MarkdownFile));
         string[] commands = [.. markdown.Split("```sh\n").Skip(1).Select(p => p[..p.IndexOf("```", StringComparison.Ordinal)])];
         Assert.Equal(2, commands.Length);

@@ -28,7 +28,8 @@ public sealed partial class DrillReportTests
             foreach (string culture in (string[])["tr-TR", "de-DE", "ar-SA", "th-TH"])
             {
                 CultureInfo.CurrentCulture = new CultureInfo(culture);
-                Assert.All(DrillPublication.Render(DrillReport.FromJson(report.ToJson()), signed: true), f => Assert.True(here[f.Key].AsSpan().SequenceEqual(f.Value), f.Key));
+                Assert.All(DrillPublication.Render(DrillReport.FromJson(report.ToJson()), signed: true), f =>
+                    Assert.True(here[f.Key].AsSpan().SequenceEqual(f.Value), f.Key));
             }
         }
         finally
@@ -86,7 +87,8 @@ public sealed partial class DrillReportTests
     {
         DrillReport report = SampleDrills.Passed(4);
         IReadOnlyDictionary<string, byte[]> files = DrillPublication.Render(
-            report with { Keys = [report.Keys[0] with { Label = label }], Operator = label, Deviations = [label], Problem = label }, signed: false);
+            report with { Keys = [report.Keys[0] with { Label = label }], Operator = label, Deviations = [label], Problem = label },
+            signed: false);
         _ = XElement.Parse("<body>" + Between(Text(files[DrillRecords.HtmlFile]), "<body>", "</body>") + "</body>");
         _ = XDocument.Parse(Text(files[DrillRecords.JUnitFile]));
         Assert.All(files.Values, f => Assert.DoesNotContain('\u001b', Text(f)));
@@ -100,7 +102,8 @@ public sealed partial class DrillReportTests
     public void The_verdict_comes_first(string sample, string word, string tone)
     {
         string html = Html(Of(sample));
-        Assert.Contains($"<div class=\"verdict {tone}\">\n<p class=\"word\">{word}</p>", html[html.IndexOf("<main>", StringComparison.Ordinal)..][..120], StringComparison.Ordinal);
+        Assert.Contains($"<div class=\"verdict {tone}\">\n<p class=\"word\">{word}</p>",
+            html[html.IndexOf("<main>", StringComparison.Ordinal)..][..120], StringComparison.Ordinal);
     }
 
     [Theory]
@@ -154,7 +157,8 @@ public sealed partial class DrillReportTests
         DrillReport report = SampleDrills.Passed(21);
         string html = Html(report with
         {
-            Keys = [.. report.Keys.Where(k => k.Node == "hsm-a").Select(k => k with { Result = CheckOutcome.Skipped, Reason = "Its flags allow no use." })],
+            Keys = [.. report.Keys.Where(k => k.Node == "hsm-a")
+                .Select(k => k with { Result = CheckOutcome.Skipped, Reason = "Its flags allow no use." })],
         });
         Assert.Equal(1, Regex.Count(html, "<details"));
     }
@@ -175,7 +179,8 @@ public sealed partial class DrillReportTests
     public void A_pipeline_sees_whatever_is_not_a_pass(string sample, int failures)
     {
         DrillReport report = Of(sample);
-        XElement suite = XDocument.Parse(Text(DrillPublication.Render(report, signed: false)[DrillRecords.JUnitFile])).Descendants("testsuite").Single();
+        XElement suite = XDocument.Parse(Text(DrillPublication.Render(report, signed: false)[DrillRecords.JUnitFile]))
+            .Descendants("testsuite").Single();
         Assert.Equal(failures, (int)suite.Attribute("failures")!);
         Assert.Equal(failures, suite.Descendants("failure").Count());
         Assert.Equal(1 + report.Steps.Count + report.Keys.Count, suite.Elements("testcase").Count());
@@ -200,7 +205,8 @@ public sealed partial class DrillReportTests
         Assert.Contains(">2026-08-19 (software)</text>", html, StringComparison.Ordinal);
         Assert.Contains(">2026-11-22, this drill</text>", html, StringComparison.Ordinal);
         Assert.Equal(2, Regex.Count(html[..html.IndexOf("id=\"keys\"", StringComparison.Ordinal)], @"\(software\)"));
-        Assert.Contains("this drill (software)", Html(report with { Environment = report.Environment with { SoftwareTargets = true } }), StringComparison.Ordinal);
+        Assert.Contains("this drill (software)", Html(report with { Environment = report.Environment with { SoftwareTargets = true } }),
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -220,7 +226,8 @@ public sealed partial class DrillReportTests
     {
         DrillReport report = SampleDrills.StoreLost();
         string html = Html(report);
-        Assert.Contains("One node was to be made anew from what is left without the store &#39;vault &lt;2&gt;&#39;.", html, StringComparison.Ordinal);
+        Assert.Contains("One node was to be made anew from what is left without the store &#39;vault &lt;2&gt;&#39;.", html,
+            StringComparison.Ordinal);
         Assert.Contains("<dt>Store that was lost</dt><dd>vault &lt;2&gt;</dd>", html, StringComparison.Ordinal);
         Assert.DoesNotContain("primary", html, StringComparison.Ordinal);
         Assert.DoesNotContain("new cluster", html, StringComparison.OrdinalIgnoreCase);
@@ -235,7 +242,8 @@ public sealed partial class DrillReportTests
         string html = Html(report);
         Assert.Contains("<dt>Recovery time</dt>", html, StringComparison.Ordinal);
         Assert.DoesNotContain("<dt>Recovery point</dt>", html, StringComparison.Ordinal);
-        Assert.Contains("<dt>Recovery point</dt><dd class=\"value\">7 h 30 min</dd>", Html(SampleDrills.Passed()), StringComparison.Ordinal);
+        Assert.Contains("<dt>Recovery point</dt><dd class=\"value\">7 h 30 min</dd>", Html(SampleDrills.Passed()),
+            StringComparison.Ordinal);
         // Where no backup was found, that is what has to be seen.
         string none = Html(SampleDrills.Failed() with { Backups = [], Measures = report.Measures });
         Assert.Contains("<div class=\"bad\"><dt>Recovery point</dt><dd class=\"value\">no backup</dd>", none, StringComparison.Ordinal);

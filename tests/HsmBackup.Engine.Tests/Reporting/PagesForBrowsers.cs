@@ -14,7 +14,8 @@ public sealed class PagesForBrowsers
         foreach (string sample in (string[])["passed", "failed", "interrupted", "verified", "node", "store", "many"])
         {
             DrillReport report = DrillReportTests.Of(sample);
-            File.WriteAllBytes(Path.Combine(folder, $"drill-{sample}.html"), DrillPublication.Render(report, signed: sample != "failed")[DrillRecords.HtmlFile]);
+            File.WriteAllBytes(Path.Combine(folder, $"drill-{sample}.html"),
+                DrillPublication.Render(report, signed: sample != "failed")[DrillRecords.HtmlFile]);
         }
         File.WriteAllBytes(Path.Combine(folder, "runbook.html"), Runbook.Render(SampleRunbooks.Source(), RunbookFormat.Html));
         File.WriteAllBytes(Path.Combine(folder, "runbook-bare.html"), Runbook.Render(SampleRunbooks.Bare(), RunbookFormat.Html));

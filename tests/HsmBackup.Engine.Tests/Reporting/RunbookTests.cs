@@ -18,7 +18,10 @@ public sealed class RunbookTests : IDisposable
     private readonly TestFolder _folder = new();
 
     public static TheoryData<string> Parts =>
-        ["nodes", "clusterKey", "contacts", "escalation", "stores", "schedule", "retention", "drill", "targets", "policy", "acknowledged", "identityCertificate", "name", "description", "definition"];
+    [
+        "nodes", "clusterKey", "contacts", "escalation", "stores", "schedule", "retention", "drill", "targets", "policy", "acknowledged",
+        "identityCertificate", "name", "description", "definition",
+    ];
 
     [Fact]
     public void A_runbook_is_the_same_bytes_in_every_culture()
@@ -45,7 +48,8 @@ public sealed class RunbookTests : IDisposable
         foreach (RunbookSource source in (RunbookSource[])[SampleRunbooks.Source(), SampleRunbooks.Bare(), SampleRunbooks.Alone()])
         {
             string html = Encoding.UTF8.GetString(Runbook.Render(source, RunbookFormat.Html));
-            XElement page = XElement.Parse(html[html.IndexOf("<body>", StringComparison.Ordinal)..(html.IndexOf("</body>", StringComparison.Ordinal) + 7)]);
+            XElement page = XElement.Parse(
+                html[html.IndexOf("<body>", StringComparison.Ordinal)..(html.IndexOf("</body>", StringComparison.Ordinal) + 7)]);
             string[] sections = [.. page.Descendants("section").Select(s => s.Attribute("id")!.Value)];
             Assert.Equal(sections.Select(s => "#" + s), page.Descendants("nav").Descendants("a").Select(a => a.Attribute("href")!.Value));
             // "section 3" must be what stands before the heading.
@@ -63,7 +67,8 @@ public sealed class RunbookTests : IDisposable
         string text = Markdown(SampleRunbooks.Bare());
         foreach (string gap in (string[])
         [
-            "The definition has no escalation matrix", "The definition names no contacts", "The definition names no stores", "No backup was found when this was written",
+            "The definition has no escalation matrix", "The definition names no contacts", "The definition names no stores",
+            "No backup was found when this was written",
             "No passed drill is on record", "This procedure has not been rehearsed", "No recovery time is set", "____________",
         ])
         {
@@ -93,7 +98,8 @@ public sealed class RunbookTests : IDisposable
         RunbookSource source = SampleRunbooks.Source();
         Assert.Contains("Last rehearsed on 2026-11-22: Passed", Markdown(source), StringComparison.Ordinal);
         string certificate = Clusters.Definitions.TestDefinition.Full()["identityCertificate"]!.GetValue<string>();
-        Assert.Contains("No passed drill is on record", Markdown(source with { Cluster = source.Cluster with { IdentityCertificate = certificate } }), StringComparison.Ordinal);
+        Assert.Contains("No passed drill is on record",
+            Markdown(source with { Cluster = source.Cluster with { IdentityCertificate = certificate } }), StringComparison.Ordinal);
     }
 
     [Theory]
@@ -119,15 +125,18 @@ public sealed class RunbookTests : IDisposable
         string path = Export(source).Single(e => e.Format == format).Path;
         byte[] content = File.ReadAllBytes(path);
         int seal = Encoding.UTF8.GetString(content).IndexOf("<!-- hsmbackup-runbook", StringComparison.Ordinal);
-        foreach (int at in (int[])[0, content.Length / 4, content.Length / 2, seal - 1, content.Length - 200, content.Length - 40, content.Length - 2, content.Length - 1])
+        foreach (int at in (int[])[0, content.Length / 4, content.Length / 2, seal - 1, content.Length - 200, content.Length - 40,
+            content.Length - 2, content.Length - 1])
         {
             byte[] changed = [.. content];
             changed[at] ^= 1;
             File.WriteAllBytes(path, changed);
-            // Where the seal itself cannot be read any more, it is no runbook; never a good one. Nothing that is remembered is needed for that.
+            // Where the seal itself cannot be read any more, it is no runbook; never a good one. Nothing that is remembered is needed
+            // for that.
             RunbookStatus? status = null;
             Exception? refused = Record.Exception(() => status = RunbookTest.Of(path, source.Cluster, _folder.Folder("nothing")).Status);
-            Assert.True(refused is HsmBackupException { Code: ErrorCode.InvalidArgument } || status == RunbookStatus.Altered, $"byte {at}: {status}");
+            Assert.True(refused is HsmBackupException { Code: ErrorCode.InvalidArgument } || status == RunbookStatus.Altered,
+                $"byte {at}: {status}");
             Assert.Equal(RunbookStatus.Altered, RunbookRecords.StateOf(_folder.Root, source.Cluster).Status);
         }
     }
@@ -148,8 +157,10 @@ public sealed class RunbookTests : IDisposable
     public void A_form_that_was_left_as_it_was_makes_it_outdated()
     {
         RunbookSource before = SampleRunbooks.Source();
-        string old = Export(before with { Cluster = before.Cluster with { Contacts = [] } }).Single(e => e.Format == RunbookFormat.Markdown).Path;
-        _ = Runbook.Export(before with { Made = before.Made.AddDays(1) }, _folder.File("runbooks-out"), [RunbookFormat.Html], overwrite: false, _folder.Root);
+        string old = Export(before with { Cluster = before.Cluster with { Contacts = [] } })
+            .Single(e => e.Format == RunbookFormat.Markdown).Path;
+        _ = Runbook.Export(before with { Made = before.Made.AddDays(1) }, _folder.File("runbooks-out"), [RunbookFormat.Html],
+            overwrite: false, _folder.Root);
         RunbookState state = RunbookRecords.StateOf(_folder.Root, before.Cluster);
         Assert.Equal((RunbookStatus.Outdated, old, "contacts"), (state.Status, state.Path, Assert.Single(state.OutdatedParts)));
     }
@@ -166,7 +177,9 @@ public sealed class RunbookTests : IDisposable
         Assert.Equal((RunbookStatus.Current, false), (elsewhere.Status, elsewhere.Remembered));
         // Somebody changes a number and makes a new digest, as this program would.
         string body = File.ReadAllText(copy);
-        File.WriteAllBytes(copy, RunbookSeal.Of(source).AppendTo(Encoding.UTF8.GetBytes(body[..body.IndexOf("<!-- hsmbackup-runbook", StringComparison.Ordinal)].Replace("+41", "+49", StringComparison.Ordinal))));
+        string changed = body[..body.IndexOf("<!-- hsmbackup-runbook", StringComparison.Ordinal)]
+            .Replace("+41", "+49", StringComparison.Ordinal);
+        File.WriteAllBytes(copy, RunbookSeal.Of(source).AppendTo(Encoding.UTF8.GetBytes(changed)));
         Assert.Equal(RunbookStatus.Altered, RunbookTest.Of(copy, source.Cluster, _folder.Root).Status);
     }
 
@@ -234,14 +247,16 @@ public sealed class RunbookTests : IDisposable
             Assert.Contains($"Repair-HsmCluster -Cluster $cluster -Node {node} -WhatIf\n", text, StringComparison.Ordinal);
         }
         Assert.Contains("Restore-HsmCluster -Cluster $cluster -InitializeToken\n", text, StringComparison.Ordinal);
-        Assert.Contains("Get-HsmBackup -LiteralPath /srv/hsmbackup | Where-Object ClusterId -eq 'cluster-00112233aabbccdd'", text, StringComparison.Ordinal);
+        Assert.Contains("Get-HsmBackup -LiteralPath /srv/hsmbackup | Where-Object ClusterId -eq 'cluster-00112233aabbccdd'", text,
+            StringComparison.Ordinal);
         Assert.Contains("`https://dav.example.com/hsm/` must be downloaded first", text, StringComparison.Ordinal);
     }
 
     [Fact]
     public void No_command_carries_the_backup_of_the_day_of_the_export()
     {
-        foreach (RunbookSource source in (RunbookSource[])[SampleRunbooks.Source(), SampleRunbooks.Bare(), SampleRunbooks.Alone(), WithoutClusterKey()])
+        foreach (RunbookSource source in (RunbookSource[])[SampleRunbooks.Source(), SampleRunbooks.Bare(), SampleRunbooks.Alone(),
+            WithoutClusterKey()])
         {
             string[] listings = [.. Regex.Matches(Markdown(source), "(?s)```powershell\n(.*?)```").Select(m => m.Groups[1].Value)];
             Assert.NotEmpty(listings);
@@ -252,18 +267,24 @@ public sealed class RunbookTests : IDisposable
     [Fact]
     public void What_is_pasted_never_does_what_was_only_to_be_looked_at()
     {
-        foreach (RunbookSource source in (RunbookSource[])[SampleRunbooks.Source(), SampleRunbooks.Bare(), SampleRunbooks.Alone(), WithoutClusterKey()])
+        foreach (RunbookSource source in (RunbookSource[])[SampleRunbooks.Source(), SampleRunbooks.Bare(), SampleRunbooks.Alone(),
+            WithoutClusterKey()])
         {
-            string[][] listings = [.. Regex.Matches(Markdown(source), "(?s)```powershell\n(.*?)```").Select(m => m.Groups[1].Value.TrimEnd().Split('\n'))];
+            string[][] listings = [.. Regex.Matches(Markdown(source), "(?s)```powershell\n(.*?)```")
+                .Select(m => m.Groups[1].Value.TrimEnd().Split('\n'))];
             string[] changing = ["Restore-", "Repair-", "Sync-"];
-            string[][] touching = [.. listings.Where(l => l.Any(c => changing.Any(v => c.TrimStart().StartsWith(v, StringComparison.Ordinal))))];
+            string[][] touching =
+                [.. listings.Where(l => l.Any(c => changing.Any(v => c.TrimStart().StartsWith(v, StringComparison.Ordinal))))];
             Assert.NotEmpty(touching);
             // One command each, and before each that changes anything its plan.
             Assert.All(touching, l => Assert.Single(l));
-            string[] plans = [.. touching.Select(l => l[0].Trim()).Where(c => c.EndsWith(" -WhatIf", StringComparison.Ordinal)).Select(c => c[..^" -WhatIf".Length])];
-            Assert.All(touching.Select(l => l[0].Trim()).Where(c => !c.Contains("-WhatIf", StringComparison.Ordinal)), c => Assert.Contains(c, plans));
+            string[] plans = [.. touching.Select(l => l[0].Trim()).Where(c => c.EndsWith(" -WhatIf", StringComparison.Ordinal))
+                .Select(c => c[..^" -WhatIf".Length])];
+            Assert.All(touching.Select(l => l[0].Trim()).Where(c => !c.Contains("-WhatIf", StringComparison.Ordinal)),
+                c => Assert.Contains(c, plans));
             // What is asked for is answered before anything that follows.
-            Assert.All(listings.Where(l => l.Any(c => c.Contains("Read-Host", StringComparison.Ordinal))), l => Assert.Contains("Read-Host", l[^1], StringComparison.Ordinal));
+            Assert.All(listings.Where(l => l.Any(c => c.Contains("Read-Host", StringComparison.Ordinal))),
+                l => Assert.Contains("Read-Host", l[^1], StringComparison.Ordinal));
         }
     }
 
@@ -279,7 +300,8 @@ public sealed class RunbookTests : IDisposable
     public void What_is_restored_without_stores_or_a_cluster_key_is_named_or_a_gap_to_see()
     {
         string bare = Markdown(SampleRunbooks.Bare());
-        Assert.Contains("$backup = Get-HsmBackup -LiteralPath BACKUPS | Where-Object ClusterId -eq 'cluster-ffffffffffffffff'", bare, StringComparison.Ordinal);
+        Assert.Contains("$backup = Get-HsmBackup -LiteralPath BACKUPS | Where-Object ClusterId -eq 'cluster-ffffffffffffffff'", bare,
+            StringComparison.Ordinal);
         Assert.Contains("Restore-HsmCluster -Cluster $cluster -LiteralPath $backup.Path -InitializeToken", bare, StringComparison.Ordinal);
         Assert.Contains("in place of BACKUPS", bare, StringComparison.Ordinal);
         Assert.Contains("Repair-HsmCluster -Cluster $cluster -Node only -LiteralPath $backup.Path\n", bare, StringComparison.Ordinal);
@@ -301,7 +323,8 @@ public sealed class RunbookTests : IDisposable
     {
         string[] stateful =
         [
-            "Get-HsmClusterHealth", "Get-HsmAuditLog", "Test-HsmAuditLog", "Restore-HsmCluster", "Restore-HsmKey", "Repair-HsmCluster", "Sync-HsmCluster",
+            "Get-HsmClusterHealth", "Get-HsmAuditLog", "Test-HsmAuditLog", "Restore-HsmCluster", "Restore-HsmKey", "Repair-HsmCluster",
+            "Sync-HsmCluster",
             "Receive-HsmBackupKey", "Register-HsmBackupSchedule", "Invoke-HsmDrill", "Test-HsmRunbook", "Export-HsmRunbook",
         ];
         string text = Markdown(SampleRunbooks.Source() with { StatePath = "/srv/my state" });
@@ -311,7 +334,8 @@ public sealed class RunbookTests : IDisposable
         {
             string[] uses = [.. commands.Where(c => c.Contains(cmdlet + " ", StringComparison.Ordinal))];
             Assert.NotEmpty(uses);
-            Assert.All(uses, c => Assert.True(c.Contains(" -StatePath '/srv/my state'", StringComparison.Ordinal) || c.Contains("-Action " + cmdlet, StringComparison.Ordinal), c));
+            Assert.All(uses, c => Assert.True(c.Contains(" -StatePath '/srv/my state'", StringComparison.Ordinal)
+                || c.Contains("-Action " + cmdlet, StringComparison.Ordinal), c));
         }
         Assert.DoesNotContain("-StatePath", Markdown(SampleRunbooks.Source()), StringComparison.Ordinal);
     }
@@ -321,7 +345,8 @@ public sealed class RunbookTests : IDisposable
     {
         string text = Markdown(SampleRunbooks.Alone());
         Assert.Contains("Repair-HsmCluster -Cluster $cluster -Node zurich-1 -LiteralPath $backup.Path\n", text, StringComparison.Ordinal);
-        Assert.Contains("It has no peers: it is initialised, joined by the custodians' shares, and filled from the latest backup.", text, StringComparison.Ordinal);
+        Assert.Contains("It has no peers: it is initialised, joined by the custodians' shares, and filled from the latest backup.", text,
+            StringComparison.Ordinal);
         Assert.DoesNotContain("Sync-HsmCluster", text, StringComparison.Ordinal);
         Assert.DoesNotContain("from the nodes that are left", text, StringComparison.Ordinal);
     }
@@ -332,7 +357,11 @@ public sealed class RunbookTests : IDisposable
         RunbookSource source = SampleRunbooks.Source();
         DrillRecord last = source.Drills[^1];
         DrillReport failed = SampleDrills.Failed() with { Scenario = DrillScenario.ClusterLoss, Started = last.Report!.Started.AddDays(1) };
-        DrillReport passed = SampleDrills.Passed() with { Scenario = DrillScenario.BackupVerification, Started = last.Report.Started.AddDays(2) };
+        DrillReport passed = SampleDrills.Passed() with
+        {
+            Scenario = DrillScenario.BackupVerification,
+            Started = last.Report.Started.AddDays(2),
+        };
         string text = Markdown(source with { Drills = [last, last with { Report = failed }, last with { Report = passed }] });
         Assert.Contains("The last drill of the loss of the whole cluster, on 2026-11-23, did not pass: ", text, StringComparison.Ordinal);
         Assert.Contains($"The last passed drill ({DrillWords.Of(DrillScenario.BackupVerification)})", text, StringComparison.Ordinal);
@@ -347,7 +376,10 @@ public sealed class RunbookTests : IDisposable
         "name" => cluster with { Name = "payments2" },
         "nodes" => cluster with { Nodes = [.. cluster.Nodes.Skip(1)], Schedule = cluster.Schedule },
         "clusterKey" => cluster with { ClusterKey = cluster.ClusterKey! with { ShareSetId = 1 } },
-        "identityCertificate" => cluster with { IdentityCertificate = Clusters.Definitions.TestDefinition.Full()["identityCertificate"]!.GetValue<string>() },
+        "identityCertificate" => cluster with
+        {
+            IdentityCertificate = Clusters.Definitions.TestDefinition.Full()["identityCertificate"]!.GetValue<string>(),
+        },
         "acknowledged" => cluster with { Acknowledged = [] },
         "contacts" => cluster with { Contacts = [.. cluster.Contacts.Reverse()] },
         "escalation" => cluster with { Escalation = [.. cluster.Escalation.SkipLast(1)] },
@@ -360,9 +392,11 @@ public sealed class RunbookTests : IDisposable
         _ => throw new ArgumentOutOfRangeException(nameof(part), part, "No such part."),
     };
 
-    private static IEnumerable<byte[]> Forms(RunbookSource source) => Enum.GetValues<RunbookFormat>().Select(f => Runbook.Render(source, f));
+    private static IEnumerable<byte[]> Forms(RunbookSource source) =>
+        Enum.GetValues<RunbookFormat>().Select(f => Runbook.Render(source, f));
 
-    private static RunbookSource WithoutClusterKey() => SampleRunbooks.Source() is var source ? source with { Cluster = source.Cluster with { ClusterKey = null } } : null!;
+    private static RunbookSource WithoutClusterKey() =>
+        SampleRunbooks.Source() is var source ? source with { Cluster = source.Cluster with { ClusterKey = null } } : null!;
 
     private static string Markdown(RunbookSource source) => Encoding.UTF8.GetString(Runbook.Render(source, RunbookFormat.Markdown));
 

@@ -57,13 +57,18 @@ internal static class SampleDrills
         Environment = Environment(),
         Former =
         [
-            new FormerDrill("20251118T090000Z-aa01bb02", DrillScenario.ClusterLoss, Began.AddDays(-369), DrillResult.Passed, TimeSpan.FromMinutes(71)),
+            new FormerDrill("20251118T090000Z-aa01bb02", DrillScenario.ClusterLoss, Began.AddDays(-369), DrillResult.Passed,
+                TimeSpan.FromMinutes(71)),
             new FormerDrill("20260217T090000Z-aa01bb03", DrillScenario.ClusterLoss, Began.AddDays(-278), DrillResult.Failed, null),
-            new FormerDrill("20260218T090000Z-aa01bb04", DrillScenario.ClusterLoss, Began.AddDays(-277), DrillResult.Passed, TimeSpan.FromMinutes(52)),
-            new FormerDrill("20260519T090000Z-aa01bb05", DrillScenario.ClusterLoss, Began.AddDays(-187), DrillResult.Passed, TimeSpan.FromMinutes(44)),
-            new FormerDrill("20260520T090000Z-aa01bb06", DrillScenario.KeyLoss, Began.AddDays(-186), DrillResult.Passed, TimeSpan.FromMinutes(3)),
+            new FormerDrill("20260218T090000Z-aa01bb04", DrillScenario.ClusterLoss, Began.AddDays(-277), DrillResult.Passed,
+                TimeSpan.FromMinutes(52)),
+            new FormerDrill("20260519T090000Z-aa01bb05", DrillScenario.ClusterLoss, Began.AddDays(-187), DrillResult.Passed,
+                TimeSpan.FromMinutes(44)),
+            new FormerDrill("20260520T090000Z-aa01bb06", DrillScenario.KeyLoss, Began.AddDays(-186), DrillResult.Passed,
+                TimeSpan.FromMinutes(3)),
             new FormerDrill("20260818T090000Z-aa01bb07", DrillScenario.ClusterLoss, Began.AddDays(-96), DrillResult.Interrupted, null),
-            new FormerDrill("20260819T090000Z-aa01bb08", DrillScenario.ClusterLoss, Began.AddDays(-95), DrillResult.Passed, TimeSpan.FromMinutes(39)),
+            new FormerDrill("20260819T090000Z-aa01bb08", DrillScenario.ClusterLoss, Began.AddDays(-95), DrillResult.Passed,
+                TimeSpan.FromMinutes(39)),
         ],
     };
 
@@ -87,7 +92,12 @@ internal static class SampleDrills
             Keys = [.. passed.Keys.Where(k => k.Node == "hsm-c")],
             Measures = passed.Measures with
             {
-                RecoveryTime = TimeSpan.FromSeconds(1240), RecoveryPoint = null, KeysExpected = 12, KeysRecovered = 12, KeysProven = 12, KeysUsed = 12,
+                RecoveryTime = TimeSpan.FromSeconds(1240),
+                RecoveryPoint = null,
+                KeysExpected = 12,
+                KeysRecovered = 12,
+                KeysProven = 12,
+                KeysUsed = 12,
             },
             Deviations = ["Backup 20261122T030000Z-payments-77aa01ff was passed over: its copy in primary is damaged."],
         };
@@ -115,7 +125,10 @@ internal static class SampleDrills
             Steps =
             [
                 .. passed.Steps.SkipLast(2),
-                Step(DrillStep.Use, 12, "2 keys of 12 on node b gave wrong signatures") with { Outcome = CheckOutcome.Failed, Error = ErrorCode.DrillFailed },
+                Step(DrillStep.Use, 12, "2 keys of 12 on node b gave wrong signatures") with
+                {
+                    Outcome = CheckOutcome.Failed, Error = ErrorCode.DrillFailed,
+                },
                 Step(DrillStep.CleanUp, 66, "3 tokens blank again", recovery: false),
             ],
             Keys =
@@ -123,14 +136,26 @@ internal static class SampleDrills
                 .. passed.Keys.Select(k => k.Node != "hsm-b" || k.Label is not ("issuer-0001" or "issuer-0005") ? k : k with
                 {
                     Result = CheckOutcome.Failed, Reason = "The public key does not verify what the private key signed.",
-                    Uses = [new DrilledUse("Sign", CheckOutcome.Failed, "CKM_ECDSA, wrong signature"), new DrilledUse("Derive", CheckOutcome.Passed, "ECDH with an ephemeral peer")],
+                    Uses =
+                    [
+                        new DrilledUse("Sign", CheckOutcome.Failed, "CKM_ECDSA, wrong signature"),
+                        new DrilledUse("Derive", CheckOutcome.Passed, "ECDH with an ephemeral peer"),
+                    ],
                 }),
                 Key("hsm-c", "CKO_SECRET_KEY", "CKK_GENERIC_SECRET", "<script>alert('\u202E\"&amp;|`')</script>", "ff00") with
                 {
                     Proof = CheckOutcome.Passed, Result = CheckOutcome.Skipped, Reason = "Its flags allow no use <at all>.", Uses = [],
                 },
             ],
-            Measures = passed.Measures with { RecoveryTime = null, KeysUsed = 34, KeysSkipped = 1, KeysExpected = 37, KeysProven = 37, KeysRecovered = 37 },
+            Measures = passed.Measures with
+            {
+                RecoveryTime = null,
+                KeysUsed = 34,
+                KeysSkipped = 1,
+                KeysExpected = 37,
+                KeysProven = 37,
+                KeysRecovered = 37,
+            },
             Backups = [Backup() with { Result = CheckOutcome.Failed }],
             FollowUps = ["Ask the maker of hsm-b why CKM_ECDSA gives wrong signatures.", "Repeat the drill within 14 days."],
         };
@@ -147,7 +172,8 @@ internal static class SampleDrills
         [
             Step(DrillStep.Find, 1.4, "3 stores, 41 backups"),
             Step(DrillStep.Fetch, 0.3, "it was stopped") with { Outcome = CheckOutcome.Failed, Error = ErrorCode.Cancelled },
-            .. ((string[])[DrillStep.Secrets, DrillStep.Authenticate, DrillStep.Initialize, DrillStep.Join, DrillStep.Restore, DrillStep.Prove, DrillStep.Use])
+            .. ((string[])[DrillStep.Secrets, DrillStep.Authenticate, DrillStep.Initialize, DrillStep.Join, DrillStep.Restore,
+                DrillStep.Prove, DrillStep.Use])
                 .Select(name => Step(name, 0, "a step before it did not pass") with { Outcome = CheckOutcome.NotRun, Started = null }),
             Step(DrillStep.CleanUp, 0.2, "nothing was made", recovery: false),
         ],
@@ -171,7 +197,8 @@ internal static class SampleDrills
             Steps =
             [
                 Step(DrillStep.Find, 1.4, "3 of 41 backups", recovery: false),
-                .. ids.SelectMany(id => ((string[])[DrillStep.Fetch, DrillStep.Authenticate, DrillStep.Restore, DrillStep.Prove, DrillStep.Use])
+                .. ids.SelectMany(id =>
+                    ((string[])[DrillStep.Fetch, DrillStep.Authenticate, DrillStep.Restore, DrillStep.Prove, DrillStep.Use])
                     .Select((name, i) => Step(name, 3 + (7 * i), "as it must be", recovery: false) with { Subject = id })),
                 Step(DrillStep.CleanUp, 2, "3 software tokens removed", recovery: false),
             ],
