@@ -26,7 +26,7 @@ public sealed class DrillFailureTests : IDisposable
     public void A_damaged_backup_is_no_backup_and_an_older_one_is_taken_only_with_its_own_key()
     {
         _cluster.Fill();
-        BackupResult older = _cluster.BackUp();
+        BackupResult older = _cluster.BackUp(r => r with { Clock = new SetClock(DateTimeOffset.UtcNow.AddHours(-1)) });
         BackupResult newer = _cluster.BackUp();
         Damage(newer, 0);
         Damage(newer, 1);

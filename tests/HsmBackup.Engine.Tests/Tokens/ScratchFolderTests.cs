@@ -27,9 +27,13 @@ public sealed class ScratchFolderTests
         }
         const int Files = 20_000;
         string folder = LeftFolder();
-        for (int i = 0; i < Files; i++)
+        // Others make folders at the same time, and would begin to remove this one before it is ready.
+        using (File.Open(Path.Combine(folder, "lock"), FileMode.Open, FileAccess.Write, FileShare.None))
         {
-            File.WriteAllText(Path.Combine(folder, $"{i}"), "");
+            for (int i = 0; i < Files; i++)
+            {
+                File.WriteAllText(Path.Combine(folder, $"{i}"), "");
+            }
         }
         var sweep = new Thread(() => ScratchFolder.Create().Dispose());
         sweep.Start();
