@@ -92,7 +92,8 @@ internal sealed class ClusterGround : DrillGround
         }
         int removed = Remove(_targets, Journal(), isOther: false);
         File.Delete(_journalPath);
-        return FormattableString.Invariant($"{removed} objects removed from {_targets.Count} tokens of drill cluster '{_drillCluster.Name}', which are blank again");
+        return FormattableString.Invariant($"{removed} objects removed from {_targets.Count} tokens of drill cluster ")
+            + $"'{_drillCluster.Name}', which are blank again";
     }
 
     /// <inheritdoc/>
@@ -103,16 +104,20 @@ internal sealed class ClusterGround : DrillGround
         int count = Math.Min(places.Count, _drillCluster.Nodes.Count);
         if (count < places.Count && _request.Scenario != DrillScenario.ClusterLoss)
         {
-            throw NotPossible($"A drill of the scenario {_request.Scenario} needs {places.Count} tokens, and drill cluster '{_drillCluster.Name}' has {_drillCluster.Nodes.Count}.",
+            throw NotPossible(
+                $"A drill of the scenario {_request.Scenario} needs {places.Count} tokens, and drill cluster "
+                + $"'{_drillCluster.Name}' has {_drillCluster.Nodes.Count}.",
                 "Add a blank token to the drill cluster.");
         }
         if (count < places.Count)
         {
-            _deviations.Add($"Drill cluster '{_drillCluster.Name}' has {count} nodes, so the recovery of {count} of {places.Count} nodes was rehearsed.");
+            _deviations.Add($"Drill cluster '{_drillCluster.Name}' has {count} nodes, "
+                + $"so the recovery of {count} of {places.Count} nodes was rehearsed.");
         }
         foreach ((ClusterNode place, ClusterNode own) in places.Take(count).Zip(_drillCluster.Nodes))
         {
-            Pin pin = (_request.OpenDrillPin ?? throw NotPossible("The PINs of the drill cluster's tokens were not given.", "Give them with -DrillPin, or name their source in its definition."))(own);
+            Pin pin = (_request.OpenDrillPin ?? throw NotPossible("The PINs of the drill cluster's tokens were not given.",
+                "Give them with -DrillPin, or name their source in its definition."))(own);
             _own.Add(own);
             _targets.Add(new DrillTargetNode(own with { Name = place.Name }, pin, _request.SoPin));
         }
@@ -121,9 +126,11 @@ internal sealed class ClusterGround : DrillGround
     /// <summary>None of the drill cluster's tokens is a node of the cluster, by whatever library and name it is reached.</summary>
     private void CheckTokens(CancellationToken cancellationToken)
     {
-        List<DrillTargetNode> all = [.. _drillCluster.Nodes.Where(n => _own.Contains(n) || Left()?.Tokens.Any(t => t.Node == n.Name) == true)
+        List<DrillTargetNode> all = [.. _drillCluster.Nodes
+            .Where(n => _own.Contains(n) || Left()?.Tokens.Any(t => t.Node == n.Name) == true)
             .Select(n => new DrillTargetNode(n, _targets[0].Pin, null))];
-        IReadOnlyList<InitializedToken> seen = TargetThreads.Run(all, NoProgress.Instance, (target, _, _) => Look(target), cancellationToken);
+        IReadOnlyList<InitializedToken> seen = TargetThreads.Run(all, NoProgress.Instance, (target, _, _) => Look(target),
+            cancellationToken);
         _deviations.AddRange(Untouchable.CheckTokens(_request.Cluster, [.. seen.Select(s => s.Token)], cancellationToken));
     }
 
@@ -147,7 +154,8 @@ internal sealed class ClusterGround : DrillGround
         {
             if (objects > 0)
             {
-                throw NotPossible($"The token '{found.Token.Label}' of drill cluster '{_drillCluster.Name}' is not blank: it holds {objects} objects, which no drill has put there. Nothing was touched.",
+                throw NotPossible($"The token '{found.Token.Label}' of drill cluster '{_drillCluster.Name}' is not blank: "
+                    + $"it holds {objects} objects, which no drill has put there. Nothing was touched.",
                     "Find out whose they are. A token of a drill cluster holds nothing between drills.");
             }
             if (found.Step == InitializationStep.None)
@@ -156,7 +164,8 @@ internal sealed class ClusterGround : DrillGround
             }
             else if (_request.SoPin is null)
             {
-                throw NotPossible($"The token of node '{target.Node.Name}' of drill cluster '{_drillCluster.Name}' is to be initialised, and there is no PIN of a security officer.",
+                throw NotPossible($"The token of node '{target.Node.Name}' of drill cluster '{_drillCluster.Name}' is to be initialised, "
+                    + "and there is no PIN of a security officer.",
                     "Give it with -SoPin, as a SecureString.");
             }
         }
@@ -168,7 +177,9 @@ internal sealed class ClusterGround : DrillGround
     }
 
     private InitializedToken Look(DrillTargetNode target) => TokenInitialization.Look(target.Node.Address,
-        [.. _drillCluster.Nodes.Where(n => n.Address.Library.Path == target.Node.Address.Library.Path && n.Address.TokenSerial != target.Node.Address.TokenSerial)
+        [.. _drillCluster.Nodes
+            .Where(n => n.Address.Library.Path == target.Node.Address.Library.Path
+                && n.Address.TokenSerial != target.Node.Address.TokenSerial)
             .Select(n => n.Address.TokenSerial).OfType<string>()]);
 
     private DrillJournal? Left()
@@ -179,7 +190,8 @@ internal sealed class ClusterGround : DrillGround
         }
         catch (Exception e) when (e is JsonException || FileErrors.Covers(e))
         {
-            throw NotPossible($"What an earlier drill has left on drill cluster '{_drillCluster.Name}' is not known: '{_journalPath}' cannot be read ({e.Message}).", BlankByHand);
+            throw NotPossible($"What an earlier drill has left on drill cluster '{_drillCluster.Name}' is not known: "
+                + $"'{_journalPath}' cannot be read ({e.Message}).", BlankByHand);
         }
     }
 
@@ -191,7 +203,8 @@ internal sealed class ClusterGround : DrillGround
         }
         if (left.Tokens.FirstOrDefault(t => _drillCluster.Nodes.All(n => n.Name != t.Node)) is { } gone)
         {
-            throw NotPossible($"An earlier drill did not come to its end, and may have left keys on the token of node '{gone.Node}', which drill cluster '{_drillCluster.Name}' does not have any more.",
+            throw NotPossible($"An earlier drill did not come to its end, and may have left keys on the token of node '{gone.Node}', "
+                + $"which drill cluster '{_drillCluster.Name}' does not have any more.",
                 BlankByHand);
         }
         // By the drill cluster's own names: this drill may take fewer of its tokens.
@@ -202,8 +215,9 @@ internal sealed class ClusterGround : DrillGround
             cancellationToken.ThrowIfCancellationRequested();
             int removed = Remove(tokens, left, isOther: true);
             File.Delete(_journalPath);
-            _deviations.Add(FormattableString.Invariant($"A drill of {left.Started.UtcDateTime:yyyy-MM-dd HH:mm:ss}Z did not come to its end; ")
-                + FormattableString.Invariant($"the {removed} objects that it had left on the drill cluster were removed."));
+            _deviations.Add(FormattableString.Invariant($"A drill of {left.Started.UtcDateTime:yyyy-MM-dd HH:mm:ss}Z ")
+                + FormattableString.Invariant($"did not come to its end; the {removed} objects ")
+                + "that it had left on the drill cluster were removed.");
         }
         catch (HsmBackupException e) when (e.Code == ErrorCode.DrillFailed)
         {
@@ -215,9 +229,12 @@ internal sealed class ClusterGround : DrillGround
         }
     }
 
-    private string BlankByHand => $"Find out whose these tokens and objects are. Make the tokens of the drill cluster blank with the vendor's tool, then remove '{_journalPath}'.";
+    private string BlankByHand =>
+        "Find out whose these tokens and objects are. Make the tokens of the drill cluster blank with the vendor's tool, "
+        + $"then remove '{_journalPath}'.";
 
-    private DrillTargetNode TargetOf(ClusterNode own) => _own.IndexOf(own) is >= 0 and var index ? new DrillTargetNode(own, _targets[index].Pin.Clone(), null)
+    private DrillTargetNode TargetOf(ClusterNode own) => _own.IndexOf(own) is >= 0 and var index
+        ? new DrillTargetNode(own, _targets[index].Pin.Clone(), null)
         : new DrillTargetNode(own, _request.OpenDrillPin!(own), null);
 
     /// <summary>Removes what a drill has put on tokens, and nothing else.</summary>
@@ -228,10 +245,12 @@ internal sealed class ClusterGround : DrillGround
     /// <exception cref="HsmBackupException">DrillFailed: something stays on a token, or nobody knows.</exception>
     private int Remove(IReadOnlyList<DrillTargetNode> tokens, DrillJournal journal, bool isOther)
     {
-        IReadOnlyList<(int Removed, List<string> Left)> outcomes = TargetThreads.Run(tokens, NoProgress.Instance, (target, _, _) => Remove(target, journal, isOther), CancellationToken.None);
+        IReadOnlyList<(int Removed, List<string> Left)> outcomes = TargetThreads.Run(tokens, NoProgress.Instance,
+            (target, _, _) => Remove(target, journal, isOther), CancellationToken.None);
         List<string> left = [.. outcomes.SelectMany(o => o.Left)];
         return left.Count == 0 ? outcomes.Sum(o => o.Removed) : throw new HsmBackupException(ErrorCode.DrillFailed,
-            $"Drill cluster '{_drillCluster.Name}' is not blank: {string.Join("; ", left.Take(5))}{(left.Count > 5 ? $"; and {left.Count - 5} more" : "")}.",
+            $"Drill cluster '{_drillCluster.Name}' is not blank: "
+            + $"{string.Join("; ", left.Take(5))}{(left.Count > 5 ? $"; and {left.Count - 5} more" : "")}.",
             "Find out whose these objects are; a token of a drill cluster holds nothing between drills.")
         { Target = _drillCluster.Name };
     }
@@ -252,7 +271,8 @@ internal sealed class ClusterGround : DrillGround
         }
         using Pin pin = target.Pin.Clone();
         using TokenConnection connection = TokenConnection.Open(target.Node.Address, pin, readWrite: true, CancellationToken.None);
-        List<(ulong Handle, string What, bool Ours)> all = [.. connection.Session.FindTokenObjects().Select(h => Describe(connection, h, node, journal))];
+        List<(ulong Handle, string What, bool Ours)> all = [.. connection.Session.FindTokenObjects()
+            .Select(h => Describe(connection, h, node, journal))];
         List<string> left = [.. all.Where(o => !o.Ours).Select(o => $"{o.What} is none of the drill's")];
         if (isOther && left.Count > 0)
         {
@@ -268,14 +288,18 @@ internal sealed class ClusterGround : DrillGround
         int still = connection.Session.FindTokenObjects().Count;
         // A token that goes away shows nothing, which is not the same as to be blank.
         connection.CheckPresent();
-        return still == left.Count ? (all.Count - still, left) : (0, [.. left, FormattableString.Invariant($"{still} objects on {node} are still there")]);
+        return still == left.Count ? (all.Count - still, left)
+            : (0, [.. left, FormattableString.Invariant($"{still} objects on {node} are still there")]);
     }
 
-    private static (ulong Handle, string What, bool Ours) Describe(TokenConnection connection, ulong handle, string node, DrillJournal journal)
+    private static (ulong Handle, string What, bool Ours) Describe(TokenConnection connection, ulong handle, string node,
+        DrillJournal journal)
     {
         AttributeMap names = connection.Session.ReadAttributes(handle, [Cka.Class, Cka.Label, Cka.Id]).Attributes;
-        (ulong? objectClass, string label, string id) = (names.Number(Cka.Class), names.Text(Cka.Label) ?? "", Convert.ToHexStringLower(names.Bytes(Cka.Id) ?? []));
-        return (handle, $"{(objectClass is { } known ? Names.OfClass(known) : "an object")} '{DisplayText.Harmless(label)}' on {node}", journal.Covers(objectClass, label, id));
+        (ulong? objectClass, string label, string id) = (names.Number(Cka.Class), names.Text(Cka.Label) ?? "",
+            Convert.ToHexStringLower(names.Bytes(Cka.Id) ?? []));
+        return (handle, $"{(objectClass is { } known ? Names.OfClass(known) : "an object")} '{DisplayText.Harmless(label)}' on {node}",
+            journal.Covers(objectClass, label, id));
     }
 
     private void Write()
@@ -288,9 +312,11 @@ internal sealed class ClusterGround : DrillGround
     {
         Started = _request.Clock.GetUtcNow().ToUniversalTime(),
         ClusterId = _request.Cluster.Id,
-        Tokens = [.. _own.Zip(_targets, (own, target) => new AnnouncedToken(own.Name, own.Address.TokenLabel, target.Token?.SerialNumber ?? own.Address.TokenSerial))],
+        Tokens = [.. _own.Zip(_targets, (own, target) =>
+            new AnnouncedToken(own.Name, own.Address.TokenLabel, target.Token?.SerialNumber ?? own.Address.TokenSerial))],
         Objects = [.. _announced.Distinct()],
     };
 
-    private HsmBackupException NotPossible(string what, string remedy) => new(ErrorCode.DrillNotPossible, what, remedy) { Target = _drillCluster.Name };
+    private HsmBackupException NotPossible(string what, string remedy) =>
+        new(ErrorCode.DrillNotPossible, what, remedy) { Target = _drillCluster.Name };
 }

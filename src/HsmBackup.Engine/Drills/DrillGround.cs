@@ -23,7 +23,8 @@ internal sealed class DrillTargetNode(ClusterNode node, Pin pin, Pin? soPin)
     public bool IsAbandoned { get; set; }
 
     /// <summary>For the report.</summary>
-    public DrillTarget ToDrillTarget() => new(Node.Name, Token?.Label ?? Node.Address.TokenLabel ?? "", Token?.SerialNumber ?? Node.Address.TokenSerial,
+    public DrillTarget ToDrillTarget() =>
+        new(Node.Name, Token?.Label ?? Node.Address.TokenLabel ?? "", Token?.SerialNumber ?? Node.Address.TokenSerial,
         Token is null ? null : $"{Token.Manufacturer} {Token.Model}".Trim(), Token?.FirmwareVersion);
 }
 
@@ -39,7 +40,9 @@ internal abstract class DrillGround : IDisposable
     /// <summary>What is to be said of them in the report.</summary>
     public virtual IReadOnlyList<string> Deviations => [];
 
-    /// <summary>Before objects are brought onto the targets: what it takes to remove them again, whatever happens, is written down first.</summary>
+    /// <summary>
+    /// Before objects are brought onto the targets: what it takes to remove them again, whatever happens, is written down first.
+    /// </summary>
     /// <param name="objects">What is going to be on each of them.</param>
     public virtual void Announce(IReadOnlyList<AnnouncedObject> objects)
     {

@@ -27,8 +27,10 @@ public static class DrillOperation
         using var work = StagingFolder.Create(request.StateFolder);
         using DrillGround ground = Prepare(request, cancellationToken);
         DateTimeOffset started = request.Clock.GetUtcNow().ToUniversalTime();
-        var steps = new DrillSteps($"Drill {request.Scenario} of cluster '{request.Cluster.Name}'", request.Clock, progress, cancellationToken);
-        using var run = new DrillRun(request, ground, steps, work.Path, request.Seed ?? RandomNumberGenerator.GetInt32(int.MaxValue), cancellationToken);
+        var steps = new DrillSteps($"Drill {request.Scenario} of cluster '{request.Cluster.Name}'", request.Clock, progress,
+            cancellationToken);
+        using var run = new DrillRun(request, ground, steps, work.Path, request.Seed ?? RandomNumberGenerator.GetInt32(int.MaxValue),
+            cancellationToken);
         DrillEnvironment environment;
         try
         {
@@ -73,7 +75,8 @@ public static class DrillOperation
     {
         if (request.Cluster.Stores.Count == 0)
         {
-            throw new HsmBackupException(ErrorCode.DrillNotPossible, $"The definition of cluster '{request.Cluster.Name}' names no stores, so there is nothing to recover from.",
+            throw new HsmBackupException(ErrorCode.DrillNotPossible,
+                $"The definition of cluster '{request.Cluster.Name}' names no stores, so there is nothing to recover from.",
                 "Add the places where its backups live to \"stores\" in the definition.")
             { Target = request.Cluster.Name };
         }
@@ -83,11 +86,13 @@ public static class DrillOperation
         }
         else if (request.LostStore is not null)
         {
-            throw new HsmBackupException(ErrorCode.InvalidArgument, "A store is lost in a drill of the scenario StoreLoss only.", "Leave the store out, or choose that scenario.");
+            throw new HsmBackupException(ErrorCode.InvalidArgument, "A store is lost in a drill of the scenario StoreLoss only.",
+                "Leave the store out, or choose that scenario.");
         }
         if (request.Selection is { IsEmpty: false } && request.Scenario != DrillScenario.KeyLoss)
         {
-            throw new HsmBackupException(ErrorCode.InvalidArgument, "Keys are lost one by one in a drill of the scenario KeyLoss only.", "Leave -Label and -Id out, or choose that scenario.");
+            throw new HsmBackupException(ErrorCode.InvalidArgument, "Keys are lost one by one in a drill of the scenario KeyLoss only.",
+                "Leave -Label and -Id out, or choose that scenario.");
         }
         if (request.DrillCluster is { } ground)
         {
@@ -106,8 +111,10 @@ public static class DrillOperation
         return request.Cluster.Drill is { Cluster: null, SoftwareTargets: true }
             ? SoftwareGround.Make(places, request.SoftwareLibrary)
             : throw new HsmBackupException(ErrorCode.DrillNotPossible,
-                $"The definition of cluster '{request.Cluster.Name}' names no drill cluster and does not allow software targets, so there is nowhere to recover to.",
-                "Name a cluster of blank tokens in the definition (\"drill\": { \"cluster\": \"payments-drill\" }), or allow throw-away software tokens (\"softwareTargets\": true).")
+                $"The definition of cluster '{request.Cluster.Name}' names no drill cluster and does not allow software targets, "
+                + "so there is nowhere to recover to.",
+                "Name a cluster of blank tokens in the definition (\"drill\": { \"cluster\": \"payments-drill\" }), "
+                + "or allow throw-away software tokens (\"softwareTargets\": true).")
             { Target = request.Cluster.Name };
     }
 

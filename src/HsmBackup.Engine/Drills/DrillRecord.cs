@@ -8,7 +8,9 @@ public enum DrillIntegrity
     /// <summary>They are, and the cluster's identity key has signed that.</summary>
     Signed,
 
-    /// <summary>They match their digests, and nobody has signed those: damage shows, and a change by somebody who makes new digests does not.</summary>
+    /// <summary>
+    /// They match their digests, and nobody has signed those: damage shows, and a change by somebody who makes new digests does not.
+    /// </summary>
     Unsigned,
 
     /// <summary>A file was changed, or is missing, or the signature is not by the cluster's identity key.</summary>

@@ -9,7 +9,8 @@ namespace HsmBackup.Engine.Drills;
 
 /// <summary>
 /// The drills of a cluster: a folder each in the state folder. In each are the report in its forms, a list of their SHA-256 that
-/// <c>sha256sum -c</c> reads, and a detached CMS signature over that list by the cluster's identity key, which <c>openssl cms -verify</c> checks.
+/// <c>sha256sum -c</c> reads, and a detached CMS signature over that list by the cluster's identity key, which <c>openssl cms -verify</c>
+/// checks.
 /// </summary>
 public sealed class DrillRecords
 {
@@ -43,7 +44,8 @@ public sealed class DrillRecords
     /// <summary>The drills of a cluster. Nothing is made or read.</summary>
     /// <param name="stateFolder">The state folder; null for that of this account.</param>
     /// <param name="clusterId">The cluster.</param>
-    public static DrillRecords Of(string? stateFolder, string clusterId) => new(Path.Combine(StateFolder.Locate(stateFolder), "drills", clusterId));
+    public static DrillRecords Of(string? stateFolder, string clusterId) =>
+        new(Path.Combine(StateFolder.Locate(stateFolder), "drills", clusterId));
 
     /// <summary>Drills whose folders lie in another place, such as where they were copied to.</summary>
     /// <param name="folder">The folder that holds the drills' folders.</param>
@@ -138,7 +140,14 @@ public sealed class DrillRecords
             DrillReport report = DrillReport.FromJson(files[JsonFile]);
             return report.Id != id
                 ? Altered(id, folder, $"it is the report of drill {report.Id}")
-                : new DrillRecord { Id = id, Folder = folder, Report = report, Integrity = signer is null ? DrillIntegrity.Unsigned : DrillIntegrity.Signed, Signer = signer };
+                : new DrillRecord
+                {
+                    Id = id,
+                    Folder = folder,
+                    Report = report,
+                    Integrity = signer is null ? DrillIntegrity.Unsigned : DrillIntegrity.Signed,
+                    Signer = signer,
+                };
         }
         catch (InvalidDataException e)
         {
@@ -166,7 +175,8 @@ public sealed class DrillRecords
         }
         foreach ((string name, byte[] content) in files)
         {
-            if (!Encoding.UTF8.GetString(digests).Contains($"{Convert.ToHexStringLower(SHA256.HashData(content))}  {name}\n", StringComparison.Ordinal))
+            if (!Encoding.UTF8.GetString(digests)
+                .Contains($"{Convert.ToHexStringLower(SHA256.HashData(content))}  {name}\n", StringComparison.Ordinal))
             {
                 throw new InvalidDataException($"{name} was changed");
             }

@@ -87,7 +87,9 @@ public sealed record DrillReport
     /// <summary>The figures.</summary>
     public required DrillMeasures Measures { get; init; }
 
-    /// <summary>What was otherwise than planned: passed over backups, keys that could not be used, a target missed, and what the operator adds.</summary>
+    /// <summary>
+    /// What was otherwise than planned: passed over backups, keys that could not be used, a target missed, and what the operator adds.
+    /// </summary>
     public IReadOnlyList<string> Deviations { get; init; } = [];
 
     /// <summary>What is to be done about it.</summary>
@@ -106,8 +108,10 @@ public sealed record DrillReport
     /// <exception cref="JsonException">It is not such a report.</exception>
     public static DrillReport FromJson(ReadOnlySpan<byte> json)
     {
-        DrillReport report = JsonSerializer.Deserialize(json, DrillReportJson.Default.DrillReport) ?? throw new JsonException("It is null.");
-        return report.FormatVersion == Version ? report : throw new JsonException(FormattableString.Invariant($"It is of version {report.FormatVersion}."));
+        DrillReport report = JsonSerializer.Deserialize(json, DrillReportJson.Default.DrillReport)
+            ?? throw new JsonException("It is null.");
+        return report.FormatVersion == Version ? report
+            : throw new JsonException(FormattableString.Invariant($"It is of version {report.FormatVersion}."));
     }
 
     /// <summary>The drill and its result.</summary>

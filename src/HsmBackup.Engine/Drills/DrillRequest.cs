@@ -24,10 +24,14 @@ public sealed record DrillRequest
     /// <summary>Opens a store of the cluster; the drill disposes it. A store that is lost in the scenario is not opened.</summary>
     public required Func<ClusterStore, IBackupStore> OpenStore { get; init; }
 
-    /// <summary>Fetches the one-time key of a backup, on the caller's own thread; the drill disposes it. Null where nobody has it.</summary>
+    /// <summary>
+    /// Fetches the one-time key of a backup, on the caller's own thread; the drill disposes it. Null where nobody has it.
+    /// </summary>
     public required Func<BackupInfo, OneTimeKey?> OpenKey { get; init; }
 
-    /// <summary>Collects custodians' shares of a cluster key, on the caller's own thread; the drill disposes them. Null where there are none.</summary>
+    /// <summary>
+    /// Collects custodians' shares of a cluster key, on the caller's own thread; the drill disposes them. Null where there are none.
+    /// </summary>
     public Func<ClusterKeyInfo, ShareCombiner>? OpenShares { get; init; }
 
     /// <summary>Fetches the user PIN of a node of the drill cluster, or the one that it is to get; on the caller's own thread.</summary>
@@ -66,7 +70,9 @@ public sealed record DrillRequest
     /// <summary>Take a Partial backup too. What it misses and the definition does not acknowledge counts as not recovered.</summary>
     public bool AllowPartial { get; init; }
 
-    /// <summary>Let it pass though keys that were proven could not be used on the targets, each for a reason that the report names.</summary>
+    /// <summary>
+    /// Let it pass though keys that were proven could not be used on the targets, each for a reason that the report names.
+    /// </summary>
     public bool AllowUnused { get; init; }
 
     /// <summary>The state folder; null for that of this account.</summary>

@@ -10,7 +10,8 @@ namespace HsmBackup.Engine.Drills;
 /// <param name="work">A folder of its own, which goes when the drill ends.</param>
 /// <param name="seed">The seed of random choices.</param>
 /// <param name="stop">Ends it.</param>
-internal sealed class DrillRun(DrillRequest request, DrillGround ground, DrillSteps steps, string work, long seed, CancellationToken stop) : IDisposable
+internal sealed class DrillRun(DrillRequest request, DrillGround ground, DrillSteps steps, string work, long seed, CancellationToken stop)
+    : IDisposable
 {
     /// <summary>What was asked for.</summary>
     public DrillRequest Request { get; } = request;

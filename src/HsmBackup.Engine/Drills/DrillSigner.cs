@@ -18,7 +18,8 @@ public static class DrillSigner
     /// <param name="onePinForAll">True where one PIN was given for all nodes: one that was refused is sent to no other.</param>
     /// <param name="cancellationToken">Gives up.</param>
     /// <returns>What signs, or why nobody does; neither where the cluster has no identity key.</returns>
-    public static (BackupSigner? Sign, string? Problem) Find(ClusterDefinition cluster, Func<ClusterNode, Pin> openPin, bool onePinForAll, CancellationToken cancellationToken)
+    public static (BackupSigner? Sign, string? Problem) Find(ClusterDefinition cluster, Func<ClusterNode, Pin> openPin, bool onePinForAll,
+        CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(cluster);
         ArgumentNullException.ThrowIfNull(openPin);
@@ -36,7 +37,8 @@ public static class DrillSigner
                 return (digest =>
                 {
                     byte[] signed = digest.ToArray();
-                    return AtNode(node, openPin(node), certificate, key => SealSignature.With(key.Certificate, key.Sign)(signed), CancellationToken.None);
+                    return AtNode(node, openPin(node), certificate, key => SealSignature.With(key.Certificate, key.Sign)(signed),
+                        CancellationToken.None);
                 }, null);
             }
             catch (Exception e) when (e is not (OperationCanceledException or OutOfMemoryException))
@@ -51,7 +53,8 @@ public static class DrillSigner
         return (null, $"The report is not signed: no node could be asked for the cluster's identity key. {string.Join(" ", reasons)}");
     }
 
-    private static T AtNode<T>(ClusterNode node, Pin pin, byte[] certificate, Func<IdentityKey, T> work, CancellationToken cancellationToken) =>
+    private static T AtNode<T>(ClusterNode node, Pin pin, byte[] certificate, Func<IdentityKey, T> work,
+        CancellationToken cancellationToken) =>
         NodeErrand.Run(node, _ =>
         {
             using TokenConnection connection = TokenConnection.Open(node.Address, pin, readWrite: false, cancellationToken);

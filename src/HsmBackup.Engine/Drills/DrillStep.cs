@@ -17,7 +17,9 @@ public sealed record DrillStep
     /// <summary>The whole file is authenticated.</summary>
     public const string Authenticate = "Authenticate";
 
-    /// <summary>What the scenario needs before its loss is set up: a peer, or a node with all keys. It is no part of the recovery.</summary>
+    /// <summary>
+    /// What the scenario needs before its loss is set up: a peer, or a node with all keys. It is no part of the recovery.
+    /// </summary>
     public const string Prepare = "Prepare";
 
     /// <summary>Tokens are initialised.</summary>
@@ -26,7 +28,9 @@ public sealed record DrillStep
     /// <summary>The cluster key is brought in from custodians' shares.</summary>
     public const string Join = "Join";
 
-    /// <summary>The loss that the scenario is about is brought about on the target: keys are deleted. It is no part of the recovery.</summary>
+    /// <summary>
+    /// The loss that the scenario is about is brought about on the target: keys are deleted. It is no part of the recovery.
+    /// </summary>
     public const string Lose = "Lose";
 
     /// <summary>Objects are brought back.</summary>

@@ -32,7 +32,14 @@ internal sealed class DrillSteps(string activity, TimeProvider clock, IProgress<
     {
         if (_halted || Interrupted)
         {
-            _steps.Add(new DrillStep { Name = name, Subject = subject, Outcome = CheckOutcome.NotRun, IsRecovery = isRecovery, Detail = "a step before it did not pass" });
+            _steps.Add(new DrillStep
+            {
+                Name = name,
+                Subject = subject,
+                Outcome = CheckOutcome.NotRun,
+                IsRecovery = isRecovery,
+                Detail = "a step before it did not pass",
+            });
             return false;
         }
         return RunAlways(name, told =>

@@ -14,7 +14,8 @@ internal static class DrillSummary
         Computer = System.Environment.MachineName,
         User = System.Environment.UserName,
         OperatingSystem = System.Runtime.InteropServices.RuntimeInformation.OSDescription,
-        ToolVersion = "HsmBackup " + (typeof(DrillSummary).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+')[0] ?? ""),
+        ToolVersion = "HsmBackup " + (typeof(DrillSummary).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()
+            ?.InformationalVersion.Split('+')[0] ?? ""),
         SoftwareTargets = run.Ground.DrillCluster is null,
         DrillCluster = run.Ground.DrillCluster,
         Targets = [.. run.Ground.Targets.Select(t => t.ToDrillTarget())],
@@ -31,7 +32,12 @@ internal static class DrillSummary
         // Of several backups each has its own result already, and NotRun is one.
         foreach (DrillBackup backup in run.Backups.Where(_ => request.Scenario != DrillScenario.BackupVerification))
         {
-            backup.Result = result switch { DrillResult.Passed => CheckOutcome.Passed, DrillResult.Failed => CheckOutcome.Failed, _ => CheckOutcome.NotRun };
+            backup.Result = result switch
+            {
+                DrillResult.Passed => CheckOutcome.Passed,
+                DrillResult.Failed => CheckOutcome.Failed,
+                _ => CheckOutcome.NotRun,
+            };
         }
         (List<string> missed, List<string> remedies) = Missed(measures);
         (List<FormerDrill> Drills, List<string> Problems) former = Former(request);
@@ -63,7 +69,8 @@ internal static class DrillSummary
             Backups = [.. run.Backups.Select(b => b.ToDrilledBackup())],
             Keys = [.. run.Keys.All.Select(k => k.ToDrilledKey())],
             Measures = measures,
-            Deviations = [.. run.Deviations, .. run.Keys.Missed.Select(m => $"{m} is not in the backup, as the definition acknowledges, and was not recovered."),
+            Deviations = [.. run.Deviations, .. run.Keys.Missed
+                .Select(m => $"{m} is not in the backup, as the definition acknowledges, and was not recovered."),
                 .. Untried(run), .. Waived(run, result), .. Limits(run, started), .. missed, .. former.Problems, .. request.Deviations],
             FollowUps = [.. run.Steps.Remedies, .. remedies, .. request.FollowUps],
             Environment = environment,
@@ -72,10 +79,11 @@ internal static class DrillSummary
     }
 
     /// <summary>
-    /// Passed only on evidence: every step passed, each key was proven, and each was used unless its flags allow nothing, or the caller accepts
-    /// that it cannot be used here. At least one was.
+    /// Passed only on evidence: every step passed, each key was proven, and each was used unless its flags allow nothing, or the caller
+    /// accepts that it cannot be used here. At least one was.
     /// </summary>
-    internal static DrillResult Judge(IReadOnlyList<DrillStep> steps, DrillMeasures measures, IEnumerable<ExpectedKey> keys, bool interrupted, bool allowUnused) =>
+    internal static DrillResult Judge(IReadOnlyList<DrillStep> steps, DrillMeasures measures, IEnumerable<ExpectedKey> keys,
+        bool interrupted, bool allowUnused) =>
         interrupted ? DrillResult.Interrupted
         : steps.Count > 0 && steps.All(s => s.Outcome == CheckOutcome.Passed)
             && measures.KeysExpected > 0 && measures.KeysProven == measures.KeysExpected && measures.KeysUsed > 0
@@ -94,7 +102,8 @@ internal static class DrillSummary
     private static IEnumerable<string> Untried(DrillRun run) => run.Keys.All.Where(k => k.Result == CheckOutcome.Passed)
         .SelectMany(k => k.Uses!.Where(u => u.Outcome == CheckOutcome.Skipped).DistinctBy(u => (u.Use, u.Detail)))
         .GroupBy(u => (u.Use, u.Detail))
-        .Select(g => FormattableString.Invariant($"{g.Key.Use} could not be tried with {g.Count()} keys that did their other work: {g.Key.Detail}."));
+        .Select(g => FormattableString.Invariant($"{g.Key.Use} could not be tried with {g.Count()} keys that did their other work: ")
+            + $"{g.Key.Detail}.");
 
     /// <summary>What the figures do not say.</summary>
     private static IEnumerable<string> Limits(DrillRun run, DateTimeOffset started)
@@ -107,8 +116,10 @@ internal static class DrillSummary
         if (IsAhead(run, started))
         {
             BackupInfo backup = run.Backups[0].Info;
-            yield return FormattableString.Invariant($"The backup {backup.BackupId} is dated {backup.Created.UtcDateTime:yyyy-MM-dd HH:mm:ss}Z, after the drill began: ")
-                + "the clock of this computer or of the one that made it is wrong, and the recovery point is not known.";
+            yield return $"The backup {backup.BackupId} is dated "
+                + FormattableString.Invariant($"{backup.Created.UtcDateTime:yyyy-MM-dd HH:mm:ss}Z, ")
+                + "after the drill began: the clock of this computer or of the one that made it is wrong, "
+                + "and the recovery point is not known.";
         }
     }
 
@@ -119,10 +130,12 @@ internal static class DrillSummary
     {
         string? problem = result == DrillResult.Passed ? null
             : failed is not null ? $"{failed}, {failed.Detail}"
-            : run.Keys.All.FirstOrDefault(k => k.IsUnused) is { } unused ? $"not every key could be used: {unused} on {unused.Node}, {unused.ToDrilledKey().Reason}"
+            : run.Keys.All.FirstOrDefault(k => k.IsUnused) is { } unused
+                ? $"not every key could be used: {unused} on {unused.Node}, {unused.ToDrilledKey().Reason}"
             : "not every key was recovered, proven and used";
         // Whoever reads no further must know that keys are where they should not be.
-        return run.Steps.All is [.., { Name: DrillStep.CleanUp, Outcome: CheckOutcome.Failed } left] && left != failed ? $"{problem} Then {left}, {left.Detail}" : problem;
+        return run.Steps.All is [.., { Name: DrillStep.CleanUp, Outcome: CheckOutcome.Failed } left] && left != failed
+            ? $"{problem} Then {left}, {left.Detail}" : problem;
     }
 
     private static DrillMeasures Measure(DrillRun run, DateTimeOffset started)
@@ -132,7 +145,8 @@ internal static class DrillSummary
         return run.Keys.Measure() with
         {
             RecoveryTime = isWhole ? recovery.Aggregate(TimeSpan.Zero, (sum, step) => sum + step.Elapsed) : null,
-            RecoveryPoint = run.RecoversFromBackup && run.Backups.Count > 0 && !IsAhead(run, started) ? started - run.Backups[0].Info.Created : null,
+            RecoveryPoint = run.RecoversFromBackup && run.Backups.Count > 0 && !IsAhead(run, started)
+                ? started - run.Backups[0].Info.Created : null,
             RecoveryTimeTarget = run.Request.Cluster.Targets?.Rto,
             RecoveryPointTarget = run.Request.Cluster.Targets?.Rpo,
         };
@@ -144,12 +158,14 @@ internal static class DrillSummary
         List<string> remedies = [];
         if (measures.RecoveryTimeMet == false)
         {
-            missed.Add($"The recovery took {Text(measures.RecoveryTime!.Value)}, longer than its objective of {Text(measures.RecoveryTimeTarget!.Value)}.");
+            missed.Add($"The recovery took {Text(measures.RecoveryTime!.Value)}, "
+                + $"longer than its objective of {Text(measures.RecoveryTimeTarget!.Value)}.");
             remedies.Add("Shorten the steps that took longest, or agree on another recovery time objective.");
         }
         if (measures.RecoveryPointMet == false)
         {
-            missed.Add($"The backup was {Text(measures.RecoveryPoint!.Value)} old, older than the objective of {Text(measures.RecoveryPointTarget!.Value)}.");
+            missed.Add($"The backup was {Text(measures.RecoveryPoint!.Value)} old, "
+                + $"older than the objective of {Text(measures.RecoveryPointTarget!.Value)}.");
             remedies.Add("Back up more often, or agree on another recovery point objective.");
         }
         return (missed, remedies);
@@ -157,7 +173,8 @@ internal static class DrillSummary
 
     private static (List<FormerDrill> Drills, List<string> Problems) Former(DrillRequest request)
     {
-        ReadOnlyMemory<byte>? certificate = request.Cluster.IdentityCertificate is { } text ? Convert.FromBase64String(text) : (ReadOnlyMemory<byte>?)null;
+        ReadOnlyMemory<byte>? certificate = request.Cluster.IdentityCertificate is { } text
+            ? Convert.FromBase64String(text) : (ReadOnlyMemory<byte>?)null;
         try
         {
             return ([.. DrillRecords.Of(request.StateFolder, request.Cluster.Id).List(certificate)

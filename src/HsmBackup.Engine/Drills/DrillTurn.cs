@@ -31,7 +31,8 @@ internal sealed class DrillTurn : IDisposable
     }
 
     /// <summary>The folder of a cluster's drills.</summary>
-    public static string FolderOf(DrillRequest request, string clusterId) => Path.Combine(StateFolder.Locate(request.StateFolder), "drills", clusterId);
+    public static string FolderOf(DrillRequest request, string clusterId) =>
+        Path.Combine(StateFolder.Locate(request.StateFolder), "drills", clusterId);
 
     /// <inheritdoc/>
     public void Dispose() => _locks.ForEach(l => l.Dispose());

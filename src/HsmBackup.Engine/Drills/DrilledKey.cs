@@ -45,12 +45,15 @@ public sealed record DrilledKey
     /// <summary>What it was used for.</summary>
     public IReadOnlyList<DrilledUse> Uses { get; init; } = [];
 
-    /// <summary>Failed where anything failed; Skipped where it was proven and could not be used; NotRun where the drill did not come so far.</summary>
+    /// <summary>
+    /// Failed where anything failed; Skipped where it was proven and could not be used; NotRun where the drill did not come so far.
+    /// </summary>
     public required CheckOutcome Result { get; init; }
 
     /// <summary>Why it did not pass; null where it did.</summary>
     public string? Reason { get; init; }
 
     /// <summary>The key and its result.</summary>
-    public override string ToString() => $"{Class}{(KeyType is null ? "" : " " + KeyType)} '{Label}'{(Id.Length == 0 ? "" : $" (id {Id})")} on {Node}: {Result}";
+    public override string ToString() =>
+        $"{Class}{(KeyType is null ? "" : " " + KeyType)} '{Label}'{(Id.Length == 0 ? "" : $" (id {Id})")} on {Node}: {Result}";
 }

@@ -37,10 +37,15 @@ internal sealed class ExpectedKey(string node, string backupId, ObjectSummary su
         : Uses.Any(u => u.Outcome == CheckOutcome.Failed) ? CheckOutcome.Failed
         : Uses.Any(u => u.Outcome == CheckOutcome.Passed) ? CheckOutcome.Passed : CheckOutcome.Skipped;
 
-    /// <summary>Whether it was to be used by its flags, and could not be. A certificate without a private key in the backup is not to be used.</summary>
+    /// <summary>
+    /// Whether it was to be used by its flags, and could not be. A certificate without a private key in the backup is not to be used.
+    /// </summary>
     public bool IsUnused => Result == CheckOutcome.Skipped && Summary.Class != Certificate && Uses is { Count: > 0 };
 
-    /// <summary>Whether an object is one of those that are counted: private and secret keys, and certificates. What else there is must be as in the backup too.</summary>
+    /// <summary>
+    /// Whether an object is one of those that are counted: private and secret keys, and certificates. What else there is must be as in
+    /// the backup too.
+    /// </summary>
     public static bool Counts(ObjectSummary summary) => IsKey(summary) || summary.Class == Certificate;
 
     /// <summary>Whether an object is a private or secret key.</summary>
@@ -71,7 +76,8 @@ internal sealed class ExpectedKey(string node, string backupId, ObjectSummary su
         {
             CheckOutcome.Passed => null,
             CheckOutcome.NotRun => "the drill did not come so far",
-            CheckOutcome.Failed when Fault is null => string.Join("; ", Uses!.Where(u => u.Outcome == CheckOutcome.Failed).Select(u => u.Detail)),
+            CheckOutcome.Failed when Fault is null =>
+                string.Join("; ", Uses!.Where(u => u.Outcome == CheckOutcome.Failed).Select(u => u.Detail)),
             CheckOutcome.Failed => Fault,
             _ => Uses is [] or null ? "nothing is known that it could be used for" : string.Join("; ", Uses.Select(u => u.Detail)),
         },

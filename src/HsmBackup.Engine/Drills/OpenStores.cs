@@ -32,7 +32,9 @@ internal sealed class OpenStores : IDisposable
                 refusal = e;
             }
         }
-        return opened._all.Count > 0 ? opened : throw refusal ?? new HsmBackupException(ErrorCode.StoreUnavailable, "No store is left.", "Name more than one store in the definition.");
+        return opened._all.Count > 0 ? opened
+            : throw refusal ?? new HsmBackupException(ErrorCode.StoreUnavailable, "No store is left.",
+                "Name more than one store in the definition.");
     }
 
     /// <inheritdoc/>

@@ -61,11 +61,14 @@ internal sealed class OpenTarget : IDisposable
 
     /// <summary>What is wrong with an object of the token; null where it is that of the backup.</summary>
     /// <param name="step">The object of the backup, and that of the token.</param>
-    /// <param name="wasProven">Whether its key was proven when it was brought there; a token may close a key to all wrapping afterwards.</param>
+    /// <param name="wasProven">
+    /// Whether its key was proven when it was brought there; a token may close a key to all wrapping afterwards.
+    /// </param>
     public static string? FaultOf(PlanStep step, bool wasProven) => step switch
     {
         { Source: null } => "it is on the token, and not in the backup",
-        { Source.Summary.Verdict: not Verdict.Captured } => $"the backup does not have it whole: {step.Source.Summary.Verdict}, {step.Source.Summary.Reason}",
+        { Source.Summary.Verdict: not Verdict.Captured } =>
+            $"the backup does not have it whole: {step.Source.Summary.Verdict}, {step.Source.Summary.Reason}",
         { Target: null } => "it is not on the token",
         _ when step.Source.IsProvenBy(step.Target) => null,
         { Target.KeyDigest: "", Source.HasSecret: true } when wasProven => null,
@@ -90,7 +93,9 @@ internal sealed class OpenTarget : IDisposable
         int now = _connection.FindContent().Count;
         if (now != left)
         {
-            throw new HsmBackupException(ErrorCode.TokenError, FormattableString.Invariant($"The token '{_connection.Token.Label}' holds {now} objects after {indexes.Count} were deleted, and should hold {left}."),
+            throw new HsmBackupException(ErrorCode.TokenError,
+                FormattableString.Invariant($"The token '{_connection.Token.Label}' holds {now} objects ")
+                + FormattableString.Invariant($"after {indexes.Count} were deleted, and should hold {left}."),
                 "Make sure that nobody else writes to the token.")
             { Target = _connection.Token.Label };
         }
@@ -101,17 +106,21 @@ internal sealed class OpenTarget : IDisposable
     /// <param name="progress">Told how far it is.</param>
     /// <param name="cancellationToken">Stops it.</param>
     /// <returns>What each object of the backup was used for, by its place in it.</returns>
-    public Dictionary<int, IReadOnlyList<DrilledUse>> UseKeys(Func<int, bool> expected, IProgress<OperationProgress> progress, CancellationToken cancellationToken)
+    public Dictionary<int, IReadOnlyList<DrilledUse>> UseKeys(Func<int, bool> expected, IProgress<OperationProgress> progress,
+        CancellationToken cancellationToken)
     {
         using IDisposable turn = Enter();
-        Dictionary<int, ulong> handles = Steps.Where(s => s is { Source: not null, Target: not null }).ToDictionary(s => s.Source!.Summary.Index, s => s.Target!.Handle);
+        Dictionary<int, ulong> handles = Steps.Where(s => s is { Source: not null, Target: not null })
+            .ToDictionary(s => s.Source!.Summary.Index, s => s.Target!.Handle);
         using OpenedBackup opened = _backup.Open(cancellationToken);
         // With the halves that others can see: they tell whether a private key is right.
         IEnumerable<ObjectRecord> records = opened.Records(cancellationToken).Where(r => !r.HasSecret || expected(r.Index));
         Dictionary<int, IReadOnlyList<DrilledUse>> uses = [];
-        foreach ((ObjectRecord record, IReadOnlyList<KeyUse> tried) in KeyUses.Of(_connection, _pin, records, handles, HostOf(opened), cancellationToken))
+        foreach ((ObjectRecord record, IReadOnlyList<KeyUse> tried) in KeyUses.Of(_connection, _pin, records, handles, HostOf(opened),
+            cancellationToken))
         {
-            uses[record.Index] = [.. tried.Select(u => new DrilledUse(u.Use, u.Worked switch { true => CheckOutcome.Passed, false => CheckOutcome.Failed, null => CheckOutcome.Skipped }, u.Detail))];
+            uses[record.Index] = [.. tried.Select(u => new DrilledUse(u.Use,
+                u.Worked switch { true => CheckOutcome.Passed, false => CheckOutcome.Failed, null => CheckOutcome.Skipped }, u.Detail))];
             progress.Report(new OperationProgress("", "using every key", uses.Count, handles.Count));
         }
         return uses;

@@ -4,7 +4,9 @@ using HsmBackup.Engine.Tokens;
 
 namespace HsmBackup.Engine.Drills;
 
-/// <summary>Throw-away software tokens in the memory of this computer. What a killed drill has left of them goes when the next are made.</summary>
+/// <summary>
+/// Throw-away software tokens in the memory of this computer. What a killed drill has left of them goes when the next are made.
+/// </summary>
 internal sealed class SoftwareGround : DrillGround
 {
     // Nobody else uses them; and a busy computer is no failure.
@@ -35,7 +37,8 @@ internal sealed class SoftwareGround : DrillGround
             {
                 var token = ScratchToken.Create(place.Address.TokenLabel ?? place.Name, library, blank: true);
                 ground._tokens.Add(token);
-                ground._targets.Add(new DrillTargetNode(place with { Address = token.Address, Pin = null, Timeout = Patience }, token.Pin, ground._soPin));
+                ground._targets.Add(new DrillTargetNode(place with { Address = token.Address, Pin = null, Timeout = Patience }, token.Pin,
+                    ground._soPin));
             }
             return ground;
         }
@@ -60,7 +63,8 @@ internal sealed class SoftwareGround : DrillGround
     {
         int count = _tokens.Count;
         List<Exception> failures = RemoveAll();
-        return failures.Count == 0 ? FormattableString.Invariant($"{count} software tokens removed") : throw new HsmBackupException(ErrorCode.DrillFailed,
+        return failures.Count == 0 ? FormattableString.Invariant($"{count} software tokens removed")
+            : throw new HsmBackupException(ErrorCode.DrillFailed,
             FormattableString.Invariant($"{failures.Count} of {count} software tokens could not be removed: {failures[0].Message}"),
             "The next drill removes them; until then recovered keys are in the memory of this computer.", failures[0]);
     }

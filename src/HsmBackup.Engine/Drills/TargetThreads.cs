@@ -35,12 +35,15 @@ internal static class TargetThreads
         LetGo(answers, byNode);
         cancellationToken.ThrowIfCancellationRequested();
         throw failed.TimedOut
-            ? new HsmBackupException(ErrorCode.NodesUnavailable, $"Target '{failed.Node.Name}': {NodeFailure.Silence(failed.Node)}.", "Look at the HSM and its connection.")
+            ? new HsmBackupException(ErrorCode.NodesUnavailable, $"Target '{failed.Node.Name}': {NodeFailure.Silence(failed.Node)}.",
+                "Look at the HSM and its connection.")
             { Target = failed.Node.Name }
             : Named(failed.Node.Name, failed.Error!);
     }
 
-    /// <summary>To let go of a target takes native calls, which may block as any other: each is waited for as long as its timeout allows.</summary>
+    /// <summary>
+    /// To let go of a target takes native calls, which may block as any other: each is waited for as long as its timeout allows.
+    /// </summary>
     private static void LetGo<T>(IReadOnlyList<NodeAnswer<T>> answers, Dictionary<ClusterNode, DrillTargetNode> byNode)
     {
         Dictionary<ClusterNode, IDisposable> open = new(ReferenceEqualityComparer.Instance);
@@ -65,8 +68,12 @@ internal static class TargetThreads
     public static Exception Named(string node, Exception error) => error switch
     {
         HsmBackupException own when own.Message.Contains($"'{node}'", StringComparison.Ordinal) => own,
-        HsmBackupException own => new HsmBackupException(own.Code, $"Target '{node}': {own.Message}", own.RecommendedAction, own) { Target = node },
-        Pkcs11Exception native => new HsmBackupException(ErrorCode.TokenError, $"Target '{node}': {NodeFailure.ReasonOf(native)}.", "Look at the HSM and its log.", native) { Target = node },
+        HsmBackupException own =>
+            new HsmBackupException(own.Code, $"Target '{node}': {own.Message}", own.RecommendedAction, own) { Target = node },
+        Pkcs11Exception native =>
+            new HsmBackupException(ErrorCode.TokenError, $"Target '{node}': {NodeFailure.ReasonOf(native)}.",
+                "Look at the HSM and its log.", native)
+            { Target = node },
         _ => error,
     };
 }

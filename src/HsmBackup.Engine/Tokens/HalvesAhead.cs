@@ -31,7 +31,8 @@ internal sealed class HalvesAhead : IDisposable
             // It ended before its time: why is told here.
             _work.GetAwaiter().GetResult();
         }
-        return next.Key?.Index == key.Index ? next.Halves : throw new InvalidOperationException("The keys come in the order of the records.");
+        return next.Key?.Index == key.Index ? next.Halves
+            : throw new InvalidOperationException("The keys come in the order of the records.");
     }
 
     /// <inheritdoc/>

@@ -52,7 +52,8 @@ internal sealed class KeyRelatives
     /// <summary>The private keys on the token with the id of a certificate.</summary>
     public List<(ObjectRecord Record, ulong Handle)> PrivateKeysOf(ObjectRecord certificate) => Found(_privateKeys, certificate.Id);
 
-    private static List<T> Found<T>(Dictionary<string, List<T>> relatives, string id) => relatives.TryGetValue(id, out List<T>? found) ? found : [];
+    private static List<T> Found<T>(Dictionary<string, List<T>> relatives, string id) =>
+        relatives.TryGetValue(id, out List<T>? found) ? found : [];
 
     private static void Add<T>(Dictionary<string, List<T>> relatives, string id, T item)
     {

@@ -2,7 +2,9 @@ namespace HsmBackup.Engine.Tokens;
 
 /// <summary>What came of using a key for one of the things that its flags allow.</summary>
 /// <param name="Use">One of the constants here.</param>
-/// <param name="Worked">True: it did its work and the result was right. False: it did not. Null: it could not be tried, or not be judged.</param>
+/// <param name="Worked">
+/// True: it did its work and the result was right. False: it did not. Null: it could not be tried, or not be judged.
+/// </param>
 /// <param name="Detail">What was done, or why not.</param>
 public sealed record KeyUse(string Use, bool? Worked, string Detail)
 {

@@ -5,9 +5,9 @@ using HsmBackup.Engine.Protection;
 namespace HsmBackup.Engine.Tokens;
 
 /// <summary>
-/// Uses keys on a token for everything that their flags allow. The result is judged by this process's own cryptography: of private keys on the
-/// public half, of secret keys on the value, where this process may open it, and else by what the same key does in the other direction.
-/// That a key is the key of the backup is proven elsewhere (<see cref="KeyProof"/>); here it is shown that it works.
+/// Uses keys on a token for everything that their flags allow. The result is judged by this process's own cryptography: of private keys
+/// on the public half, of secret keys on the value, where this process may open it, and else by what the same key does in the other
+/// direction. That a key is the key of the backup is proven elsewhere (<see cref="KeyProof"/>); here it is shown that it works.
 /// </summary>
 public static class KeyUses
 {
@@ -62,7 +62,8 @@ public static class KeyUses
             }
             catch (CryptographicException e)
             {
-                return [new KeyUse(UseFlags.Of(record).FirstOrDefault(KeyUse.Sign), false, $"the key in the backup is not a valid key: {e.Message}")];
+                return [new KeyUse(UseFlags.Of(record).FirstOrDefault(KeyUse.Sign), false,
+                    $"the key in the backup is not a valid key: {e.Message}")];
             }
         }
 

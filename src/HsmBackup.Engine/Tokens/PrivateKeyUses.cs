@@ -15,7 +15,8 @@ internal sealed class PrivateKeyUses(Pkcs11Session session, KeyLogin login, KeyR
     private static readonly byte[] DigestInfo = [.. Convert.FromHexString("3031300D060960864801650304020105000420"), .. Digest];
 
     private static readonly (Mechanism Mechanism, RSAEncryptionPadding Padding) Pkcs1 = (new(Ckm.RsaPkcs), RSAEncryptionPadding.Pkcs1);
-    private static readonly (Mechanism Mechanism, RSAEncryptionPadding Padding) Oaep = (Mechanism.RsaOaep(Ckm.Sha1), RSAEncryptionPadding.OaepSHA1);
+    private static readonly (Mechanism Mechanism, RSAEncryptionPadding Padding) Oaep =
+        (Mechanism.RsaOaep(Ckm.Sha1), RSAEncryptionPadding.OaepSHA1);
 
     // The other side of agreements, by curve: of this moment, and it guards nothing.
     private readonly Dictionary<string, ECDiffieHellman> _peers = new(StringComparer.Ordinal);
@@ -24,7 +25,9 @@ internal sealed class PrivateKeyUses(Pkcs11Session session, KeyLogin login, KeyR
     /// <param name="record">The key in the backup.</param>
     /// <param name="handle">The key on the token.</param>
     /// <param name="halves">Its public halves, as far as they are known; they are disposed.</param>
-    /// <param name="open">Gives its PKCS #8, for a key whose public half is not known or does not fit; null where this process must not see keys.</param>
+    /// <param name="open">
+    /// Gives its PKCS #8, for a key whose public half is not known or does not fit; null where this process must not see keys.
+    /// </param>
     /// <exception cref="CryptographicException">The PKCS #8 is no key.</exception>
     public IReadOnlyList<KeyUse> Of(ObjectRecord record, ulong handle, List<PublicHalf> halves, Func<ObjectRecord, SecretBuffer?>? open)
     {
@@ -127,14 +130,16 @@ internal sealed class PrivateKeyUses(Pkcs11Session session, KeyLogin login, KeyR
         {
             (rv, signature, padding) = (Ckr.Ok, second, RSASignaturePadding.Pss);
         }
-        return UseAnswer.Judge(KeyUse.Sign, "RSA signature", rv, () => half.VerifyHash(Digest, signature, HashAlgorithmName.SHA256, padding));
+        return UseAnswer.Judge(KeyUse.Sign, "RSA signature", rv, () =>
+            half.VerifyHash(Digest, signature, HashAlgorithmName.SHA256, padding));
     }
 
     private KeyUse DecryptRsa(ObjectRecord record, ulong handle, RSA half)
     {
         ulong rv = Ckr.MechanismInvalid;
         byte[] plain = [];
-        string? why = Offer(half, Message, [Pkcs1, Oaep], (mechanism, encrypted) => rv = Decrypt(record, mechanism, handle, encrypted, out plain));
+        string? why = Offer(half, Message, [Pkcs1, Oaep], (mechanism, encrypted) =>
+            rv = Decrypt(record, mechanism, handle, encrypted, out plain));
         return why is not null ? UseAnswer.NotJudged(KeyUse.Decrypt, why)
             : UseAnswer.Judge(KeyUse.Decrypt, "RSA decryption", rv, () => plain.AsSpan().SequenceEqual(Message));
     }
@@ -144,15 +149,18 @@ internal sealed class PrivateKeyUses(Pkcs11Session session, KeyLogin login, KeyR
         ulong rv = Ckr.MechanismInvalid, unwrapped = 0;
         byte[] secret = RandomNumberGenerator.GetBytes(32);
         AttributeMap template = UseFlags.Obey(record, Cka.UnwrapTemplate, SessionKeys.Aes());
-        string? why = Offer(half, secret, [Oaep, Pkcs1], (mechanism, wrapped) => rv = session.TryUnwrapKey(mechanism, handle, wrapped, template, out unwrapped));
+        string? why = Offer(half, secret, [Oaep, Pkcs1], (mechanism, wrapped) =>
+            rv = session.TryUnwrapKey(mechanism, handle, wrapped, template, out unwrapped));
         using var keys = new SessionKeys(session, unwrapped);
         return why is not null ? UseAnswer.NotJudged(KeyUse.Unwrap, why)
-            : UseAnswer.Judge(KeyUse.Unwrap, "RSA unwrapping", rv, () => keys.Encrypts(unwrapped, HostCipher.ZeroBlock(Ckm.AesEcb, secret)));
+            : UseAnswer.Judge(KeyUse.Unwrap, "RSA unwrapping", rv, () =>
+                keys.Encrypts(unwrapped, HostCipher.ZeroBlock(Ckm.AesEcb, secret)));
     }
 
     /// <summary>Offers a key what was encrypted for it, by one mechanism after the other until it knows one.</summary>
     /// <returns>Why there was nothing to offer; null where there was. A short key has no room for the padding of OAEP.</returns>
-    private static string? Offer(RSA half, byte[] data, (Mechanism Mechanism, RSAEncryptionPadding Padding)[] ways, Func<Mechanism, byte[], ulong> offer)
+    private static string? Offer(RSA half, byte[] data, (Mechanism Mechanism, RSAEncryptionPadding Padding)[] ways,
+        Func<Mechanism, byte[], ulong> offer)
     {
         string? why = null;
         bool offered = false;
@@ -165,7 +173,8 @@ internal sealed class PrivateKeyUses(Pkcs11Session session, KeyLogin login, KeyR
             }
             catch (CryptographicException e)
             {
-                why = FormattableString.Invariant($"this process cannot encrypt {data.Length} bytes for a key of {half.KeySize} bits: {e.Message}");
+                why = FormattableString.Invariant($"this process cannot encrypt {data.Length} bytes for a key of {half.KeySize} bits: ")
+                    + e.Message;
                 continue;
             }
             offered = true;
@@ -189,7 +198,8 @@ internal sealed class PrivateKeyUses(Pkcs11Session session, KeyLogin login, KeyR
         ECPoint q = peer.ExportParameters(false).Q;
         byte[] point = [4, .. q.X!, .. q.Y!];
         using SecretBuffer expected = SecretBuffer.CopyOf(peer.DeriveRawSecretAgreement(half.Agreement!));
-        return Derive("ECDH derivation", record, expected, (AttributeMap template, out ulong derived) => session.TryDeriveEcdh(handle, point, template, out derived));
+        return Derive("ECDH derivation", record, expected, (AttributeMap template, out ulong derived) =>
+            session.TryDeriveEcdh(handle, point, template, out derived));
     }
 
     private ECDiffieHellman PeerOn(ECCurve curve)
@@ -201,7 +211,8 @@ internal sealed class PrivateKeyUses(Pkcs11Session session, KeyLogin login, KeyR
     private KeyUse DeriveDh(ObjectRecord record, ulong handle)
     {
         AttributeMap group = record.Attributes;
-        byte[]? own = relatives.PublicKeysOf(record).Select(p => p.Record.Attributes.Bytes(Cka.Value)).FirstOrDefault(v => v is { Length: > 0 });
+        byte[]? own = relatives.PublicKeysOf(record).Select(p => p.Record.Attributes.Bytes(Cka.Value))
+            .FirstOrDefault(v => v is { Length: > 0 });
         if (own is null || group.Bytes(Cka.Prime) is not { Length: > 0 } prime || group.Bytes(Cka.Base) is not { Length: > 0 } generator)
         {
             return UseAnswer.NotJudged(KeyUse.Derive, "its public key is not known");
@@ -211,10 +222,13 @@ internal sealed class PrivateKeyUses(Pkcs11Session session, KeyLogin login, KeyR
         byte[] peer = Padded(BigInteger.ModPow(Number(generator), x, p), prime.Length);
         using SecretBuffer expected = SecretBuffer.CopyOf(Padded(BigInteger.ModPow(Number(own), x, p), prime.Length));
         return Derive("DH derivation", record, expected,
-            (AttributeMap template, out ulong derived) => session.TryDeriveKey(new Mechanism(Ckm.DhPkcsDerive, peer), handle, template, out derived));
+            (AttributeMap template, out ulong derived) =>
+                session.TryDeriveKey(new Mechanism(Ckm.DhPkcsDerive, peer), handle, template, out derived));
     }
 
-    /// <summary>Derives a key that may be looked at; where the token gives none away, one that makes a MAC with what it was derived to.</summary>
+    /// <summary>
+    /// Derives a key that may be looked at; where the token gives none away, one that makes a MAC with what it was derived to.
+    /// </summary>
     private KeyUse Derive(string what, ObjectRecord record, SecretBuffer expected, Derivation derive)
     {
         AttributeMap template = new AttributeMap().Set(Cka.Class, Cko.SecretKey).Set(Cka.KeyType, Ckk.GenericSecret)
@@ -230,7 +244,8 @@ internal sealed class PrivateKeyUses(Pkcs11Session session, KeyLogin login, KeyR
         keys.Add(derived);
         byte[] mac = [];
         rv = rv == Ckr.Ok ? session.TrySign(new Mechanism(Ckm.Sha256Hmac), derived, Message, out mac) : rv;
-        return UseAnswer.Judge(KeyUse.Derive, what, rv, () => CryptographicOperations.FixedTimeEquals(mac, HMACSHA256.HashData(expected.Span, Message)));
+        return UseAnswer.Judge(KeyUse.Derive, what, rv, () =>
+            CryptographicOperations.FixedTimeEquals(mac, HMACSHA256.HashData(expected.Span, Message)));
     }
 
     /// <summary>For kinds of key that this process cannot verify with: the token does it.</summary>

@@ -32,8 +32,8 @@ internal sealed class PublicHalf : IDisposable
     }
 
     /// <summary>
-    /// Does beforehand what takes longer than the judgement itself: brings an EC key into the platform's cryptography. Where that does not know
-    /// the curve, the key is not known.
+    /// Does beforehand what takes longer than the judgement itself: brings an EC key into the platform's cryptography. Where that does
+    /// not know the curve, the key is not known.
     /// </summary>
     /// <param name="forSignatures">Whether signatures are to be judged.</param>
     /// <param name="forAgreements">Whether agreements are.</param>
@@ -81,7 +81,8 @@ internal sealed class PublicHalf : IDisposable
 
     /// <summary>Of the numbers that an RSA key, private or public, shows to everybody; null where it shows none.</summary>
     public static PublicHalf? OfModulus(ObjectRecord record) =>
-        record.Attributes.Bytes(Cka.Modulus) is { Length: > 0 } modulus && record.Attributes.Bytes(Cka.PublicExponent) is { Length: > 0 } exponent
+        record.Attributes.Bytes(Cka.Modulus) is { Length: > 0 } modulus
+            && record.Attributes.Bytes(Cka.PublicExponent) is { Length: > 0 } exponent
             ? Import(() => new PublicHalf(RSA.Create(new RSAParameters { Modulus = modulus, Exponent = exponent })))
             : null;
 
@@ -95,7 +96,8 @@ internal sealed class PublicHalf : IDisposable
     };
 
     /// <summary>Of a SubjectPublicKeyInfo, which CKA_PUBLIC_KEY_INFO is.</summary>
-    public static PublicHalf? OfInfo(ulong? keyType, byte[] info) => Import(() => OfKey(keyType, PublicKey.CreateFromSubjectPublicKeyInfo(info, out _)));
+    public static PublicHalf? OfInfo(ulong? keyType, byte[] info) =>
+        Import(() => OfKey(keyType, PublicKey.CreateFromSubjectPublicKeyInfo(info, out _)));
 
     /// <summary>Of an X.509 certificate; null where it is of another kind of key.</summary>
     public static PublicHalf? OfCertificate(ulong? keyType, ObjectRecord record) => Import(() =>

@@ -98,7 +98,8 @@ internal sealed partial class ScratchFolder : IDisposable
     {
         try
         {
-            using var held = new FileStream(System.IO.Path.Combine(folder.FullName, LockFile), FileMode.Open, FileAccess.Write, FileShare.None);
+            using var held = new FileStream(System.IO.Path.Combine(folder.FullName, LockFile), FileMode.Open, FileAccess.Write,
+                FileShare.None);
             if (OperatingSystem.IsWindows())
             {
                 // A file that is open does not go there.
@@ -121,7 +122,9 @@ internal sealed partial class ScratchFolder : IDisposable
     }
 
     /// <summary>Makes the lock and takes it, which on UNIX are two steps.</summary>
-    /// <exception cref="IOException">In between another process took the folder for a leftover: it has the lock, or has removed it.</exception>
+    /// <exception cref="IOException">
+    /// In between another process took the folder for a leftover: it has the lock, or has removed it.
+    /// </exception>
     private static FileStream TakeNew(string path)
     {
         var taken = new FileStream(path, FileMode.CreateNew, FileAccess.Write, FileShare.None);

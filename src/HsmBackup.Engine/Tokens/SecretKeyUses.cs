@@ -93,12 +93,15 @@ internal sealed class SecretKeyUses(Pkcs11Session session)
         }
     }
 
-    /// <summary>There and back: what the key encrypted, it must decrypt. One that goes one way only is judged by its check value, if it has one.</summary>
+    /// <summary>
+    /// There and back: what the key encrypted, it must decrypt. One that goes one way only is judged by its check value, if it has one.
+    /// </summary>
     private IEnumerable<KeyUse> TurnCipher(ObjectRecord record, ulong handle, BlockCipher cipher)
     {
         if (!UseFlags.Allows(record, Cka.Encrypt))
         {
-            yield return UseAnswer.NotJudged(KeyUse.Decrypt, "it may not encrypt, and this process cannot open it: there is nothing for it to decrypt");
+            yield return UseAnswer.NotJudged(KeyUse.Decrypt,
+                "it may not encrypt, and this process cannot open it: there is nothing for it to decrypt");
             yield break;
         }
         if (!UseFlags.Allows(record, Cka.Decrypt))
@@ -111,7 +114,8 @@ internal sealed class SecretKeyUses(Pkcs11Session session)
         if (rv != Ckr.Ok)
         {
             yield return UseAnswer.Judge(KeyUse.Encrypt, "encryption of a block", rv, () => false);
-            yield return UseAnswer.NotJudged(KeyUse.Decrypt, "it encrypts nothing, and this process cannot open it: there is nothing for it to decrypt");
+            yield return UseAnswer.NotJudged(KeyUse.Decrypt,
+                "it encrypts nothing, and this process cannot open it: there is nothing for it to decrypt");
             yield break;
         }
         ulong back = Decrypt(cipher, handle, encrypted, out byte[] plain);
@@ -130,7 +134,8 @@ internal sealed class SecretKeyUses(Pkcs11Session session)
                 "it may not decrypt, has no check value, and this process cannot open it: nothing can say whether what it makes is right");
         }
         ulong rv = Encrypt(cipher, handle, new byte[cipher.BlockLength], out byte[] block);
-        return UseAnswer.Judge(KeyUse.Encrypt, "encryption of a zero block, by its check value,", rv, () => block.AsSpan().StartsWith(checkValue));
+        return UseAnswer.Judge(KeyUse.Encrypt, "encryption of a zero block, by its check value,", rv,
+            () => block.AsSpan().StartsWith(checkValue));
     }
 
     /// <summary>A MAC does not tell a key from the same key with zero bytes after it (RFC 2104); length is proven elsewhere.</summary>
@@ -162,13 +167,15 @@ internal sealed class SecretKeyUses(Pkcs11Session session)
         if (expected is null && signs != verifies)
         {
             string way = signs ? "make" : "verify";
-            return (Ckr.Ok, UseAnswer.NotJudged(KeyUse.Mac, $"it may only {way} MACs, and this process cannot: there is nothing to compare with"));
+            return (Ckr.Ok,
+                UseAnswer.NotJudged(KeyUse.Mac, $"it may only {way} MACs, and this process cannot: there is nothing to compare with"));
         }
         byte[] mac = expected ?? [];
         if (signs)
         {
             ulong rv = session.TrySign(new Mechanism(mechanism), handle, Message, out mac);
-            KeyUse made = UseAnswer.Judge(KeyUse.Mac, what, rv, () => expected is null || CryptographicOperations.FixedTimeEquals(mac, expected));
+            KeyUse made = UseAnswer.Judge(KeyUse.Mac, what, rv,
+                () => expected is null || CryptographicOperations.FixedTimeEquals(mac, expected));
             if (made.Worked != true || !verifies)
             {
                 return (rv, made);
@@ -189,29 +196,34 @@ internal sealed class SecretKeyUses(Pkcs11Session session)
         }
         else if (!UseFlags.Allows(record, Cka.Encrypt) || Encrypt(cipher, handle, zeros, out expected) != Ckr.Ok)
         {
-            return UseAnswer.NotJudged(KeyUse.Derive, "it does not encrypt, and this process cannot open it: there is nothing to compare with");
+            return UseAnswer.NotJudged(KeyUse.Derive,
+                "it does not encrypt, and this process cannot open it: there is nothing to compare with");
         }
-        AttributeMap template = UseFlags.Obey(record, Cka.DeriveTemplate, new AttributeMap().Set(Cka.Class, Cko.SecretKey).Set(Cka.KeyType, Ckk.GenericSecret)
+        AttributeMap template = UseFlags.Obey(record, Cka.DeriveTemplate, new AttributeMap().Set(Cka.Class, Cko.SecretKey)
+            .Set(Cka.KeyType, Ckk.GenericSecret)
             .Set(Cka.Token, false).Set(Cka.Sensitive, false).Set(Cka.Extractable, true).Set(Cka.ValueLen, (ulong)expected.Length));
         ulong rv = session.TryDeriveByEncryption(derivation, handle, zeros, template, out ulong derived);
         using var keys = new SessionKeys(session, derived);
         byte[]? actual = rv == Ckr.Ok ? session.ReadAttributes(derived, [Cka.Value]).Attributes.Bytes(Cka.Value) : null;
         return rv == Ckr.Ok && actual is not { Length: > 0 }
             ? UseAnswer.NotJudged(KeyUse.Derive, "it derived a key that the token does not let be looked at")
-            : UseAnswer.Judge(KeyUse.Derive, "derivation by encryption", rv, () => CryptographicOperations.FixedTimeEquals(actual, expected));
+            : UseAnswer.Judge(KeyUse.Derive, "derivation by encryption", rv, () =>
+                CryptographicOperations.FixedTimeEquals(actual, expected));
     }
 
     /// <summary>One block by itself; by CBC, which with an initial value of zeros is the same, where the key is not for ECB.</summary>
     private ulong Encrypt(BlockCipher cipher, ulong handle, byte[] block, out byte[] encrypted)
     {
         ulong rv = session.TryEncrypt(new Mechanism(cipher.Ecb), handle, block, out encrypted);
-        return UseAnswer.IsNotKnown(rv) ? session.TryEncrypt(new Mechanism(cipher.Cbc, new byte[cipher.BlockLength]), handle, block, out encrypted) : rv;
+        return UseAnswer.IsNotKnown(rv)
+            ? session.TryEncrypt(new Mechanism(cipher.Cbc, new byte[cipher.BlockLength]), handle, block, out encrypted) : rv;
     }
 
     private ulong Decrypt(BlockCipher cipher, ulong handle, byte[] block, out byte[] plain)
     {
         ulong rv = session.TryDecrypt(new Mechanism(cipher.Ecb), handle, block, out plain);
-        return UseAnswer.IsNotKnown(rv) ? session.TryDecrypt(new Mechanism(cipher.Cbc, new byte[cipher.BlockLength]), handle, block, out plain) : rv;
+        return UseAnswer.IsNotKnown(rv)
+            ? session.TryDecrypt(new Mechanism(cipher.Cbc, new byte[cipher.BlockLength]), handle, block, out plain) : rv;
     }
 
     private static IEnumerable<(ulong KeyType, ulong Mechanism, HashAlgorithmName Hash)> MacsOf(ObjectRecord record) =>

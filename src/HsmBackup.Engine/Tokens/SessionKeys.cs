@@ -17,7 +17,8 @@ internal sealed class SessionKeys(Pkcs11Session session, ulong first) : IDisposa
 
     /// <summary>Whether an AES key encrypts a zero block to this.</summary>
     public bool Encrypts(ulong handle, byte[] expected) =>
-        session.TryEncrypt(new Mechanism(Ckm.AesEcb), handle, new byte[16], out byte[] block) == Ckr.Ok && block.AsSpan().SequenceEqual(expected);
+        session.TryEncrypt(new Mechanism(Ckm.AesEcb), handle, new byte[16], out byte[] block) == Ckr.Ok
+            && block.AsSpan().SequenceEqual(expected);
 
     /// <inheritdoc/>
     public void Dispose() => _handles.ForEach(h => _ = h != 0 ? session.TryDestroyObject(h) : Ckr.Ok);
@@ -51,7 +52,8 @@ internal static class HostCipher
         }
     }
 
-#pragma warning disable CA5350, CA5351 // These keys exist on tokens and must be used for what they are; nothing is protected with them here.
+    // These keys exist on tokens and must be used for what they are; nothing is protected with them here.
+#pragma warning disable CA5350, CA5351
     private static SymmetricAlgorithm Of(ulong ecb) => ecb switch
     {
         Ckm.AesEcb => Aes.Create(),

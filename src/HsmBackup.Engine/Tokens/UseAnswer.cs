@@ -5,7 +5,9 @@ namespace HsmBackup.Engine.Tokens;
 /// <summary>What a token's answer says of a key that was used.</summary>
 internal static class UseAnswer
 {
-    /// <summary>The token has no such mechanism, or not for this kind or size of key; or CKA_ALLOWED_MECHANISMS of the key forbids it.</summary>
+    /// <summary>
+    /// The token has no such mechanism, or not for this kind or size of key; or CKA_ALLOWED_MECHANISMS of the key forbids it.
+    /// </summary>
     public static bool IsNotKnown(ulong rv) => rv is Ckr.MechanismInvalid or Ckr.MechanismParamInvalid or Ckr.FunctionNotSupported
         or Ckr.KeyTypeInconsistent or Ckr.KeySizeRange or Ckr.WrappingKeySizeRange or Ckr.UnwrappingKeySizeRange or Ckr.CurveNotSupported;
 
@@ -18,7 +20,8 @@ internal static class UseAnswer
     {
         if (rv == Ckr.Ok)
         {
-            return isRight() ? new KeyUse(use, true, $"{what} is right") : new KeyUse(use, false, $"{what} is wrong: it is another key, or it does not work");
+            return isRight() ? new KeyUse(use, true, $"{what} is right")
+                : new KeyUse(use, false, $"{what} is wrong: it is another key, or it does not work");
         }
         return new KeyUse(use, IsNotKnown(rv) || IsAboutResult(rv) ? null : false, $"{what}: {Names.OfReturnValue(rv)}");
     }
@@ -28,15 +31,16 @@ internal static class UseAnswer
 
     /// <summary>What the flag allows, and no mechanism is known for.</summary>
     public static KeyUse NotKnown(string use, ObjectRecord record) =>
-        new(use, null, $"no mechanism is known here by which {(record.KeyType is { } type ? Names.OfKeyType(type) : "such a key")} does this");
+        new(use, null,
+            $"no mechanism is known here by which {(record.KeyType is { } type ? Names.OfKeyType(type) : "such a key")} does this");
 }
 
 /// <summary>The uses that a key's flags allow.</summary>
 internal static class UseFlags
 {
     /// <summary>
-    /// By <see cref="KeyUse"/>'s names; signing and verifying with a secret key is one use. Some tokens set flags that mean nothing for a kind
-    /// of key (SoftHSM: CKA_DECRYPT of EC keys), for which PKCS#11 has no mechanism: those are no uses.
+    /// By <see cref="KeyUse"/>'s names; signing and verifying with a secret key is one use. Some tokens set flags that mean nothing for a
+    /// kind of key (SoftHSM: CKA_DECRYPT of EC keys), for which PKCS#11 has no mechanism: those are no uses.
     /// </summary>
     public static IEnumerable<string> Of(ObjectRecord record) => record.ObjectClass switch
     {
@@ -44,7 +48,8 @@ internal static class UseFlags
         Cko.PrivateKey => Of(record, (Cka.Sign, KeyUse.Sign), (Cka.SignRecover, KeyUse.SignRecover), (Cka.Decrypt, KeyUse.Decrypt),
             (Cka.Unwrap, KeyUse.Unwrap), (Cka.Derive, KeyUse.Derive), (Cka.Decapsulate, KeyUse.Decapsulate))
             .Where(use => use != KeyUse.SignRecover || !Allows(record, Cka.Sign)),
-        Cko.SecretKey or Cko.OtpKey => Of(record, (Cka.Encrypt, KeyUse.Encrypt), (Cka.Decrypt, KeyUse.Decrypt), (Cka.Sign, KeyUse.Mac), (Cka.Verify, KeyUse.Mac),
+        Cko.SecretKey or Cko.OtpKey =>
+            Of(record, (Cka.Encrypt, KeyUse.Encrypt), (Cka.Decrypt, KeyUse.Decrypt), (Cka.Sign, KeyUse.Mac), (Cka.Verify, KeyUse.Mac),
             (Cka.Wrap, KeyUse.Wrap), (Cka.Unwrap, KeyUse.Unwrap), (Cka.Derive, KeyUse.Derive)),
         _ => [],
     };
@@ -72,7 +77,8 @@ internal static class UseFlags
         Ckk.EcEdwards or Ckk.Dsa => use == KeyUse.Sign,
         Ckk.Dh or Ckk.EcMontgomery => use == KeyUse.Derive,
         Ckk.Des => use != KeyUse.Mac,
-        Ckk.GenericSecret or Ckk.Sha1Hmac or Ckk.Sha256Hmac or Ckk.Sha384Hmac or Ckk.Sha512Hmac or Ckk.Md5Hmac => use is KeyUse.Mac or KeyUse.Derive,
+        Ckk.GenericSecret or Ckk.Sha1Hmac or Ckk.Sha256Hmac or Ckk.Sha384Hmac or Ckk.Sha512Hmac or Ckk.Md5Hmac =>
+            use is KeyUse.Mac or KeyUse.Derive,
         _ => true,
     };
 }

@@ -39,7 +39,8 @@ internal sealed class WrappingUses(Pkcs11Session session)
         if (!wraps || !unwraps)
         {
             yield return wraps
-                ? UseAnswer.NotJudged(KeyUse.Wrap, "it may not unwrap, and this process cannot open it: nothing can say whether what it makes is right")
+                ? UseAnswer.NotJudged(KeyUse.Wrap,
+                    "it may not unwrap, and this process cannot open it: nothing can say whether what it makes is right")
                 : UseAnswer.NotJudged(KeyUse.Unwrap, "it may not wrap, and this process cannot open it: there is nothing for it to unwrap");
             yield break;
         }
@@ -60,7 +61,8 @@ internal sealed class WrappingUses(Pkcs11Session session)
             yield return UseAnswer.NotJudged(KeyUse.Unwrap, "there is nothing for it to unwrap");
             yield break;
         }
-        ulong back = session.TryUnwrapKey(mechanism, handle, wrapped, UseFlags.Obey(record, Cka.UnwrapTemplate, SessionKeys.Aes()), out ulong unwrapped);
+        ulong back = session.TryUnwrapKey(mechanism, handle, wrapped, UseFlags.Obey(record, Cka.UnwrapTemplate, SessionKeys.Aes()),
+            out ulong unwrapped);
         keys.Add(unwrapped);
         bool isRight = back == Ckr.Ok && keys.Encrypts(unwrapped, expected);
         yield return back == Ckr.Ok ? UseAnswer.Judge(KeyUse.Wrap, "AES key wrap, turned back on the token,", rv, () => isRight)
@@ -83,7 +85,8 @@ internal sealed class WrappingUses(Pkcs11Session session)
             rv = session.TryUnwrapKey(MechanismOf(mechanism), handle, WrapHere(mechanism, secret, known), template, out unwrapped);
         }
         using var keys = new SessionKeys(session, unwrapped);
-        return UseAnswer.Judge(KeyUse.Unwrap, "AES key unwrap", rv, () => keys.Encrypts(unwrapped, HostCipher.ZeroBlock(Ckm.AesEcb, known)));
+        return UseAnswer.Judge(KeyUse.Unwrap, "AES key unwrap", rv, () =>
+            keys.Encrypts(unwrapped, HostCipher.ZeroBlock(Ckm.AesEcb, known)));
     }
 
     private ulong Wrap(ulong handle, ulong subject, out Mechanism mechanism, out byte[] wrapped)

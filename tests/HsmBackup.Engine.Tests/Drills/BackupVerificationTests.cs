@@ -30,7 +30,11 @@ public sealed class BackupVerificationTests : IDisposable
     [Fact]
     public void A_medium_that_is_in_its_safe_is_where_it_should_be()
     {
-        ClusterStore medium = _cluster.Definition.Stores[1] with { Kind = StoreKind.Offline, Location = Path.Combine(_cluster.Tokens.Folder, "medium") };
+        ClusterStore medium = _cluster.Definition.Stores[1] with
+        {
+            Kind = StoreKind.Offline,
+            Location = Path.Combine(_cluster.Tokens.Folder, "medium"),
+        };
         _cluster.Definition = _cluster.Definition with { Stores = [_cluster.Definition.Stores[0], medium] };
         DrillReport report = _cluster.Drill(DrillScenario.BackupVerification);
         Assert.Equal((DrillResult.Passed, null), (report.Result, report.Problem));
@@ -44,7 +48,8 @@ public sealed class BackupVerificationTests : IDisposable
     {
         DrillReport report = _cluster.Drill(DrillScenario.BackupVerification, r => r with
         {
-            OpenStore = s => s.Name == "second" ? throw new HsmBackupException(error, "It cannot be opened.", "See to it.") : BackupStores.Open(s, PinAsker.Nobody),
+            OpenStore = s => s.Name == "second" ? throw new HsmBackupException(error, "It cannot be opened.", "See to it.")
+                : BackupStores.Open(s, PinAsker.Nobody),
         });
         AssertLost("second", error, report);
     }
@@ -73,7 +78,10 @@ public sealed class BackupVerificationTests : IDisposable
     {
         _cluster.BackUp();
         DrillReport report = _cluster.Drill(DrillScenario.BackupVerification,
-            r => r with { OpenKey = _ => throw new HsmBackupException(ErrorCode.PinIncorrect, "The PIN was refused.", "Find out which it is.") });
+            r => r with
+            {
+                OpenKey = _ => throw new HsmBackupException(ErrorCode.PinIncorrect, "The PIN was refused.", "Find out which it is."),
+            });
         Assert.Equal((DrillResult.Failed, ErrorCode.PinIncorrect), (report.Result, report.Error));
         Assert.Equal([CheckOutcome.Failed, CheckOutcome.NotRun], report.Backups.Select(b => b.Result));
     }

@@ -20,7 +20,8 @@ public sealed class DrillClusterTests : IDisposable
 
     public DrillClusterTests()
     {
-        _ground = ClusterDefinition.Create("payments-drill", [.. _tokens.Select((t, i) => new ClusterNode { Name = $"drill-{i + 1}", Address = t.Address })]);
+        _ground = ClusterDefinition.Create("payments-drill",
+            [.. _tokens.Select((t, i) => new ClusterNode { Name = $"drill-{i + 1}", Address = t.Address })]);
         _cluster.Fill();
         _cluster.BackUp();
     }
@@ -57,7 +58,8 @@ public sealed class DrillClusterTests : IDisposable
         Assert.Equal(ErrorCode.DrillNotPossible, CodeOf(r => r with { SoPin = null }));
         DrillReport report = Drill(DrillScenario.ClusterLoss);
         Assert.Equal((DrillResult.Passed, null), (report.Result, report.Problem));
-        Assert.StartsWith("2 tokens initialised", report.Steps.Single(s => s.Name == DrillStep.Initialize).Detail, StringComparison.Ordinal);
+        Assert.StartsWith("2 tokens initialised", report.Steps.Single(s => s.Name == DrillStep.Initialize).Detail,
+            StringComparison.Ordinal);
         Assert.Equal([0, 0], _tokens.Select(Count));
     }
 
@@ -80,8 +82,10 @@ public sealed class DrillClusterTests : IDisposable
         File.Copy(own.Address.Library.Path, copy);
         _ground = _ground with { Nodes = [own with { Address = own.Address with { Library = own.Address.Library with { Path = copy } } }] };
         int before = Count(_cluster.Tokens.Tokens[1]);
-        Leave(own.Name, null, [.. ((ulong[])[Cko.SecretKey, Cko.PrivateKey, Cko.PublicKey, Cko.Certificate, Cko.Data]).SelectMany(c => Names(_cluster.Tokens.Tokens[1], c))]);
-        var refused = Assert.Throws<HsmBackupException>(() => Drill(DrillScenario.KeyLoss, r => r with { OpenDrillPin = _ => _cluster.Tokens.Tokens[1].Pin.Clone() }));
+        Leave(own.Name, null, [.. ((ulong[])[Cko.SecretKey, Cko.PrivateKey, Cko.PublicKey, Cko.Certificate, Cko.Data])
+            .SelectMany(c => Names(_cluster.Tokens.Tokens[1], c))]);
+        var refused = Assert.Throws<HsmBackupException>(() =>
+            Drill(DrillScenario.KeyLoss, r => r with { OpenDrillPin = _ => _cluster.Tokens.Tokens[1].Pin.Clone() }));
         Assert.Equal(ErrorCode.DrillNotPossible, refused.Code);
         Assert.Contains("itself", refused.Message, StringComparison.Ordinal);
         Assert.Equal((true, before), (before > 0, Count(_cluster.Tokens.Tokens[1])));
@@ -132,9 +136,11 @@ public sealed class DrillClusterTests : IDisposable
     {
         ClusterDefinition other = _ground;
         _ground = _cluster.Definition;
-        Assert.Contains("itself", Refusal.Of(ErrorCode.DrillNotPossible, () => Drill(DrillScenario.KeyLoss)).Message, StringComparison.Ordinal);
+        Assert.Contains("itself", Refusal.Of(ErrorCode.DrillNotPossible, () => Drill(DrillScenario.KeyLoss)).Message,
+            StringComparison.Ordinal);
         _ground = other with { Id = _cluster.Definition.Id };
-        Assert.Contains("has the id", Refusal.Of(ErrorCode.DrillNotPossible, () => Drill(DrillScenario.KeyLoss)).Message, StringComparison.Ordinal);
+        Assert.Contains("has the id", Refusal.Of(ErrorCode.DrillNotPossible, () => Drill(DrillScenario.KeyLoss)).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -168,7 +174,8 @@ public sealed class DrillClusterTests : IDisposable
         var faulty = new FaultyLibrary(_tokens[0], _cluster.Tokens.Folder);
         _ground = _ground with { Nodes = [_ground.Nodes[0] with { Address = faulty.Address, Timeout = TimeSpan.FromSeconds(3) }] };
         faulty.Block("C_Sign");
-        DrillReport report = Drill(DrillScenario.KeyLoss, r => r with { Selection = new KeySelection { Labels = [NameFilter.Exactly("ec")] } });
+        DrillReport report = Drill(DrillScenario.KeyLoss, r =>
+            r with { Selection = new KeySelection { Labels = [NameFilter.Exactly("ec")] } });
         Assert.Equal((DrillResult.Failed, ErrorCode.NodesUnavailable), (report.Result, report.Error));
         Assert.Equal((DrillStep.CleanUp, CheckOutcome.Failed), (report.Steps[^1].Name, report.Steps[^1].Outcome));
 
@@ -185,10 +192,12 @@ public sealed class DrillClusterTests : IDisposable
         var faulty = new FaultyLibrary(_tokens[0], _cluster.Tokens.Folder);
         faulty.RefuseFor("ec", "C_Sign", Ckr.FunctionFailed);
         _ground = _ground with { Nodes = [_ground.Nodes[0] with { Address = faulty.Address }] };
-        DrillReport report = Drill(DrillScenario.KeyLoss, r => r with { Selection = new KeySelection { Labels = [NameFilter.Exactly("ec")] } });
+        DrillReport report = Drill(DrillScenario.KeyLoss, r =>
+            r with { Selection = new KeySelection { Labels = [NameFilter.Exactly("ec")] } });
         faulty.Heal();
         Assert.Equal((DrillResult.Failed, ErrorCode.DrillFailed), (report.Result, report.Error));
-        Assert.Equal((DrillStep.Use, CheckOutcome.Failed), report.Steps.Where(s => s.Outcome != CheckOutcome.Passed).Select(s => (s.Name, s.Outcome)).Single());
+        Assert.Equal((DrillStep.Use, CheckOutcome.Failed), report.Steps.Where(s => s.Outcome != CheckOutcome.Passed)
+            .Select(s => (s.Name, s.Outcome)).Single());
         DrilledKey key = Assert.Single(report.Keys);
         Assert.Equal((true, CheckOutcome.Passed, CheckOutcome.Failed), (key.Recovered, key.Proof, key.Result));
         Assert.Contains("CKR_FUNCTION_FAILED", key.Reason, StringComparison.Ordinal);
@@ -202,9 +211,11 @@ public sealed class DrillClusterTests : IDisposable
             return change?.Invoke(r) ?? r;
         });
 
-    private ErrorCode CodeOf(Func<DrillRequest, DrillRequest> change) => Assert.Throws<HsmBackupException>(() => Drill(DrillScenario.ClusterLoss, change)).Code;
+    private ErrorCode CodeOf(Func<DrillRequest, DrillRequest> change) =>
+        Assert.Throws<HsmBackupException>(() => Drill(DrillScenario.ClusterLoss, change)).Code;
 
-    private static TokenConnection Open(ITestToken token) => TokenConnection.Open(token.Address, token.Pin, readWrite: true, CancellationToken.None);
+    private static TokenConnection Open(ITestToken token) =>
+        TokenConnection.Open(token.Address, token.Pin, readWrite: true, CancellationToken.None);
 
     private static int Count(ITestToken token)
     {

@@ -20,7 +20,8 @@ public sealed class DrillFailureTests : IDisposable
     public void Dispose() => _cluster.Dispose();
 
     [Fact]
-    public void Without_a_backup_it_fails_where_it_looks_for_one() => Check(_cluster.Drill(DrillScenario.ClusterLoss), DrillStep.Find, ErrorCode.BackupNotFound);
+    public void Without_a_backup_it_fails_where_it_looks_for_one() =>
+        Check(_cluster.Drill(DrillScenario.ClusterLoss), DrillStep.Find, ErrorCode.BackupNotFound);
 
     [Fact]
     public void A_damaged_backup_is_no_backup_and_an_older_one_is_taken_only_with_its_own_key()
@@ -35,7 +36,8 @@ public sealed class DrillFailureTests : IDisposable
 
         DrillReport report = _cluster.Drill(DrillScenario.StoreLoss);
         Assert.Equal((DrillResult.Passed, older.Id.ToString()), (report.Result, Assert.Single(report.Backups).BackupId));
-        Assert.Contains(report.Deviations, d => d.Contains(_cluster.PathOf(newer, 1), StringComparison.Ordinal) && d.Contains("passed over", StringComparison.Ordinal));
+        Assert.Contains(report.Deviations, d => d.Contains(_cluster.PathOf(newer, 1), StringComparison.Ordinal)
+            && d.Contains("passed over", StringComparison.Ordinal));
 
         Damage(older, 0);
         Damage(older, 1);
@@ -58,9 +60,11 @@ public sealed class DrillFailureTests : IDisposable
     {
         _cluster.Fill();
         _cluster.BackUp();
-        Check(_cluster.Drill(DrillScenario.ClusterLoss, r => r with { OpenKey = _ => OneTimeKey.Generate() }), DrillStep.Secrets, ErrorCode.KeyMismatch);
+        Check(_cluster.Drill(DrillScenario.ClusterLoss, r => r with { OpenKey = _ => OneTimeKey.Generate() }), DrillStep.Secrets,
+            ErrorCode.KeyMismatch);
         Check(_cluster.Drill(DrillScenario.ClusterLoss, r => r with { OpenKey = _ => null }), DrillStep.Secrets, ErrorCode.KeyRequired);
-        Check(_cluster.Drill(DrillScenario.NodeLoss, r => r with { OpenShares = _ => _cluster.Tokens.Custodians(1, 2) }), DrillStep.Secrets, ErrorCode.SharesMissing);
+        Check(_cluster.Drill(DrillScenario.NodeLoss, r => r with { OpenShares = _ => _cluster.Tokens.Custodians(1, 2) }),
+            DrillStep.Secrets, ErrorCode.SharesMissing);
         Check(_cluster.Drill(DrillScenario.KeyLoss, r => r with { OpenShares = null }), DrillStep.Secrets, ErrorCode.SharesMissing);
     }
 
@@ -72,7 +76,8 @@ public sealed class DrillFailureTests : IDisposable
         DrillRequest Down(DrillRequest request, params string[] stores) => request with
         {
             OpenStore = s => stores.Contains(s.Name)
-                ? throw new HsmBackupException(ErrorCode.StoreUnavailable, $"The store '{s.Name}' does not answer.", "See to it.") : BackupStores.Open(s, PinAsker.Nobody),
+                ? throw new HsmBackupException(ErrorCode.StoreUnavailable, $"The store '{s.Name}' does not answer.", "See to it.")
+                : BackupStores.Open(s, PinAsker.Nobody),
         };
         DrillReport report = _cluster.Drill(DrillScenario.ClusterLoss, r => Down(r, "first"));
         Assert.Equal((DrillResult.Passed, "second"), (report.Result, report.Backups[0].Store));
@@ -108,7 +113,10 @@ public sealed class DrillFailureTests : IDisposable
         Check(report, DrillStep.Prove, ErrorCode.DrillFailed);
         Assert.Equal((15, 12), (report.Measures.KeysExpected, report.Measures.KeysProven));
 
-        _cluster.Definition = _cluster.Definition with { Acknowledged = [new AcknowledgedObject { Label = "fixed", Reason = "it never leaves" }] };
+        _cluster.Definition = _cluster.Definition with
+        {
+            Acknowledged = [new AcknowledgedObject { Label = "fixed", Reason = "it never leaves" }],
+        };
         report = _cluster.Drill(DrillScenario.ClusterLoss, r => r with { AllowPartial = true });
         Assert.Equal((DrillResult.Passed, 12), (report.Result, report.Measures.KeysExpected));
     }
@@ -118,9 +126,13 @@ public sealed class DrillFailureTests : IDisposable
     {
         _cluster.Fill();
         _cluster.BackUp();
-        _cluster.Definition = _cluster.Definition with { Targets = new RecoveryTargets { Rto = TimeSpan.FromMilliseconds(1), Rpo = TimeSpan.FromMilliseconds(1) } };
+        _cluster.Definition = _cluster.Definition with
+        {
+            Targets = new RecoveryTargets { Rto = TimeSpan.FromMilliseconds(1), Rpo = TimeSpan.FromMilliseconds(1) },
+        };
         DrillReport report = _cluster.Drill(DrillScenario.StoreLoss);
-        Assert.Equal((DrillResult.Passed, false, false), (report.Result, report.Measures.RecoveryTimeMet, report.Measures.RecoveryPointMet));
+        Assert.Equal((DrillResult.Passed, false, false),
+            (report.Result, report.Measures.RecoveryTimeMet, report.Measures.RecoveryPointMet));
         Assert.Equal((3, 2), (report.Deviations.Count, report.FollowUps.Count));
         Assert.Contains(report.Deviations, d => d.Contains("One node stood for all 3", StringComparison.Ordinal));
     }
@@ -133,7 +145,8 @@ public sealed class DrillFailureTests : IDisposable
         using var thai = new OtherCulture("th-TH");
         DrillReport report = _cluster.Drill(DrillScenario.StoreLoss);
         Assert.Equal((DrillResult.Passed, null, null), (report.Result, report.Measures.RecoveryPoint, report.Measures.RecoveryPointMet));
-        Assert.Contains(report.Deviations, d => d.Contains(report.Backups[0].Created.ToString("'dated 'yyyy-MM-dd HH:mm:ss'Z'", CultureInfo.InvariantCulture), StringComparison.Ordinal));
+        string dated = report.Backups[0].Created.ToString("'dated 'yyyy-MM-dd HH:mm:ss'Z'", CultureInfo.InvariantCulture);
+        Assert.Contains(report.Deviations, d => d.Contains(dated, StringComparison.Ordinal));
     }
 
     [Fact]
@@ -176,9 +189,11 @@ public sealed class DrillFailureTests : IDisposable
         ErrorCode Refusal(Func<DrillRequest, DrillRequest> change, DrillScenario scenario = DrillScenario.ClusterLoss) =>
             Assert.Throws<HsmBackupException>(() => _cluster.Drill(scenario, change)).Code;
         Assert.Equal(ErrorCode.DrillNotPossible, Refusal(r => r with { Cluster = r.Cluster with { Drill = null } }));
-        Assert.Equal(ErrorCode.DrillNotPossible, Refusal(r => r with { Cluster = r.Cluster with { Drill = r.Cluster.Drill! with { SoftwareTargets = false } } }));
+        Assert.Equal(ErrorCode.DrillNotPossible,
+            Refusal(r => r with { Cluster = r.Cluster with { Drill = r.Cluster.Drill! with { SoftwareTargets = false } } }));
         Assert.Equal(ErrorCode.DrillNotPossible, Refusal(r => r with { Cluster = r.Cluster with { Stores = [] } }));
-        Assert.Equal(ErrorCode.DrillNotPossible, Refusal(r => r with { Cluster = r.Cluster with { Stores = [r.Cluster.Stores[0]] } }, DrillScenario.StoreLoss));
+        Assert.Equal(ErrorCode.DrillNotPossible,
+            Refusal(r => r with { Cluster = r.Cluster with { Stores = [r.Cluster.Stores[0]] } }, DrillScenario.StoreLoss));
         Assert.Equal(ErrorCode.InvalidArgument, Refusal(r => r with { LostStore = "third" }, DrillScenario.StoreLoss));
         Assert.Equal(ErrorCode.InvalidArgument, Refusal(r => r with { LostStore = "first" }));
         Assert.Empty(_cluster.Opened);

@@ -42,7 +42,8 @@ public sealed class DrillSoakTests : IDisposable
             KeyFile.Write(KeyPath, null, key, _cluster.Keys.Keys.Single());
         }
         _cluster.Definition.Save(DefinitionPath);
-        ClusterDefinition.Create("payments-drill", [.. _tokens.Select((t, i) => new ClusterNode { Name = $"drill-{i + 1}", Address = t.Address })])
+        ClusterDefinition.Create("payments-drill",
+            [.. _tokens.Select((t, i) => new ClusterNode { Name = $"drill-{i + 1}", Address = t.Address })])
             .Save(DrillDefinitionPath);
         _shares = [.. new[] { 1, 3, 5 }.Select(number => TextOf(_cluster.Tokens.Shares[number - 1]))];
         _host = new CrashHost(_tokens[0]);
@@ -69,7 +70,8 @@ public sealed class DrillSoakTests : IDisposable
         (int drills, int kills) = KillMoments.IsSoak ? (50, 10) : (6, 2);
         _output.WriteLine($"HSMBACKUP_SEED={KillMoments.Seed}, {drills} drills, {kills} of them killed");
         // How long a drill takes, and what there is when none is under way; the last two, one on each ground, are to find nothing else.
-        TimeSpan[] lengths = [Whole(Drill(DrillScenario.ClusterLoss, software: true)), Whole(Drill(DrillScenario.ClusterLoss, software: false))];
+        TimeSpan[] lengths = [Whole(Drill(DrillScenario.ClusterLoss, software: true)),
+            Whole(Drill(DrillScenario.ClusterLoss, software: false))];
         string[] before = Traces();
         int killed = 0, run = 2;
         List<string> phases = [];
@@ -102,7 +104,8 @@ public sealed class DrillSoakTests : IDisposable
     }
 
     private CrashRun Drill(DrillScenario scenario, bool software, KillMoment? kill = null) =>
-        _host.Drill(_shares, kill, DefinitionPath, software ? "-" : DrillDefinitionPath, scenario.ToString(), KeyPath, _cluster.State, _library);
+        _host.Drill(_shares, kill, DefinitionPath, software ? "-" : DrillDefinitionPath, scenario.ToString(), KeyPath, _cluster.State,
+            _library);
 
     /// <summary>One of three at any time, which is often before anything was made; two while there is something on the targets.</summary>
     private KillMoment MomentOf(int kill, TimeSpan whole) => kill % 3 == 2
@@ -111,7 +114,10 @@ public sealed class DrillSoakTests : IDisposable
 
     private static TimeSpan Whole(CrashRun run) => run.IsDone ? run.Elapsed : throw new InvalidOperationException(run.ToString());
 
-    /// <summary>Everything that a drill may leave: folders of tokens, files of the state and temporary ones, processes, objects on tokens and in their storage.</summary>
+    /// <summary>
+    /// Everything that a drill may leave: folders of tokens, files of the state and temporary ones, processes, objects on tokens and in
+    /// their storage.
+    /// </summary>
     private string[] Traces() =>
     [
         .. Directory.EnumerateDirectories(Directory.Exists("/dev/shm") ? "/dev/shm" : Path.GetTempPath(), "hsmbackup-*")
@@ -141,7 +147,8 @@ public sealed class DrillSoakTests : IDisposable
         string label = token.Address.TokenLabel!;
         return
         [
-            .. connection.Session.FindTokenObjects().Select(h => $"{label}: {connection.Session.GetAttributes(h, Cka.Label).Text(Cka.Label)}")
+            .. connection.Session.FindTokenObjects()
+                .Select(h => $"{label}: {connection.Session.GetAttributes(h, Cka.Label).Text(Cka.Label)}")
                 .Order(StringComparer.Ordinal),
             $"{label}: {Directory.EnumerateFiles(((SoftHsmToken)token).Storage, "*.object", SearchOption.AllDirectories).Count()} files",
         ];

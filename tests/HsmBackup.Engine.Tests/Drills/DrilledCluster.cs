@@ -24,11 +24,13 @@ internal sealed class DrilledCluster : IDisposable
             Tokens.HoldCeremony();
         }
         string[] stores = [Path.Combine(Tokens.Folder, "one"), Path.Combine(Tokens.Folder, "two")];
-        Definition = ClusterDefinition.Create("payments", [.. Tokens.Nodes.Select(n => new ClusterNode { Name = n.Name, Address = n.Address })]) with
+        Definition = ClusterDefinition.Create("payments",
+            [.. Tokens.Nodes.Select(n => new ClusterNode { Name = n.Name, Address = n.Address })]) with
         {
             ClusterKey = bound ? Tokens.Info : null,
             IdentityCertificate = bound ? Convert.ToBase64String(Tokens.Ceremony.IdentityCertificate!.Value.Span) : null,
-            Stores = [.. stores.Select((s, i) => new ClusterStore { Name = i == 0 ? "first" : "second", Kind = StoreKind.Directory, Location = s })],
+            Stores = [.. stores
+                .Select((s, i) => new ClusterStore { Name = i == 0 ? "first" : "second", Kind = StoreKind.Directory, Location = s })],
             Drill = new ClusterDrill { Interval = TimeSpan.FromDays(90), SoftwareTargets = true },
             Targets = new RecoveryTargets { Rto = TimeSpan.FromHours(4), Rpo = TimeSpan.FromDays(1) },
         };
@@ -94,7 +96,8 @@ internal sealed class DrilledCluster : IDisposable
         Witness = "B. Muster",
     };
 
-    public DrillReport Drill(DrillScenario scenario, Func<DrillRequest, DrillRequest>? change = null, IProgress<OperationProgress>? progress = null, CancellationToken stop = default)
+    public DrillReport Drill(DrillScenario scenario, Func<DrillRequest, DrillRequest>? change = null,
+        IProgress<OperationProgress>? progress = null, CancellationToken stop = default)
     {
         DrillRequest request = Request(scenario);
         return DrillOperation.Run(change?.Invoke(request) ?? request, progress, stop);

@@ -24,7 +24,8 @@ public sealed class TargetThreadsTests
             Timeout = TimeSpan.FromSeconds(1),
         }, pin, null))];
         var watch = Stopwatch.StartNew();
-        var refused = Assert.Throws<HsmBackupException>(() => TargetThreads.Run<IDisposable>(targets, NoProgress.Instance, (target, _, _) => target.Node.Name switch
+        var refused = Assert.Throws<HsmBackupException>(() =>
+            TargetThreads.Run<IDisposable>(targets, NoProgress.Instance, (target, _, _) => target.Node.Name switch
         {
             "blocked" => blocked,
             "free" => free,

@@ -62,12 +62,14 @@ Describe 'A drill fails honestly' {
         $token = Initialize-TestToken -Folder "$TestDrive/ill" -Label ill
         $shim = "$TestDrive/ill/shim.so"
         $null = Invoke-TestProgram -Token $token -Program gcc -ArgumentList @(
-            '-O1', '-shared', '-fPIC', '-fvisibility=hidden', '-I', '/usr/include/p11-kit-1', '-o', $shim, "$root/tests/HsmBackup.Engine.Tests/Support/faultshim.c", '-ldl')
+            '-O1', '-shared', '-fPIC', '-fvisibility=hidden', '-I', '/usr/include/p11-kit-1', '-o', $shim
+            "$root/tests/HsmBackup.Engine.Tests/Support/faultshim.c", '-ldl')
         Copy-Item -LiteralPath $token.Library -Destination $TestDrive/ill/real.so
         Set-Content -LiteralPath "$shim.real" -Value $TestDrive/ill/real.so -NoNewline
         # Signatures of the key with that label are as long as they should be, and wrong.
         Set-Content -LiteralPath "$shim.faults" -Value 'C_Sign garbage 0 ec'
-        $null = New-HsmCluster -Name ill -Destination $TestDrive/cluster -Library $shim -TokenLabel ill -LibraryEnvironment @{ SOFTHSM2_CONF = $token.Configuration } -PinSource env:HSMBACKUP_TEST_PIN
+        $ill = @{ Library = $shim; TokenLabel = 'ill'; LibraryEnvironment = @{ SOFTHSM2_CONF = $token.Configuration } }
+        $null = New-HsmCluster -Name ill -Destination $TestDrive/cluster @ill -PinSource env:HSMBACKUP_TEST_PIN
         $edited = Get-Content -LiteralPath $cluster.Definition -Raw | ConvertFrom-Json -AsHashtable
         $edited.drill.cluster = 'ill'
         ConvertTo-Json -InputObject $edited -Depth 9 | Set-Content -LiteralPath $cluster.Definition
@@ -114,7 +116,9 @@ Describe 'A drill fails honestly' {
 
     It 'and pwsh ends with 1, whose log has the error last' {
         $program, $rest = Get-PowerShellCommand
-        $said = & $program @rest -NoProfile -NonInteractive -Command "Import-Module '$root/out/HsmBackup'; Invoke-HsmDrill -Cluster '$($cluster.Definition)' -Scenario ClusterLoss -KeyPath '$($cluster.Keys)'" 2>&1 | Out-String
+        $command = "Import-Module '$root/out/HsmBackup'; " +
+        "Invoke-HsmDrill -Cluster '$($cluster.Definition)' -Scenario ClusterLoss -KeyPath '$($cluster.Keys)'"
+        $said = & $program @rest -NoProfile -NonInteractive -Command $command 2>&1 | Out-String
         $LASTEXITCODE | Should -Be 1
         $said | Should -BeLike '*did not pass*'
     }
@@ -139,7 +143,8 @@ Describe 'A drill does not begin' {
 
     It 'on a token of the cluster itself' {
         $own = ConvertFrom-Json -InputObject (Get-Content -LiteralPath $cluster.Definition -Raw) -AsHashtable
-        $null = New-HsmCluster -Name own -Destination $TestDrive/cluster -Library $own.nodes[1].library -TokenLabel payments-2 -LibraryEnvironment $own.nodes[1].environment -PinSource env:HSMBACKUP_TEST_PIN
+        $node = @{ Library = $own.nodes[1].library; TokenLabel = 'payments-2'; LibraryEnvironment = $own.nodes[1].environment }
+        $null = New-HsmCluster -Name own -Destination $TestDrive/cluster @node -PinSource env:HSMBACKUP_TEST_PIN
         $own.drill.cluster = 'own'
         ConvertTo-Json -InputObject $own -Depth 9 | Set-Content -LiteralPath $cluster.Definition
         { Invoke-HsmDrill @drill -Scenario KeyLoss } | Should -Throw '*itself*' -ErrorId 'DrillNotPossible,*'

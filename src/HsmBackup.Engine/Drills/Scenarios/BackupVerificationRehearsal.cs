@@ -65,7 +65,8 @@ internal sealed class BackupVerificationRehearsal(DrillRun run) : Rehearsal(run)
     {
         stores.Refusals.ForEach(r => Lose(r.Store.Name, r.Error));
         var catalogue = ClusterCatalogue.Read(
-            new CatalogueRequest { Stores = stores.All, ClusterId = Run.Request.Cluster.Id, StateFolder = Run.Request.StateFolder }, Run.Stop);
+            new CatalogueRequest { Stores = stores.All, ClusterId = Run.Request.Cluster.Id, StateFolder = Run.Request.StateFolder },
+                Run.Stop);
         Note(catalogue);
         int size = Run.Request.SampleSize ?? Run.Request.Cluster.Drill!.SampleSize;
         Run.UsedSeed = true;
@@ -77,13 +78,17 @@ internal sealed class BackupVerificationRehearsal(DrillRun run) : Rehearsal(run)
             Run.Backups.Add(backup);
         }
         return Run.Backups.Count > 0
-            ? FormattableString.Invariant($"{Run.Backups.Count} of {catalogue.Backups.Count} backups chosen by chance, with the seed {Run.Seed}")
-            : throw new HsmBackupException(ErrorCode.BackupNotFound, $"There is no backup of cluster '{Run.Request.Cluster.Name}' in {string.Join(", ", stores.All.Select(s => $"'{s.Name}'"))}."
+            ? FormattableString.Invariant($"{Run.Backups.Count} of {catalogue.Backups.Count} backups chosen by chance, ")
+                + FormattableString.Invariant($"with the seed {Run.Seed}")
+            : throw new HsmBackupException(ErrorCode.BackupNotFound,
+                $"There is no backup of cluster '{Run.Request.Cluster.Name}' in {string.Join(", ", stores.All.Select(s => $"'{s.Name}'"))}."
                 + string.Concat(catalogue.MissingStores.Select(m => $" '{m.Store}': {m.Error.Message}")),
                 "Look into the stores (Get-HsmBackup), and back the cluster up.");
     }
 
-    /// <summary>What is lost cannot be sampled, and is found all the same: a store that is down, a backup without a copy that can be read.</summary>
+    /// <summary>
+    /// What is lost cannot be sampled, and is found all the same: a store that is down, a backup without a copy that can be read.
+    /// </summary>
     private void Note(ClusterCatalogue catalogue)
     {
         foreach (MissingStore missing in catalogue.MissingStores)
@@ -103,7 +108,9 @@ internal sealed class BackupVerificationRehearsal(DrillRun run) : Rehearsal(run)
         }
     }
 
-    /// <summary>A store is lost. A medium in a safe is not, it is where it should be; the folder of any other store is always to be there.</summary>
+    /// <summary>
+    /// A store is lost. A medium in a safe is not, it is where it should be; the folder of any other store is always to be there.
+    /// </summary>
     private void Lose(string name, HsmBackupException error)
     {
         ClusterStore store = Run.Request.Cluster.Stores.First(s => s.Name == name);

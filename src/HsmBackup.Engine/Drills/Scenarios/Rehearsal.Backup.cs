@@ -63,17 +63,19 @@ internal abstract partial class Rehearsal
     }
 
     /// <summary>
-    /// Authenticates a backup, from its first to its last byte. From here on each of its keys is in the report; and what may be on the targets
-    /// from now on is written down, so that it can be removed whatever happens.
+    /// Authenticates a backup, from its first to its last byte. From here on each of its keys is in the report; and what may be on the
+    /// targets from now on is written down, so that it can be removed whatever happens.
     /// </summary>
     protected string Authenticate(DrillBackup backup, IReadOnlyList<DrillTargetNode> expected)
     {
-        ReadOnlyMemory<byte>? identity = Run.Request.Cluster.IdentityCertificate is { } certificate ? Convert.FromBase64String(certificate) : (ReadOnlyMemory<byte>?)null;
+        ReadOnlyMemory<byte>? identity = Run.Request.Cluster.IdentityCertificate is { } certificate
+            ? Convert.FromBase64String(certificate) : (ReadOnlyMemory<byte>?)null;
         backup.Authenticate(identity, Run.Stop);
         int keys = backup.Objects.Count(ExpectedKey.Counts);
         if (keys == 0)
         {
-            throw new HsmBackupException(ErrorCode.DrillFailed, $"The backup {backup.Info.BackupId} holds no key and no certificate, so there is nothing that it could recover.",
+            throw new HsmBackupException(ErrorCode.DrillFailed,
+                $"The backup {backup.Info.BackupId} holds no key and no certificate, so there is nothing that it could recover.",
                 "Find out why: the token was empty when it was backed up, or its storage was away.")
             { Target = backup.Info.BackupId };
         }
@@ -82,7 +84,8 @@ internal abstract partial class Rehearsal
             Run.Keys.Expect(target.Node.Name, backup.Info.BackupId, backup.Objects);
         }
         Run.Ground.Announce(backup.Names);
-        return FormattableString.Invariant($"{backup.Objects.Count} objects, {keys} of them keys and certificates") + (identity is null ? "" : "; signed by the cluster's identity key");
+        return FormattableString.Invariant($"{backup.Objects.Count} objects, {keys} of them keys and certificates")
+            + (identity is null ? "" : "; signed by the cluster's identity key");
     }
 
     /// <summary>Copies the file of a backup to this computer.</summary>
@@ -101,7 +104,8 @@ internal abstract partial class Rehearsal
     private string Find(OpenStores stores, out LatestBackup found)
     {
         found = LatestBackup.Find(stores.All, Run.Request.Cluster.Id, Run.Request.AllowPartial, Run.Request.StateFolder, Run.Stop);
-        Run.Deviations.AddRange(found.Skipped.Select(s => $"'{s.Path}' was passed over, and may be newer than what was restored: {s.Reason}"));
+        Run.Deviations.AddRange(found.Skipped
+            .Select(s => $"'{s.Path}' was passed over, and may be newer than what was restored: {s.Reason}"));
         string location = found.Location;
         BackupInfo chosen = found.Chosen;
         Run.Backups.Add(new DrillBackup(chosen, chosen.Copies.FirstOrDefault(c => c.Location == location)?.Store ?? "", location));

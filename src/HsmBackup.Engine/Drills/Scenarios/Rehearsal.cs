@@ -83,7 +83,8 @@ internal abstract partial class Rehearsal(DrillRun run)
         }
         Run.Ground.NoteInitialized();
         int before = made.Count(m => m.Step == InitializationStep.None);
-        return FormattableString.Invariant($"{made.Count - before} tokens initialised") + (before == 0 ? "" : FormattableString.Invariant($", {before} were before the drill"));
+        return FormattableString.Invariant($"{made.Count - before} tokens initialised")
+            + (before == 0 ? "" : FormattableString.Invariant($", {before} were before the drill"));
     }
 
     /// <summary>Brings the cluster key into targets.</summary>
@@ -102,7 +103,8 @@ internal abstract partial class Rehearsal(DrillRun run)
             }
             using (key)
             {
-                return ClusterKeyRecovery.Join(key, new NodeAccess(target.Node.Name, target.Node.Address, pin), replaceExisting: false, stop);
+                return ClusterKeyRecovery.Join(key, new NodeAccess(target.Node.Name, target.Node.Address, pin), replaceExisting: false,
+                    stop);
             }
         }, Run.Stop);
         return FormattableString.Invariant($"cluster key {check} brought into {targets.Count} targets, and proven");
@@ -145,5 +147,6 @@ internal abstract partial class Rehearsal(DrillRun run)
 
     /// <summary>Remembers what a restore has proven: a token may close a key to all wrapping once it is there.</summary>
     protected void Remember(DrillTargetNode target, RestoreOutcome result) => _provenAsRestored.UnionWith(
-        result.Objects.Where(o => o.Proof == CheckOutcome.Passed && o.Differences.Count == 0).Select(o => (target.Node.Name, result.BackupId, o.Object.Index)));
+        result.Objects.Where(o => o.Proof == CheckOutcome.Passed && o.Differences.Count == 0)
+            .Select(o => (target.Node.Name, result.BackupId, o.Object.Index)));
 }
