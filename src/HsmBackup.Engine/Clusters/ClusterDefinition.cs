@@ -121,7 +121,8 @@ public sealed record ClusterDefinition
     /// <param name="json">UTF-8.</param>
     /// <param name="source">What errors call it.</param>
     /// <exception cref="HsmBackupException">DefinitionInvalid, PinSourceRefused.</exception>
-    public static ClusterDefinition Parse(ReadOnlySpan<byte> json, string source) => DefinitionReader.Read(new DefinitionText(source, json.ToArray()));
+    public static ClusterDefinition Parse(ReadOnlySpan<byte> json, string source) =>
+        DefinitionReader.Read(new DefinitionText(source, json.ToArray()));
 
     /// <summary>The definition as one line of JSON in UTF-8, as backups carry it.</summary>
     public byte[] ToJson() => DefinitionWriter.Write(this, indented: false);

@@ -16,7 +16,9 @@ public sealed record DrillMeasures
     /// </summary>
     public TimeSpan? RecoveryPoint { get; init; }
 
-    /// <summary>Keys and certificates that the targets must hold afterwards, less what the definition acknowledges as not in the backup.</summary>
+    /// <summary>
+    /// Keys and certificates that the targets must hold afterwards, less what the definition acknowledges as not in the backup.
+    /// </summary>
     public required int KeysExpected { get; init; }
 
     /// <summary>How many of them the targets held.</summary>

@@ -45,7 +45,8 @@ public sealed record DrillRecord
     public bool CountsFor(ClusterDefinition cluster) => DoubtFor(cluster) is null;
 
     /// <summary>
-    /// Why it does not count as a drill of a cluster: its files were changed, it is of another cluster whose files were put here, or nobody has
+    /// Why it does not count as a drill of a cluster: its files were changed, it is of another cluster whose files were put here, or nobody
+    /// has
     /// signed it though the cluster could have. Null where it counts.
     /// </summary>
     /// <param name="cluster">The cluster.</param>

@@ -66,7 +66,9 @@ public sealed record DrillReport
     /// <summary>The seed that random choices were made by; null where there was none.</summary>
     public long? Seed { get; init; }
 
-    /// <summary>Name of the store that was lost with the node; null in other scenarios, and in reports from before this was written down.</summary>
+    /// <summary>
+    /// Name of the store that was lost with the node; null in other scenarios, and in reports from before this was written down.
+    /// </summary>
     public string? LostStore { get; init; }
 
     /// <summary>Whether a Partial backup was accepted.</summary>

@@ -4,7 +4,9 @@ using HsmBackup.Engine.Clusters;
 
 namespace HsmBackup.Engine.Reporting;
 
-/// <summary>What is remembered of the runbooks that were exported on this machine, so that health can tell that one is out of date.</summary>
+/// <summary>
+/// What is remembered of the runbooks that were exported on this machine, so that health can tell that one is out of date.
+/// </summary>
 public static class RunbookRecords
 {
     private const int MostRemembered = 20;
@@ -24,13 +26,15 @@ public static class RunbookRecords
         }
         catch (Exception e) when (e is JsonException || FileErrors.Covers(e))
         {
-            throw new HsmBackupException(ErrorCode.DestinationUnwritable, $"What is remembered of the runbooks of cluster '{cluster.Name}' cannot be read: {e.Message}",
+            throw new HsmBackupException(ErrorCode.DestinationUnwritable,
+                $"What is remembered of the runbooks of cluster '{cluster.Name}' cannot be read: {e.Message}",
                 $"Make '{path}' readable, or remove it where it is damaged; then export the runbook anew.", e)
             { Target = path };
         }
         if (exports is not { Exports: [.., RunbookExport last] })
         {
-            return new RunbookState { Cluster = cluster.Name, Status = RunbookStatus.Missing, Problem = "no runbook was exported on this machine" };
+            return new RunbookState { Cluster = cluster.Name, Status = RunbookStatus.Missing,
+                Problem = "no runbook was exported on this machine" };
         }
         RunbookExport[] present = [.. exports.Exports.Where(e => File.Exists(e.Path))];
         if (!present.Any(e => e.Made == last.Made))
@@ -45,8 +49,10 @@ public static class RunbookRecords
             };
         }
         // Whoever looks for a runbook may find any of them.
-        var judged = present.Reverse().Select(e => (Export: e, Altered: IsAltered(e), Changed: RunbookParts.Changed(e.Parts, cluster))).ToList();
-        (RunbookExport worst, bool altered, IReadOnlyList<string> changed) = judged.OrderBy(j => j.Altered ? 0 : j.Changed.Count > 0 ? 1 : 2).First();
+        var judged = present.Reverse().Select(e => (Export: e, Altered: IsAltered(e), Changed: RunbookParts.Changed(e.Parts, cluster)))
+            .ToList();
+        (RunbookExport worst, bool altered, IReadOnlyList<string> changed) = judged.OrderBy(j => j.Altered ? 0 : j.Changed.Count > 0
+            ? 1 : 2).First();
         return new RunbookState
         {
             Cluster = cluster.Name,
@@ -59,12 +65,16 @@ public static class RunbookRecords
         };
     }
 
-    /// <summary>The digests that a file may have: those of exports to its path, or of the same moment, wherever they are now. Empty where none is remembered.</summary>
+    /// <summary>
+    /// The digests that a file may have: those of exports to its path, or of the same moment, wherever they are now. Empty where none is
+    /// remembered.
+    /// </summary>
     internal static IReadOnlyList<string> DigestsOf(string? stateFolder, ClusterDefinition cluster, string path, DateTimeOffset made)
     {
         try
         {
-            return [.. (StateDocument.Read(PathOf(stateFolder, cluster), RunbookJson.Default.RunbookExports)?.Exports ?? []).Where(e => e.Path == path || e.Made == made).Select(e => e.Sha256)];
+            return [.. (StateDocument.Read(PathOf(stateFolder, cluster), RunbookJson.Default.RunbookExports)?.Exports ?? [])
+                .Where(e => e.Path == path || e.Made == made).Select(e => e.Sha256)];
         }
         catch (Exception e) when (e is JsonException || FileErrors.Covers(e))
         {
@@ -88,7 +98,8 @@ public static class RunbookRecords
             // Damaged: what is remembered of older exports is gone, and the new ones count from here on.
         }
         HashSet<string> again = [.. added.Select(a => a.Path)];
-        StateDocument.Write(path, new RunbookExports([.. before.Where(e => !again.Contains(e.Path)).Concat(added).TakeLast(MostRemembered)]), RunbookJson.Default.RunbookExports);
+        StateDocument.Write(path, new RunbookExports([.. before.Where(e => !again.Contains(e.Path)).Concat(added)
+            .TakeLast(MostRemembered)]), RunbookJson.Default.RunbookExports);
     }
 
     private static string PathOf(string? stateFolder, ClusterDefinition cluster) =>

@@ -31,7 +31,10 @@ public sealed record RunbookState
     /// <summary>When it was made, in UTC; null where that is not known.</summary>
     public DateTimeOffset? Made { get; init; }
 
-    /// <summary>Whether this machine remembers to have exported it as it is; else nothing but the digest in the file itself says that nobody has changed it.</summary>
+    /// <summary>
+    /// Whether this machine remembers to have exported it as it is; else nothing but the digest in the file itself says that nobody has
+    /// changed it.
+    /// </summary>
     public bool Remembered { get; init; }
 
     /// <summary>Parts of the definition that have changed since, by the names of its members.</summary>
@@ -40,7 +43,10 @@ public sealed record RunbookState
     /// <summary>What is wrong; null where it is Current.</summary>
     public string? Problem { get; init; }
 
-    /// <summary>False where people may look for a runbook, and find none or a wrong one. Where none was exported here, it may well be somewhere else.</summary>
+    /// <summary>
+    /// False where people may look for a runbook, and find none or a wrong one. Where none was exported here, it may well be somewhere
+    /// else.
+    /// </summary>
     public bool IsReliable => Status == RunbookStatus.Current || (Status == RunbookStatus.Missing && Path is null);
 
     /// <summary>The verdict in a few words.</summary>

@@ -26,7 +26,8 @@ public sealed class ExportHsmMetricCommand : StatusCommand
                 "Give -Path, or add \"metrics\" with a path to the definition.", cluster.Name);
         if (!path.EndsWith(".prom", StringComparison.Ordinal))
         {
-            throw Errors.InvalidArgument($"The name '{path}' does not end with .prom, and the collector would not read the file.", "Name another one.", path);
+            throw Errors.InvalidArgument($"The name '{path}' does not end with .prom, and the collector would not read the file.",
+                "Name another one.", path);
         }
         if (!ShouldProcess(path, $"Write the metrics of cluster '{cluster.Name}'"))
         {

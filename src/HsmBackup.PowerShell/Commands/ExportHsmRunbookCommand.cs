@@ -16,7 +16,8 @@ namespace HsmBackup.PowerShell.Commands;
 public sealed class ExportHsmRunbookCommand : HsmCommand
 {
     /// <summary>The cluster.</summary>
-    [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, HelpMessage = "Name or path of the cluster's definition, or the definition itself.")]
+    [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true,
+        HelpMessage = "Name or path of the cluster's definition, or the definition itself.")]
     [Cluster]
     [ValidateNotNull]
     [ArgumentCompleter(typeof(ClusterNameCompleter))]

@@ -11,7 +11,8 @@ namespace HsmBackup.PowerShell.Commands;
 public sealed class GetHsmAlertCommand : HsmCommand
 {
     /// <summary>The cluster.</summary>
-    [Parameter(Mandatory = true, Position = 0, ValueFromPipelineByPropertyName = true, HelpMessage = "Name or path of the cluster's definition, or the definition itself.")]
+    [Parameter(Mandatory = true, Position = 0, ValueFromPipelineByPropertyName = true,
+        HelpMessage = "Name or path of the cluster's definition, or the definition itself.")]
     [Cluster]
     [ArgumentCompleter(typeof(ClusterNameCompleter))]
     public ClusterReference? Cluster { get; set; }
@@ -41,8 +42,10 @@ public sealed class GetHsmAlertCommand : HsmCommand
     private protected override void ProcessInput()
     {
         var outbox = AlertOutbox.Of(Paths.LiteralOrNull(StatePath), Cluster!.Find(Paths).Id);
-        WildcardPattern[]? names = Name is null ? null : [.. Name.Select(n => WildcardPattern.Get(n, WildcardOptions.IgnoreCase | WildcardOptions.CultureInvariant))];
+        WildcardPattern[]? names = Name is null ? null : [.. Name.Select(n =>
+            WildcardPattern.Get(n, WildcardOptions.IgnoreCase | WildcardOptions.CultureInvariant))];
         WriteObject((IncludeResolved ? outbox.List() : outbox.ListUnfinished())
-            .Where(a => names is null || Array.Exists(names, n => n.IsMatch(a.Name))).Where(a => Severity?.Contains(a.Severity) != false), enumerateCollection: true);
+            .Where(a => names is null || Array.Exists(names, n => n.IsMatch(a.Name))).Where(a => Severity?.Contains(a.Severity) != false),
+            enumerateCollection: true);
     }
 }

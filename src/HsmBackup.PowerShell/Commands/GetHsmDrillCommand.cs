@@ -40,7 +40,8 @@ public sealed class GetHsmDrillCommand : DrillCommand
         ClusterDefinition cluster = Cluster!.Find(Paths);
         foreach (DrillRecord record in Find(cluster).Reverse())
         {
-            if (Check(record, cluster) is not { } drill || Scenario?.Contains(drill.Scenario) == false || DrillResult?.Contains(drill.Result) == false)
+            if (Check(record, cluster) is not { } drill || Scenario?.Contains(drill.Scenario) == false
+                || DrillResult?.Contains(drill.Result) == false)
             {
                 continue;
             }
@@ -63,7 +64,8 @@ public sealed class GetHsmDrillCommand : DrillCommand
         return folders.Count == 0
             ? throw Errors.InvalidArgument($"There is no folder '{Path}'.", "Name a folder of reports.", Path)
             : DrillRecords.InOrder(folders.Where(Directory.Exists).SelectMany(f =>
-                File.Exists(System.IO.Path.Combine(f, DrillRecords.DigestFile)) || File.Exists(System.IO.Path.Combine(f, DrillRecords.JsonFile))
+                File.Exists(System.IO.Path.Combine(f, DrillRecords.DigestFile))
+                    || File.Exists(System.IO.Path.Combine(f, DrillRecords.JsonFile))
                     ? [DrillRecords.Read(f, certificate)] : DrillRecords.In(f).List(certificate)));
     }
 
@@ -76,7 +78,8 @@ public sealed class GetHsmDrillCommand : DrillCommand
             {
                 problem += " (-AllowUnsigned shows it all the same)";
             }
-            WriteError(Errors.From(new HsmBackupException(ErrorCode.DrillAltered, $"The report of drill {record.Id} in '{record.Folder}' is not believed: {problem}.",
+            WriteError(Errors.From(new HsmBackupException(ErrorCode.DrillAltered,
+                $"The report of drill {record.Id} in '{record.Folder}' is not believed: {problem}.",
                 "Find out who changed it; a copy elsewhere may be whole (Get-HsmDrill -Path). It counts as no drill.")
             { Target = record.Folder }));
             return null;

@@ -11,13 +11,16 @@ using HsmBackup.PowerShell.Binding;
 
 namespace HsmBackup.PowerShell.Commands;
 
-/// <summary>Invoke-HsmBackupSchedule: what a scheduler runs. One backup to all stores, its key to where it waits, retention, and a record.</summary>
+/// <summary>
+/// Invoke-HsmBackupSchedule: what a scheduler runs. One backup to all stores, its key to where it waits, retention, and a record.
+/// </summary>
 [Cmdlet(VerbsLifecycle.Invoke, "HsmBackupSchedule", SupportsShouldProcess = true, ConfirmImpact = ConfirmImpact.Low)]
 [OutputType(typeof(BackupRun))]
 public sealed class InvokeHsmBackupScheduleCommand : ScheduleCommand
 {
     /// <summary>The cluster.</summary>
-    [Parameter(Mandatory = true, Position = 0, ValueFromPipelineByPropertyName = true, HelpMessage = "Name or path of the cluster's definition, or the definition itself.")]
+    [Parameter(Mandatory = true, Position = 0, ValueFromPipelineByPropertyName = true,
+        HelpMessage = "Name or path of the cluster's definition, or the definition itself.")]
     [Cluster]
     [ArgumentCompleter(typeof(ClusterNameCompleter))]
     public ClusterReference? Cluster { get; set; }
@@ -38,7 +41,8 @@ public sealed class InvokeHsmBackupScheduleCommand : ScheduleCommand
             Cluster = cluster,
             OpenPin = node => Pins.Require(node, null, "A run that nobody attends needs a source of the PIN in the definition of its node, such as file:PATH."),
             OpenStore = store => BackupStores.Open(store, Pins.Asker),
-            AfterRun = AfterRun.Of(Look(cluster), new AlertRequest { Cluster = cluster, Asker = Pins.Asker, StateFolder = State }, StopToken),
+            AfterRun = AfterRun.Of(Look(cluster), new AlertRequest { Cluster = cluster, Asker = Pins.Asker, StateFolder = State },
+                StopToken),
             Vault = SecretVault.ForKeys,
             Audit = Audit,
             IfDue = IfDue,
@@ -57,7 +61,8 @@ public sealed class InvokeHsmBackupScheduleCommand : ScheduleCommand
     {
         Cluster = cluster,
         OpenStore = store => BackupStores.Open(store, Pins.Asker),
-        OpenPin = cluster.Nodes.All(n => n.Pin is not (null or PromptPin)) ? node => node.Pin!.Open(Pins.Asker, $"node '{node.Name}'") : null,
+        OpenPin = cluster.Nodes.All(n => n.Pin is not (null or PromptPin)) ? node =>
+            node.Pin!.Open(Pins.Asker, $"node '{node.Name}'") : null,
         StateFolder = State,
     };
 

@@ -16,7 +16,8 @@ public sealed partial class InvokeHsmDrillCommand
     private DrillRecord Publish(ClusterDefinition cluster, DrillReport report)
     {
         (BackupSigner? sign, string? problem) = DrillSigner.Find(cluster,
-            node => Pins.Require(node, Pin, "Give it with -Pin, or name a source in the definition.", $"node '{node.Name}' of cluster '{cluster.Name}'"),
+            node => Pins.Require(node, Pin, "Give it with -Pin, or name a source in the definition.",
+                $"node '{node.Name}' of cluster '{cluster.Name}'"),
             Pin is not null, CancellationToken.None);
         if (problem is not null)
         {
@@ -25,7 +26,8 @@ public sealed partial class InvokeHsmDrillCommand
         }
         DrillRecord record = DrillPublication.Publish(report, DrillRecords.Of(State, cluster.Id), sign, CertificateOf(cluster));
         return record.Report is not null ? record : throw new HsmBackupException(ErrorCode.DrillAltered,
-            $"The report of drill {record.Id} in '{record.Folder}' does not read back as it was written: {record.Problem}.", "Look at the disk of the state folder, then run the drill again.")
+            $"The report of drill {record.Id} in '{record.Folder}' does not read back as it was written: {record.Problem}.",
+            "Look at the disk of the state folder, then run the drill again.")
         { Target = record.Folder };
     }
 
@@ -34,7 +36,8 @@ public sealed partial class InvokeHsmDrillCommand
         DrillReport report = drill.Report;
         action.Note("drill", drill.Id);
         action.Note("result", drill.Result.ToString());
-        action.Note("digests", Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(Path.Combine(drill.Folder, DrillRecords.DigestFile)))));
+        action.Note("digests", Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(Path.Combine(drill.Folder,
+            DrillRecords.DigestFile)))));
         if (ReportPath is not null)
         {
             TryItem(ReportPath, () => Copy(drill.Folder, Path.Combine(Paths.Literal(ReportPath), drill.Id)));
@@ -56,7 +59,8 @@ public sealed partial class InvokeHsmDrillCommand
         if (drill.Result != DrillResult.Passed)
         {
             string ended = drill.Result == DrillResult.Interrupted ? "was interrupted" : "did not pass";
-            WriteError(Errors.From(new HsmBackupException(ErrorCode.DrillFailed, $"The drill {report.Scenario} of cluster '{report.Cluster}' {ended}: {report.Problem}",
+            WriteError(Errors.From(new HsmBackupException(ErrorCode.DrillFailed,
+                $"The drill {report.Scenario} of cluster '{report.Cluster}' {ended}: {report.Problem}",
                 $"{(report.FollowUps.Count > 0 ? report.FollowUps[0] + " " : "")}The report '{drill.HtmlPath}' says more.")
             { Target = drill.Id }));
         }

@@ -145,7 +145,9 @@ public sealed partial class InvokeHsmDrillCommand : DrillCommand
             OpenStore = store => BackupStores.Open(store, Pins.Asker),
             OpenKey = keys.Of,
             OpenShares = info => new CustodianShares(Host, Paths, WriteVerbose, StopToken).Collect(info, Share, SharePath),
-            OpenDrillPin = node => Pins.Require(node, DrillPin, "Give it with -DrillPin, or name a source in the definition of the drill cluster.", $"node '{node.Name}' of drill cluster '{ground!.Name}'"),
+            OpenDrillPin = node => Pins.Require(node, DrillPin,
+                "Give it with -DrillPin, or name a source in the definition of the drill cluster.",
+                $"node '{node.Name}' of drill cluster '{ground!.Name}'"),
             SoPin = soPin,
             Operator = Operator,
             Witness = Witness,
@@ -165,7 +167,9 @@ public sealed partial class InvokeHsmDrillCommand : DrillCommand
         Tell(new Drill(record), action);
     }
 
-    /// <summary>The cluster whose tokens are recovered to: beside the definition that names it, if not where definitions are found.</summary>
+    /// <summary>
+    /// The cluster whose tokens are recovered to: beside the definition that names it, if not where definitions are found.
+    /// </summary>
     private ClusterDefinition? FindGround(ClusterDefinition cluster)
     {
         if (cluster.Drill?.Cluster is not { } name)
@@ -173,6 +177,7 @@ public sealed partial class InvokeHsmDrillCommand : DrillCommand
             return null;
         }
         string folder = Path.GetDirectoryName(cluster.DefinitionPath) ?? Paths.Current;
-        return DefinitionSearch.IsPath(name) ? ClusterDefinition.Load(Path.GetFullPath(name, folder)) : ClusterDefinition.Find(name, folder);
+        return DefinitionSearch.IsPath(name) ? ClusterDefinition.Load(Path.GetFullPath(name, folder))
+            : ClusterDefinition.Find(name, folder);
     }
 }

@@ -9,7 +9,8 @@ using HsmBackup.Engine.Monitoring.Status;
 namespace HsmBackup.PowerShell.Commands;
 
 /// <summary>Send-HsmAlert: looks what is wrong with a cluster and tells who must know; or raises, ends or tests an alert.</summary>
-[Cmdlet(VerbsCommunications.Send, "HsmAlert", SupportsShouldProcess = true, ConfirmImpact = ConfirmImpact.Low, DefaultParameterSetName = LookSet)]
+[Cmdlet(VerbsCommunications.Send, "HsmAlert", SupportsShouldProcess = true, ConfirmImpact = ConfirmImpact.Low,
+    DefaultParameterSetName = LookSet)]
 [OutputType(typeof(Alert))]
 public sealed class SendHsmAlertCommand : StatusCommand
 {
@@ -39,7 +40,8 @@ public sealed class SendHsmAlertCommand : StatusCommand
     public SwitchParameter Resolved { get; set; }
 
     /// <summary>Only a test.</summary>
-    [Parameter(Mandatory = true, ParameterSetName = TestSet, HelpMessage = "Send a notice that says that nothing is wrong, through every channel.")]
+    [Parameter(Mandatory = true, ParameterSetName = TestSet,
+        HelpMessage = "Send a notice that says that nothing is wrong, through every channel.")]
     public SwitchParameter Test { get; set; }
 
     private protected override void ProcessInput()
@@ -50,7 +52,8 @@ public sealed class SendHsmAlertCommand : StatusCommand
             throw Errors.InvalidArgument($"The definition of cluster '{cluster.Name}' names nobody who could be told.",
                 "Add \"alerts\" with channels to it; docs/alerts.md says how.", cluster.Name);
         }
-        if (!ShouldProcess($"cluster '{cluster.Name}'", ParameterSetName == LookSet ? "Look what is wrong, and send alerts" : "Send alerts"))
+        if (!ShouldProcess($"cluster '{cluster.Name}'", ParameterSetName == LookSet
+            ? "Look what is wrong, and send alerts" : "Send alerts"))
         {
             return;
         }

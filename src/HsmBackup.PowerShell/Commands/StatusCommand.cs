@@ -51,7 +51,8 @@ public abstract class StatusCommand : HsmCommand
             Cluster = cluster,
             OpenStore = store => BackupStores.Open(store, Pins.Asker),
             SkipHealth = SkipHealth,
-            OpenPin = NoLogin ? null : node => Pins.Require(node, Pin, "Give it with -Pin, name a source in the definition, or look without logging in (-NoLogin)."),
+            OpenPin = NoLogin ? null : node => Pins.Require(node, Pin,
+                "Give it with -Pin, name a source in the definition, or look without logging in (-NoLogin)."),
             OnePinForAll = Pin is not null,
             StateFolder = State,
         }, StopToken);

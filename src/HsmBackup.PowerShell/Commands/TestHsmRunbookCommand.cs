@@ -25,7 +25,8 @@ public sealed class TestHsmRunbookCommand : HsmCommand
     public ClusterReference? Cluster { get; set; }
 
     /// <summary>Runbooks.</summary>
-    [Parameter(Mandatory = true, ValueFromPipelineByPropertyName = true, ParameterSetName = OfFile, HelpMessage = "Runbooks to test; wildcards are permitted.")]
+    [Parameter(Mandatory = true, ValueFromPipelineByPropertyName = true, ParameterSetName = OfFile,
+        HelpMessage = "Runbooks to test; wildcards are permitted.")]
     [ValidateNotNullOrEmpty]
     public string[] Path { get; set; } = [];
 
@@ -53,7 +54,8 @@ public sealed class TestHsmRunbookCommand : HsmCommand
             IReadOnlyList<string> files = Paths.Matches(pattern);
             if (files.Count == 0)
             {
-                WriteError(Errors.From(Errors.InvalidArgument($"There is no runbook at '{pattern}'.", "Name a file that Export-HsmRunbook has written.", pattern)));
+                WriteError(Errors.From(Errors.InvalidArgument($"There is no runbook at '{pattern}'.",
+                    "Name a file that Export-HsmRunbook has written.", pattern)));
             }
             foreach (string file in files)
             {
@@ -72,7 +74,8 @@ public sealed class TestHsmRunbookCommand : HsmCommand
         // The name stands in a file that may come from anybody, and must not choose which file is loaded as a definition.
         string name = RunbookTest.ClusterOf(file).Name;
         return DefinitionSearch.IsPath(name)
-            ? throw Errors.InvalidArgument($"'{file}' says that its cluster is '{name}', which is a path and not the name of a cluster.", "Name the cluster with -Cluster.", file)
+            ? throw Errors.InvalidArgument($"'{file}' says that its cluster is '{name}', which is a path and not the name of a cluster.",
+                "Name the cluster with -Cluster.", file)
             : ClusterDefinition.Find(name, Paths.Current);
     }
 
@@ -96,7 +99,8 @@ public sealed class TestHsmRunbookCommand : HsmCommand
         WriteObject(state);
         if (state.Status != RunbookStatus.Current)
         {
-            WriteError(Errors.From(new HsmBackupException(ErrorCode.RunbookOutdated, $"The runbook of cluster '{state.Cluster}' is {state.Status}: {state.Problem}.",
+            WriteError(Errors.From(new HsmBackupException(ErrorCode.RunbookOutdated,
+                $"The runbook of cluster '{state.Cluster}' is {state.Status}: {state.Problem}.",
                 "Export it again with Export-HsmRunbook, and put the new one where the old one was: on paper too.")
             { Target = state.Path ?? state.Cluster }));
         }

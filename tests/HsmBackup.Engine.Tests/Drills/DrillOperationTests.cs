@@ -19,7 +19,8 @@ public sealed class DrillOperationTests : IDisposable
         DrillReport report = _cluster.Drill(DrillScenario.ClusterLoss);
 
         Assert.Equal((DrillResult.Passed, null, null), (report.Result, report.Problem, report.Error));
-        Assert.Equal([DrillStep.Find, DrillStep.Fetch, DrillStep.Secrets, DrillStep.Authenticate, DrillStep.Initialize, DrillStep.Join, DrillStep.Restore,
+        Assert.Equal([DrillStep.Find, DrillStep.Fetch, DrillStep.Secrets, DrillStep.Authenticate, DrillStep.Initialize, DrillStep.Join,
+            DrillStep.Restore,
             DrillStep.Prove, DrillStep.Use, DrillStep.CleanUp], report.Steps.Select(s => s.Name));
         Assert.All(report.Steps, s => Assert.Equal((CheckOutcome.Passed, s.Name != DrillStep.CleanUp), (s.Outcome, s.IsRecovery)));
         Assert.Equal(backup.Id.ToString(), Assert.Single(report.Backups).BackupId);
@@ -27,7 +28,8 @@ public sealed class DrillOperationTests : IDisposable
         Assert.Equal((12, 12, 12), (report.Measures.KeysExpected, report.Measures.KeysRecovered, report.Measures.KeysProven));
         Assert.Equal((12, 0), (report.Measures.KeysUsed, report.Measures.KeysSkipped));
         Assert.All(report.Keys.SelectMany(k => k.Uses), u => Assert.Equal(CheckOutcome.Passed, u.Outcome));
-        Assert.Equal(report.Steps.Where(s => s.IsRecovery).Aggregate(TimeSpan.Zero, (sum, s) => sum + s.Elapsed), report.Measures.RecoveryTime);
+        Assert.Equal(report.Steps.Where(s => s.IsRecovery).Aggregate(TimeSpan.Zero, (sum, s) => sum + s.Elapsed),
+            report.Measures.RecoveryTime);
         Assert.Equal((true, true), (report.Measures.RecoveryTimeMet, report.Measures.RecoveryPointMet));
         Assert.Equal(["node-1", "node-2", "node-3"], report.Environment.Targets.Select(t => t.Node));
     }
@@ -52,7 +54,8 @@ public sealed class DrillOperationTests : IDisposable
     {
         _cluster.Fill();
         _cluster.BackUp();
-        DrillReport report = _cluster.Drill(DrillScenario.KeyLoss, r => r with { Selection = new KeySelection { Labels = [NameFilter.Exactly("rsa")] } });
+        DrillReport report = _cluster.Drill(DrillScenario.KeyLoss, r => r
+            with { Selection = new KeySelection { Labels = [NameFilter.Exactly("rsa")] } });
 
         Assert.Equal((DrillResult.Passed, null), (report.Result, report.Problem));
         Assert.Equal(["rsa"], report.Keys.Select(k => k.Label));
@@ -131,13 +134,15 @@ public sealed class DrillOperationTests : IDisposable
     {
         _cluster.Fill();
         _cluster.BackUp();
-        string[] Storage() => [.. _cluster.Tokens.Tokens.SelectMany(t => Directory.EnumerateFiles(((Support.SoftHsmToken)t).Storage, "*", SearchOption.AllDirectories))
+        string[] Storage() => [.. _cluster.Tokens.Tokens.SelectMany(t =>
+            Directory.EnumerateFiles(((Support.SoftHsmToken)t).Storage, "*", SearchOption.AllDirectories))
             .Select(f => $"{f} {File.GetLastWriteTimeUtc(f).Ticks}").Order(StringComparer.Ordinal)];
         string[] before = Storage();
         DrillReport report = _cluster.Drill(DrillScenario.ClusterLoss);
         Assert.Equal(DrillResult.Passed, report.Result);
         Assert.Equal(before, Storage());
-        Assert.All(report.Environment.Targets, t => Assert.DoesNotContain(_cluster.Tokens.Tokens, own => own.Address.TokenSerial == t.TokenSerial));
+        Assert.All(report.Environment.Targets, t => Assert.DoesNotContain(_cluster.Tokens.Tokens,
+            own => own.Address.TokenSerial == t.TokenSerial));
         Assert.Equal(["lock"], Directory.EnumerateFileSystemEntries(Path.Combine(_cluster.State, "staging")).Select(Path.GetFileName));
     }
 }

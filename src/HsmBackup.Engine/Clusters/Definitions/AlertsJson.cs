@@ -8,17 +8,20 @@ internal static class AlertsJson
 {
     private static readonly (string Word, AlertChannelKind Meaning)[] Kinds =
     [
-        ("webhook", AlertChannelKind.Webhook), ("command", AlertChannelKind.Command), ("mail", AlertChannelKind.Mail), ("heartbeat", AlertChannelKind.Heartbeat),
+        ("webhook", AlertChannelKind.Webhook), ("command", AlertChannelKind.Command), ("mail", AlertChannelKind.Mail),
+        ("heartbeat", AlertChannelKind.Heartbeat),
     ];
 
-    private static readonly (string Word, MailSecurity Meaning)[] Securities = [("startTls", MailSecurity.StartTls), ("tls", MailSecurity.Tls)];
+    private static readonly (string Word, MailSecurity Meaning)[] Securities = [("startTls", MailSecurity.StartTls),
+        ("tls", MailSecurity.Tls)];
 
     // What each kind takes beside name, kind and timeout.
     private static readonly (AlertChannelKind Kind, string[] Needs, string[] Takes)[] Members =
     [
         (AlertChannelKind.Webhook, ["url"], ["minimumSeverity", "key", "token", "certificateAuthority", "certificatePin"]),
         (AlertChannelKind.Command, ["program"], ["minimumSeverity", "arguments"]),
-        (AlertChannelKind.Mail, ["server", "from"], ["minimumSeverity", "port", "security", "user", "password", "to", "certificateAuthority", "certificatePin"]),
+        (AlertChannelKind.Mail, ["server", "from"], ["minimumSeverity", "port", "security", "user", "password", "to",
+            "certificateAuthority", "certificatePin"]),
         (AlertChannelKind.Heartbeat, ["url"], ["certificateAuthority", "certificatePin"]),
     ];
 
@@ -89,12 +92,14 @@ internal static class AlertsJson
         {
             if (json.Find(name) is { } stranger)
             {
-                throw stranger.Error($"a channel of kind \"{kind}\" takes none", string.Join(", ", ["name", "kind", "timeout", .. needs, .. takes]));
+                throw stranger.Error($"a channel of kind \"{kind}\" takes none",
+                    string.Join(", ", ["name", "kind", "timeout", .. needs, .. takes]));
             }
         }
         if (channel.User is null != channel.Password is null)
         {
-            throw (json.Find("password") ?? json.Find("user"))!.Error("one of user and password is missing", "user and password, or neither");
+            throw (json.Find("password") ?? json.Find("user"))!.Error("one of user and password is missing",
+                "user and password, or neither");
         }
     }
 
@@ -109,12 +114,14 @@ internal static class AlertsJson
         DefinitionWriter.WriteStrings(json, "arguments", channel.Arguments);
         DefinitionWriter.WriteText(json, "server", channel.Server);
         DefinitionWriter.WriteNumber(json, "port", channel.Port);
-        DefinitionWriter.WriteText(json, "security", channel.Security == MailSecurity.StartTls ? null : Array.Find(Securities, s => s.Meaning == channel.Security).Word);
+        DefinitionWriter.WriteText(json, "security", channel.Security == MailSecurity.StartTls
+            ? null : Array.Find(Securities, s => s.Meaning == channel.Security).Word);
         DefinitionWriter.WriteText(json, "user", channel.User);
         DefinitionWriter.WriteText(json, "password", channel.Password?.ToString());
         DefinitionWriter.WriteText(json, "from", channel.From);
         DefinitionWriter.WriteStrings(json, "to", channel.To);
-        DefinitionWriter.WriteText(json, "minimumSeverity", channel.MinimumSeverity == AlertSeverity.Information ? null : channel.MinimumSeverity.ToString());
+        DefinitionWriter.WriteText(json, "minimumSeverity", channel.MinimumSeverity == AlertSeverity.Information
+            ? null : channel.MinimumSeverity.ToString());
         DefinitionWriter.WriteDuration(json, "timeout", channel.Timeout == AlertChannel.DefaultTimeout ? null : channel.Timeout);
         DefinitionWriter.WriteText(json, "certificateAuthority", channel.CertificateAuthority);
         DefinitionWriter.WriteText(json, "certificatePin", channel.CertificatePin);

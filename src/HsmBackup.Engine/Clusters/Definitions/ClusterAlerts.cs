@@ -3,7 +3,9 @@ namespace HsmBackup.Engine.Clusters.Definitions;
 /// <summary>Where the state of the cluster is written for Prometheus.</summary>
 public sealed record ClusterMetrics
 {
-    /// <summary>Absolute path of the text file, in the folder that the node exporter's textfile collector reads; it ends with <c>.prom</c>.</summary>
+    /// <summary>
+    /// Absolute path of the text file, in the folder that the node exporter's textfile collector reads; it ends with <c>.prom</c>.
+    /// </summary>
     public required string Path { get; init; }
 }
 

@@ -33,13 +33,15 @@ public sealed record ClusterDrill
     public required TimeSpan Interval { get; init; }
 
     /// <summary>
-    /// The definition of the drill cluster, by its name or path: its tokens are recovered to, and are blank between drills. Null where there
+    /// The definition of the drill cluster, by its name or path: its tokens are recovered to, and are blank between drills. Null where
+    /// there
     /// is none.
     /// </summary>
     public string? Cluster { get; init; }
 
     /// <summary>
-    /// Whether throw-away software tokens may take the keys of a drill: they are in the memory of this computer while it lasts, and so is the
+    /// Whether throw-away software tokens may take the keys of a drill: they are in the memory of this computer while it lasts, and so is
+    /// the
     /// cluster key where backups are bound to it.
     /// </summary>
     public bool SoftwareTargets { get; init; }

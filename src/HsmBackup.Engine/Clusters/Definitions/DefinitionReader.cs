@@ -18,11 +18,13 @@ internal static class DefinitionReader
     private static readonly DefinitionType<int> Count = Number(1, 10_000);
     private static readonly DefinitionType<StoreKind> Kind = OneOf(DefinitionWriter.StoreKinds);
     private static readonly DefinitionType<StoreAuthentication> Authentication = OneOf(DefinitionWriter.Authentications);
-    private static readonly DefinitionType<Quirks> Quirk = OneOf([.. Enum.GetValues<Quirks>().Where(q => q != Quirks.None).Select(q => (q.ToString(), q))]);
+    private static readonly DefinitionType<Quirks> Quirk = OneOf([.. Enum.GetValues<Quirks>().Where(q => q != Quirks.None)
+        .Select(q => (q.ToString(), q))]);
 
     /// <summary>Reads a whole definition.</summary>
     /// <exception cref="HsmBackupException">DefinitionInvalid; PinSourceRefused: a PIN stands in it.</exception>
-    public static ClusterDefinition Read(DefinitionText text) => DefinitionObject.Read(DefinitionValue.Parse(text), "an object in braces", Read);
+    public static ClusterDefinition Read(DefinitionText text) =>
+        DefinitionObject.Read(DefinitionValue.Parse(text), "an object in braces", Read);
 
     private static ClusterDefinition Read(DefinitionObject json)
     {
@@ -48,14 +50,16 @@ internal static class DefinitionReader
             Name = name,
             Description = description,
             Nodes = nodes,
-            ClusterKey = json.Optional("clusterKey", value => DefinitionObject.Read(value, "what is known of the cluster key, in braces", ReadKey)),
+            ClusterKey = json.Optional("clusterKey", value => DefinitionObject.Read(value, "what is known of the cluster key, in braces",
+                ReadKey)),
             IdentityCertificate = json.Optional("identityCertificate", Certificate),
             Acknowledged = json.List("acknowledged", "an object in braces",
                 value => DefinitionObject.Read(value, "an object in braces", ReadAcknowledged, CheckAcknowledged)),
             Contacts = contacts,
             Escalation = ReadEscalation(json, contact),
             Stores = stores,
-            Schedule = json.Optional("schedule", value => DefinitionObject.Read(value, "a schedule in braces", s => ReadSchedule(s, nodes, stores))),
+            Schedule = json.Optional("schedule", value => DefinitionObject.Read(value, "a schedule in braces",
+                s => ReadSchedule(s, nodes, stores))),
             Retention = json.Optional("retention", value => DefinitionObject.Read(value, "what is kept, in braces", ReadRetention)),
             Drill = json.Optional("drill", value => DefinitionObject.Read(value, "a drill in braces", d => ReadDrill(d, contact))),
             Targets = json.Optional("targets", value => DefinitionObject.Read(value, "the targets in braces", t => new RecoveryTargets
@@ -69,8 +73,10 @@ internal static class DefinitionReader
                 MaximumDrillAge = p.OptionalValue("maximumDrillAge", Duration),
                 MaximumVerificationAge = p.OptionalValue("maximumVerificationAge", Duration),
             })),
-            Metrics = json.Optional("metrics", value => DefinitionObject.Read(value, "where metrics go, in braces", AlertsJson.ReadMetrics)),
-            Alerts = json.Optional("alerts", value => DefinitionObject.Read(value, "who is told, in braces", a => AlertsJson.ReadAlerts(a, ReadPinSource))),
+            Metrics = json.Optional("metrics", value => DefinitionObject.Read(value, "where metrics go, in braces",
+                AlertsJson.ReadMetrics)),
+            Alerts = json.Optional("alerts", value => DefinitionObject.Read(value, "who is told, in braces",
+                a => AlertsJson.ReadAlerts(a, ReadPinSource))),
         };
     }
 
@@ -90,10 +96,12 @@ internal static class DefinitionReader
             LibraryLocation library = nodes[i].Address.Library;
             string environment = string.Join('\0', (library.Environment ?? new Dictionary<string, string>())
                 .OrderBy(v => v.Key, StringComparer.Ordinal).Select(v => $"{v.Key}={v.Value}"));
-            string token = string.Join('\n', library.Path, library.Parameters, nodes[i].Address.TokenLabel, nodes[i].Address.TokenSerial, environment);
+            string token = string.Join('\n', library.Path, library.Parameters, nodes[i].Address.TokenLabel, nodes[i].Address.TokenSerial,
+                environment);
             if (!seen.TryAdd(token, nodes[i].Name))
             {
-                throw json.Find("nodes")!.Items[i].Error($"it is the same token as node '{seen[token]}'", "a token of its own for each node");
+                throw json.Find("nodes")!.Items[i].Error($"it is the same token as node '{seen[token]}'",
+                    "a token of its own for each node");
             }
         }
         return nodes;
@@ -103,7 +111,8 @@ internal static class DefinitionReader
     {
         Name = json.Required("name", Name),
         Address = new TokenAddress(
-            new LibraryLocation(json.Required("library", AbsolutePath with { Expected = "the absolute path of the node's PKCS#11 library" }))
+            new LibraryLocation(json.Required("library", AbsolutePath
+                with { Expected = "the absolute path of the node's PKCS#11 library" }))
             {
                 Environment = json.Optional("environment", ReadEnvironment),
                 Parameters = json.Optional("parameters", Text),
@@ -145,12 +154,14 @@ internal static class DefinitionReader
                 throw content.Error("its name is not that of an environment variable", Expected);
             }
         }
-        return value.Members.ToDictionary(m => m.Key, m => (Text with { Expected = "the value of an environment variable, as text" }).Read(m.Value),
+        return value.Members.ToDictionary(m => m.Key, m => (Text with { Expected = "the value of an environment variable, as text" })
+            .Read(m.Value),
             StringComparer.Ordinal);
     }
 
     /// <summary>What is no source may be a PIN, so the error is another one, and repeats nothing.</summary>
-    private static PinSource ReadPinSource(DefinitionValue value) => value.Kind == JsonTokenType.String && PinSource.TryParse(value.Text, out PinSource? source)
+    private static PinSource ReadPinSource(DefinitionValue value) => value.Kind == JsonTokenType.String
+        && PinSource.TryParse(value.Text, out PinSource? source)
         ? source
         : throw new HsmBackupException(ErrorCode.PinSourceRefused,
             $"{value.Source.Name}, line {value.Line}, {value.Path}: it does not say where the secret comes from. Expected: {PinSource.Forms}.",
@@ -175,7 +186,8 @@ internal static class DefinitionReader
     }
 
     private static Dictionary<WrapForm, string> ReadWrapChecks(DefinitionValue value) => DefinitionObject.Read(
-        value, "check values by form of wrapping, in braces", json => DefinitionWriter.WrapForms.Select(f => (Form: f.Meaning, Check: json.Optional(f.Word, CheckValue)))
+        value, "check values by form of wrapping, in braces", json =>
+            DefinitionWriter.WrapForms.Select(f => (Form: f.Meaning, Check: json.Optional(f.Word, CheckValue)))
             .Where(f => f.Check is not null).ToDictionary(f => f.Form, f => f.Check!));
 
     private static AcknowledgedObject ReadAcknowledged(DefinitionObject json) => new()
@@ -258,7 +270,8 @@ internal static class DefinitionReader
         }
         else if (store.Password is null != store.User is null)
         {
-            throw (json.Find("password") ?? json.Find("user"))!.Error("one of user and password is missing", "user and password, or neither");
+            throw (json.Find("password") ?? json.Find("user"))!.Error("one of user and password is missing",
+                "user and password, or neither");
         }
     }
 
@@ -268,15 +281,18 @@ internal static class DefinitionReader
         var seen = new Dictionary<string, string>(StringComparer.Ordinal);
         for (int i = 0; i < stores.Count; i++)
         {
-            string place = stores[i].Kind == StoreKind.WebDav ? new Uri(stores[i].Location).AbsoluteUri : Path.GetFullPath(stores[i].Location);
+            string place = stores[i].Kind == StoreKind.WebDav ? new Uri(stores[i].Location).AbsoluteUri
+                : Path.GetFullPath(stores[i].Location);
             if (!seen.TryAdd(place.TrimEnd('/', '\\'), stores[i].Name))
             {
-                throw json.Find("stores")!.Items[i].Error($"it is the same place as store '{seen[place.TrimEnd('/', '\\')]}'", "a place of its own for each store");
+                throw json.Find("stores")!.Items[i].Error($"it is the same place as store '{seen[place.TrimEnd('/', '\\')]}'",
+                    "a place of its own for each store");
             }
         }
     }
 
-    private static ClusterSchedule ReadSchedule(DefinitionObject json, IReadOnlyList<ClusterNode> nodes, IReadOnlyList<ClusterStore> stores) => new()
+    private static ClusterSchedule ReadSchedule(DefinitionObject json, IReadOnlyList<ClusterNode> nodes,
+        IReadOnlyList<ClusterStore> stores) => new()
     {
         Times = json.Several("times", TimeOfDay.Expected, TimeOfDay.Read),
         Days = json.List("days", OneOf<DayOfWeek>()),
@@ -318,7 +334,8 @@ internal static class DefinitionReader
 
     /// <summary>A name that must be defined elsewhere in the file.</summary>
     private static DefinitionType<string> NameOf(string list, IReadOnlyList<string> names) => new(
-        names.Count == 0 ? $"the name of one of $.{list}, of which there are none" : $"the name of one of $.{list}: {string.Join(", ", names)}",
+        names.Count == 0 ? $"the name of one of $.{list}, of which there are none"
+            : $"the name of one of $.{list}: {string.Join(", ", names)}",
         (value, out result) =>
         {
             result = names.FirstOrDefault(n => n.Equals(value.Text, StringComparison.OrdinalIgnoreCase)) ?? "";

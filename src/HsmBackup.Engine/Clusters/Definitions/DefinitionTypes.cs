@@ -32,12 +32,14 @@ internal static partial class DefinitionTypes
         "an address that begins with https:// (or http:// for this computer itself), without user or fragment, or env:NAME, file:PATH, secret:VAULT/NAME",
         IsWebAddress);
 
-    public static readonly DefinitionType<string> HostName = OfString("the name or number of a computer", text => text.Length <= 253 && HostForm().IsMatch(text));
+    public static readonly DefinitionType<string> HostName = OfString("the name or number of a computer", text => text.Length <= 253
+        && HostForm().IsMatch(text));
 
     public static readonly DefinitionType<string> MailAddress = OfString("an e-mail address", IsMailAddress);
 
     public static readonly DefinitionType<string> MetricsPath = OfString(
-        "an absolute path that ends with .prom", text => IsPlainText(text) && AbsolutePathForm().IsMatch(text) && text.EndsWith(".prom", StringComparison.Ordinal));
+        "an absolute path that ends with .prom", text => IsPlainText(text) && AbsolutePathForm().IsMatch(text)
+            && text.EndsWith(".prom", StringComparison.Ordinal));
 
     public static readonly DefinitionType<string> CertificatePin = OfString("the SHA-256 of a certificate: 64 lower-case hexadecimal digits", PinForm().IsMatch);
 
@@ -46,7 +48,8 @@ internal static partial class DefinitionTypes
     public static readonly DefinitionType<string> ObjectId = OfString("CKA_ID in lower-case hexadecimal digits", ObjectIdForm().IsMatch);
 
     public static readonly DefinitionType<string> ObjectClass = OfString(
-        "the PKCS#11 name of an object class, such as CKO_PRIVATE_KEY", text => ClassForm().IsMatch(text) && Names.TryParseClass(text, out _));
+        "the PKCS#11 name of an object class, such as CKO_PRIVATE_KEY", text => ClassForm().IsMatch(text)
+            && Names.TryParseClass(text, out _));
 
     public static readonly DefinitionType<string> Certificate = OfString("an X.509 certificate, DER in base64", IsCertificate);
 
@@ -69,7 +72,8 @@ internal static partial class DefinitionTypes
             && TimeOnly.TryParseExact(value.Text, "HH:mm", CultureInfo.InvariantCulture, DateTimeStyles.None, out result);
     });
 
-    public static readonly DefinitionType<DateTimeOffset> Instant = new("a time in UTC such as \"2026-11-22T02:30:00Z\"", (value, out result) =>
+    public static readonly DefinitionType<DateTimeOffset> Instant = new("a time in UTC such as \"2026-11-22T02:30:00Z\"",
+        (value, out result) =>
     {
         result = default;
         return IsString(value) && DateTimeOffset.TryParseExact(value.Text, "yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture,
@@ -108,7 +112,8 @@ internal static partial class DefinitionTypes
     public static bool IsName(string text) => NameForm().IsMatch(text);
 
     /// <summary>Whether notices may be sent to an address.</summary>
-    public static bool IsWebAddress(string text) => IsPlainText(text) && WebForm().IsMatch(text) && Uri.TryCreate(text, UriKind.Absolute, out _);
+    public static bool IsWebAddress(string text) => IsPlainText(text) && WebForm().IsMatch(text)
+        && Uri.TryCreate(text, UriKind.Absolute, out _);
 
     /// <summary>Whether mail may be sent to an address.</summary>
     public static bool IsMailAddress(string text) => text.Length <= 254 && MailForm().IsMatch(text);

@@ -17,7 +17,8 @@ internal static class DefinitionWriter
     /// <summary>The forms of wrapping that a cluster key can be proven in, by their names.</summary>
     public static readonly (string Word, WrapForm Meaning)[] WrapForms =
     [
-        .. new[] { WrapForm.Rfc5649, WrapForm.Rfc3394, WrapForm.Rfc3394Pkcs7, WrapForm.CbcPad }.Select(f => (ObjectRecordJson.FormName(f), f)),
+        .. new[] { WrapForm.Rfc5649, WrapForm.Rfc3394, WrapForm.Rfc3394Pkcs7,
+            WrapForm.CbcPad }.Select(f => (ObjectRecordJson.FormName(f), f)),
     ];
 
     /// <summary>The kinds of stores, by their names.</summary>
@@ -27,7 +28,8 @@ internal static class DefinitionWriter
     ];
 
     /// <summary>The ways to tell a store who asks, by their names.</summary>
-    public static readonly (string Word, StoreAuthentication Meaning)[] Authentications = [("basic", StoreAuthentication.Basic), ("bearer", StoreAuthentication.Bearer)];
+    public static readonly (string Word, StoreAuthentication Meaning)[] Authentications = [("basic", StoreAuthentication.Basic),
+        ("bearer", StoreAuthentication.Bearer)];
 
     /// <summary>The definition as JSON in UTF-8.</summary>
     /// <param name="definition">The definition.</param>
@@ -154,7 +156,8 @@ internal static class DefinitionWriter
         json.WriteString("location", store.Location);
         WriteText(json, "user", store.User);
         WriteText(json, "password", store.Password?.ToString());
-        WriteText(json, "authentication", store.Authentication == StoreAuthentication.Basic ? null : Array.Find(Authentications, a => a.Meaning == store.Authentication).Word);
+        WriteText(json, "authentication", store.Authentication == StoreAuthentication.Basic
+            ? null : Array.Find(Authentications, a => a.Meaning == store.Authentication).Word);
         WriteText(json, "certificateAuthority", store.CertificateAuthority);
         WriteText(json, "certificatePin", store.CertificatePin);
     }
