@@ -33,8 +33,12 @@ public static class RunbookRecords
         }
         if (exports is not { Exports: [.., RunbookExport last] })
         {
-            return new RunbookState { Cluster = cluster.Name, Status = RunbookStatus.Missing,
-                Problem = "no runbook was exported on this machine" };
+            return new RunbookState
+            {
+                Cluster = cluster.Name,
+                Status = RunbookStatus.Missing,
+                Problem = "no runbook was exported on this machine"
+            };
         }
         RunbookExport[] present = [.. exports.Exports.Where(e => File.Exists(e.Path))];
         if (!present.Any(e => e.Made == last.Made))

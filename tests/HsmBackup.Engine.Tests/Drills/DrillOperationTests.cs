@@ -54,8 +54,10 @@ public sealed class DrillOperationTests : IDisposable
     {
         _cluster.Fill();
         _cluster.BackUp();
-        DrillReport report = _cluster.Drill(DrillScenario.KeyLoss, r => r
-            with { Selection = new KeySelection { Labels = [NameFilter.Exactly("rsa")] } });
+        DrillReport report = _cluster.Drill(DrillScenario.KeyLoss, r => r with
+        {
+            Selection = new KeySelection { Labels = [NameFilter.Exactly("rsa")] },
+        });
 
         Assert.Equal((DrillResult.Passed, null), (report.Result, report.Problem));
         Assert.Equal(["rsa"], report.Keys.Select(k => k.Label));

@@ -38,8 +38,13 @@ public sealed class AlertCommandTests
     {
         using var folder = new TestFolder();
         using var trial = new AlertTrial(
-            new { name = "bad", kind = "command", program = "/bin/sh",
-                arguments = new[] { "-c", "echo no line to the pager >&2; exit 3" } },
+            new
+            {
+                name = "bad",
+                kind = "command",
+                program = "/bin/sh",
+                arguments = new[] { "-c", "echo no line to the pager >&2; exit 3" }
+            },
             new { name = "none", kind = "command", program = folder.File("none") },
             new { name = "deaf", kind = "command", program = "/bin/true" });
         trial.Raise();
@@ -52,8 +57,14 @@ public sealed class AlertCommandTests
     public void One_that_leaves_a_child_behind_has_taken_the_notice_all_the_same()
     {
         using var folder = new TestFolder();
-        using var trial = new AlertTrial(new { name = "daemon", kind = "command", program = "/bin/sh",
-            arguments = new[] { "-c", "sleep 8 & exit 0" }, timeout = 4 });
+        using var trial = new AlertTrial(new
+        {
+            name = "daemon",
+            kind = "command",
+            program = "/bin/sh",
+            arguments = new[] { "-c", "sleep 8 & exit 0" },
+            timeout = 4
+        });
         trial.Raise();
         Assert.Empty(trial.Deliver());
         Assert.NotNull(trial.Kept[0].Notices[0].Deliveries[0].Delivered);

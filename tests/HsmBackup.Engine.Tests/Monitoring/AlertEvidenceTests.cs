@@ -46,8 +46,10 @@ public sealed class AlertEvidenceTests
         Assert.True(AlertEvidence.IsOver(well, down));
         ClusterStatus outside = well with { Nodes = [.. well.Nodes.Select(n => n with { SeesPrivate = false })] };
         Assert.True(AlertEvidence.IsOver(outside, down));
-        Assert.False(AlertEvidence.IsOver(outside with { Alerts = [.. well.Nodes.Select(n =>
-            Of(StatusPart.Nodes, "NodePinProblem", n.Node))] }, down));
+        Assert.False(AlertEvidence.IsOver(outside with
+        {
+            Alerts = [.. well.Nodes.Select(n => Of(StatusPart.Nodes, "NodePinProblem", n.Node))],
+        }, down));
     }
 
     [Fact]
@@ -56,8 +58,11 @@ public sealed class AlertEvidenceTests
         ClusterStatus well = StatusSample.Well;
         var away = new StoreStatus("remote", StoreKind.Offline,
             new HsmBackupException(ErrorCode.StoreUnmounted, "Away.", "Bring it."), None);
-        ClusterStatus part = well with { Stores = [.. well.Stores.Where(s => s.Name != "remote"), away],
-            Backups = [well.Backups[0] with { Copies = [well.Backups[0].Copies[0]] }] };
+        ClusterStatus part = well with
+        {
+            Stores = [.. well.Stores.Where(s => s.Name != "remote"), away],
+            Backups = [well.Backups[0] with { Copies = [well.Backups[0].Copies[0]] }]
+        };
         ClusterStatus nothing = well with { Stores = [away], Backups = [] };
         foreach (string name in (string[])["NoBackup", "BackupTooOld", "NothingRestorable", "VerificationTooOld", "VerificationFailed",
             "BackupPartial", "CopiesMissing"])
@@ -70,8 +75,11 @@ public sealed class AlertEvidenceTests
         // It may hold the copy that is not to be seen.
         Assert.Empty(AlertConditions.Of(part));
         Assert.Empty(AlertConditions.Of(nothing));
-        ClusterStatus newer = part with { Backups = [well.Backups[0] with { Created = StatusSample.Now.AddHours(1) }],
-            Time = StatusSample.Now.AddHours(2) };
+        ClusterStatus newer = part with
+        {
+            Backups = [well.Backups[0] with { Created = StatusSample.Now.AddHours(1) }],
+            Time = StatusSample.Now.AddHours(2)
+        };
         Assert.True(AlertEvidence.IsOver(newer, Of(StatusPart.Backups, "BackupPartial", null)));
         Assert.True(AlertEvidence.IsOver(newer, Of(StatusPart.Backups, "CopiesMissing", null)));
     }

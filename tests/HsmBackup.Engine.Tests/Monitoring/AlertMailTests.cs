@@ -66,8 +66,16 @@ public sealed class AlertMailTests
         using var server = new EximServer();
         using var other = new TestFolder();
         using var stranger = new TlsIdentity(other.File("tls"));
-        using var trial = new AlertTrial(new { name = "mail", kind = "mail", server = "localhost", port = server.Port,
-            from = "a@example.com", to = new[] { "b@example.com" }, certificateAuthority = stranger.AuthorityFile });
+        using var trial = new AlertTrial(new
+        {
+            name = "mail",
+            kind = "mail",
+            server = "localhost",
+            port = server.Port,
+            from = "a@example.com",
+            to = new[] { "b@example.com" },
+            certificateAuthority = stranger.AuthorityFile
+        });
         trial.Raise();
         Assert.Contains("not trusted", Assert.Single(trial.Deliver()).Reason, StringComparison.Ordinal);
         Assert.Empty(server.Mails);

@@ -116,8 +116,15 @@ public sealed class AlertPlannerTests
 
     [Fact]
     public void A_runbook_that_was_never_exported_here_may_be_elsewhere() => Assert.Empty(AlertConditions.Of(
-        StatusSample.Well with { Runbook = new RunbookState { Cluster = "payments", Status = RunbookStatus.Missing,
-            Problem = "no runbook was exported on this machine" } }));
+        StatusSample.Well with
+        {
+            Runbook = new RunbookState
+            {
+                Cluster = "payments",
+                Status = RunbookStatus.Missing,
+                Problem = "no runbook was exported on this machine"
+            }
+        }));
 
     [Fact]
     public void A_medium_that_is_put_away_is_no_fault() => Assert.Empty(AlertConditions.Of(StatusSample.Well with
@@ -177,8 +184,11 @@ public sealed class AlertPlannerTests
     [Fact]
     public void It_is_repeated_where_that_is_asked_for_and_the_last_notice_has_arrived()
     {
-        ClusterDefinition cluster = Trial.Cluster with { Escalation = [], Alerts = Trial.Cluster.Alerts!
-            with { Repeat = TimeSpan.FromHours(1) } };
+        ClusterDefinition cluster = Trial.Cluster with
+        {
+            Escalation = [],
+            Alerts = Trial.Cluster.Alerts! with { Repeat = TimeSpan.FromHours(1) },
+        };
         Alert alert = Assert.Single(AlertPlanner.Plan(cluster, [], [Condition(AlertSeverity.Warning)], _ => true, Now));
         Assert.Equal(0, alert.Level);
         Assert.Empty(AlertPlanner.Plan(cluster, [alert], [Condition(AlertSeverity.Warning)], _ => true, Now.AddHours(2)));
@@ -193,8 +203,10 @@ public sealed class AlertPlannerTests
     {
         Alert alert = Assert.Single(Plan([], 0));
         AlertChannel all = Trial.Cluster.Alerts!.Channels[0];
-        ClusterDefinition cluster = Trial.Cluster with { Alerts = new ClusterAlerts
-            { Channels = [all with { Name = "ALL" }, all with { Name = "other" }] } };
+        ClusterDefinition cluster = Trial.Cluster with
+        {
+            Alerts = new ClusterAlerts { Channels = [all with { Name = "ALL" }, all with { Name = "other" }] },
+        };
         alert = Assert.Single(AlertPlanner.Plan(cluster, [alert], [Condition(AlertSeverity.Warning)], _ => true, Now.AddMinutes(1)));
         Assert.Equal(["all", "other"], Assert.Single(alert.Notices).Deliveries.Select(d => d.Channel));
         Assert.Empty(AlertPlanner.Plan(cluster, [alert], [Condition(AlertSeverity.Warning)], _ => true, Now.AddMinutes(2)));
@@ -212,11 +224,17 @@ public sealed class AlertPlannerTests
     public void One_channel_that_does_not_answer_keeps_no_other_from_being_reminded()
     {
         AlertChannel all = Trial.Cluster.Alerts!.Channels[0];
-        ClusterDefinition cluster = Trial.Cluster with { Escalation = [], Alerts = new ClusterAlerts
-            { Channels = [all, all with { Name = "dead" }], Repeat = TimeSpan.FromHours(1) } };
+        ClusterDefinition cluster = Trial.Cluster with
+        {
+            Escalation = [],
+            Alerts = new ClusterAlerts { Channels = [all, all with { Name = "dead" }], Repeat = TimeSpan.FromHours(1) },
+        };
         Alert alert = Assert.Single(AlertPlanner.Plan(cluster, [], [Condition(AlertSeverity.Warning)], _ => true, Now));
-        alert = alert with { Notices = [alert.Notices[0] with { Deliveries = [alert.Notices[0].Deliveries[0] with { Delivered = Now },
-            alert.Notices[0].Deliveries[1]] }] };
+        alert = alert with
+        {
+            Notices = [alert.Notices[0] with { Deliveries = [alert.Notices[0].Deliveries[0] with { Delivered = Now },
+            alert.Notices[0].Deliveries[1]] }]
+        };
         alert = Assert.Single(AlertPlanner.Plan(cluster, [alert], [Condition(AlertSeverity.Warning)], _ => true, Now.AddHours(1)));
         Assert.Equal(["all"], alert.Notices[1].Deliveries.Select(d => d.Channel));
     }

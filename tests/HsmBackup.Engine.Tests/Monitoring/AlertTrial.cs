@@ -20,8 +20,10 @@ internal sealed class AlertTrial : IDisposable
                  { "after": "00:30:00", "contacts": ["A. Muster"], "purpose": "decide" },
                  { "after": "02:00:00", "contacts": ["A. Muster", "Duty desk"] }]
                 """);
-            full["alerts"] = new JsonObject { ["channels"] = new JsonArray([.. channels.Select(c =>
-                System.Text.Json.JsonSerializer.SerializeToNode(c))]) };
+            full["alerts"] = new JsonObject
+            {
+                ["channels"] = new JsonArray([.. channels.Select(c => System.Text.Json.JsonSerializer.SerializeToNode(c))]),
+            };
         }));
     }
 

@@ -173,8 +173,12 @@ public sealed class AlertWebhookTests : IDisposable
     [Fact]
     public void An_address_from_a_source_is_in_no_message()
     {
-        using var trial = new AlertTrial(new { name = "hook", kind = "webhook",
-            url = AlertTrial.Secret(_secrets, "url", "https://127.0.0.1:1/s3cr3t-path") });
+        using var trial = new AlertTrial(new
+        {
+            name = "hook",
+            kind = "webhook",
+            url = AlertTrial.Secret(_secrets, "url", "https://127.0.0.1:1/s3cr3t-path")
+        });
         trial.Raise();
         string reason = Assert.Single(trial.Deliver()).Reason;
         Assert.DoesNotContain("s3cr3t", reason + trial.AllText, StringComparison.Ordinal);
@@ -191,8 +195,13 @@ public sealed class AlertWebhookTests : IDisposable
         using var server = new FaultServer(identity);
         using var trial = new AlertTrial(
             new { name = "stranger", kind = "webhook", url = $"https://localhost:{server.Port}/x" },
-            new { name = "known", kind = "webhook", url = $"https://localhost:{server.Port}/dav/x",
-                certificateAuthority = identity.AuthorityFile });
+            new
+            {
+                name = "known",
+                kind = "webhook",
+                url = $"https://localhost:{server.Port}/dav/x",
+                certificateAuthority = identity.AuthorityFile
+            });
         trial.Raise();
         Assert.Equal(["stranger", "known"], trial.Deliver().Select(f => f.Channel));
         // The known one gets as far as its answer, which is that it takes no POST.
@@ -206,8 +215,11 @@ public sealed class AlertWebhookTests : IDisposable
         _receiver.Stop();
         _trial.Raise();
         _trial.Deliver();
-        _trial.Cluster = _trial.Cluster with { Alerts = new ClusterAlerts
-            { Channels = [_trial.Cluster.Alerts!.Channels[0] with { Name = "other" }] } };
+        _trial.Cluster = _trial.Cluster with
+        {
+            Alerts = new ClusterAlerts
+            { Channels = [_trial.Cluster.Alerts!.Channels[0] with { Name = "other" }] }
+        };
         Assert.Contains("no such channel", Assert.Single(_trial.Deliver()).Reason, StringComparison.Ordinal);
         Assert.Equal((0, true), (_trial.Kept[0].Pending, _trial.Kept[0].Notices[0].Deliveries[0].GivenUp));
     }

@@ -44,8 +44,11 @@ public sealed class ClusterStatusTests : IDisposable
     [InlineData("10:00", true)]
     public void A_run_is_missed_an_hour_after_it_was_due(string due, bool missed)
     {
-        ClusterDefinition cluster = StatusSample.Cluster with { Schedule = new ClusterSchedule
-            { Times = [TimeOnly.ParseExact(due, "HH:mm", null)], Utc = true } };
+        ClusterDefinition cluster = StatusSample.Cluster with
+        {
+            Schedule = new ClusterSchedule
+            { Times = [TimeOnly.ParseExact(due, "HH:mm", null)], Utc = true }
+        };
         var records = RunRecords.Of(_folder.Root, cluster.Id);
         StateFolder.Create(Path.Combine(_folder.Root, "runs", cluster.Id));
         records.Write(StatusSample.Run);
@@ -55,8 +58,11 @@ public sealed class ClusterStatusTests : IDisposable
     [Fact]
     public void A_run_that_is_due_just_now_is_not_missed_yet_and_one_that_is_under_way_is_none()
     {
-        ClusterDefinition cluster = StatusSample.Cluster with { Schedule = new ClusterSchedule
-            { Times = [new TimeOnly(11, 30)], Utc = true } };
+        ClusterDefinition cluster = StatusSample.Cluster with
+        {
+            Schedule = new ClusterSchedule
+            { Times = [new TimeOnly(11, 30)], Utc = true }
+        };
         var records = RunRecords.Of(_folder.Root, cluster.Id);
         StateFolder.Create(Path.Combine(_folder.Root, "runs", cluster.Id));
         records.Write(StatusSample.Run with { Started = Now.AddDays(-1) });
@@ -115,8 +121,11 @@ public sealed class ClusterStatusTests : IDisposable
     [Fact]
     public void While_a_store_is_away_nothing_is_said_of_backups_and_the_rest_is_known()
     {
-        ClusterDefinition cluster = StatusSample.Cluster with { Stores = [new ClusterStore
-            { Name = "local", Kind = StoreKind.Directory, Location = _folder.File("none") }] };
+        ClusterDefinition cluster = StatusSample.Cluster with
+        {
+            Stores = [new ClusterStore
+            { Name = "local", Kind = StoreKind.Directory, Location = _folder.File("none") }]
+        };
         ClusterStatus status = Read(cluster);
         Assert.Equal([StatusPart.Backups, StatusPart.Nodes], status.Unknown.Keys.Order());
         Assert.Contains("'local'", status.Unknown[StatusPart.Backups], StringComparison.Ordinal);

@@ -91,8 +91,11 @@ public sealed partial class MetricTests
     [Fact]
     public void A_label_can_end_nothing()
     {
-        string text = MetricText.Of(StatusSample.Well with { Stores = [new StoreStatus("a\"} 1\nx{b=\"\\", default, null,
-            new Dictionary<CopyState, int>())] });
+        string text = MetricText.Of(StatusSample.Well with
+        {
+            Stores = [new StoreStatus("a\"} 1\nx{b=\"\\", default, null,
+            new Dictionary<CopyState, int>())]
+        });
         Assert.Contains("store=\"a\\\"} 1\\nx{b=\\\"\\\\\"", text, StringComparison.Ordinal);
         Assert.DoesNotContain("\nx{", text, StringComparison.Ordinal);
     }

@@ -33,8 +33,16 @@ internal static class StatusSample
         Nodes = [.. Cluster.Nodes.Select(n => Node(n.Name))],
         Drills = [Drill],
         WaitingKeys = [new WaitingKey { BackupId = Backup.BackupId, Since = Backup.Created, Age = Now - Backup.Created }],
-        Audit = new AuditTestResult { Entries = 12, Files = 1, Checkpoints = 1, VerifiedCheckpoints = 1, Confirmed = 12, Facts = 1,
-            Findings = [] },
+        Audit = new AuditTestResult
+        {
+            Entries = 12,
+            Files = 1,
+            Checkpoints = 1,
+            VerifiedCheckpoints = 1,
+            Confirmed = 12,
+            Facts = 1,
+            Findings = []
+        },
         Runbook = new RunbookState { Cluster = Cluster.Name, Status = RunbookStatus.Current },
     };
 
@@ -114,8 +122,14 @@ internal static class StatusSample
             KeysSkipped = 1,
             RecoveryTimeTarget = TimeSpan.FromHours(4),
         },
-        Environment = new DrillEnvironment { Computer = "host", User = "backup", OperatingSystem = "Debian", ToolVersion = "1.0",
-            SoftwareTargets = true },
+        Environment = new DrillEnvironment
+        {
+            Computer = "host",
+            User = "backup",
+            OperatingSystem = "Debian",
+            ToolVersion = "1.0",
+            SoftwareTargets = true
+        },
     };
 
     public static NodeHealth Node(string name, HealthState state = HealthState.Online, HealthState cluster = HealthState.Online) => new()

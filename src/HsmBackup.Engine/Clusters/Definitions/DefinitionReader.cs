@@ -111,8 +111,10 @@ internal static class DefinitionReader
     {
         Name = json.Required("name", Name),
         Address = new TokenAddress(
-            new LibraryLocation(json.Required("library", AbsolutePath
-                with { Expected = "the absolute path of the node's PKCS#11 library" }))
+            new LibraryLocation(json.Required("library", AbsolutePath with
+            {
+                Expected = "the absolute path of the node's PKCS#11 library",
+            }))
             {
                 Environment = json.Optional("environment", ReadEnvironment),
                 Parameters = json.Optional("parameters", Text),
@@ -293,16 +295,16 @@ internal static class DefinitionReader
 
     private static ClusterSchedule ReadSchedule(DefinitionObject json, IReadOnlyList<ClusterNode> nodes,
         IReadOnlyList<ClusterStore> stores) => new()
-    {
-        Times = json.Several("times", TimeOfDay.Expected, TimeOfDay.Read),
-        Days = json.List("days", OneOf<DayOfWeek>()),
-        Utc = json.OptionalValue("utc", YesOrNo) ?? false,
-        Node = json.Optional("node", NameOf("nodes", [.. nodes.Select(n => n.Name)])),
-        Stores = json.List("stores", NameOf("stores", [.. stores.Select(s => s.Name)])),
-        KeyRecipients = json.List("keyRecipients", AbsolutePath),
-        KeyFolder = json.Optional("keyFolder", AbsolutePath),
-        KeyVault = json.Optional("keyVault", Text),
-    };
+        {
+            Times = json.Several("times", TimeOfDay.Expected, TimeOfDay.Read),
+            Days = json.List("days", OneOf<DayOfWeek>()),
+            Utc = json.OptionalValue("utc", YesOrNo) ?? false,
+            Node = json.Optional("node", NameOf("nodes", [.. nodes.Select(n => n.Name)])),
+            Stores = json.List("stores", NameOf("stores", [.. stores.Select(s => s.Name)])),
+            KeyRecipients = json.List("keyRecipients", AbsolutePath),
+            KeyFolder = json.Optional("keyFolder", AbsolutePath),
+            KeyVault = json.Optional("keyVault", Text),
+        };
 
     private static ClusterRetention ReadRetention(DefinitionObject json) => new()
     {

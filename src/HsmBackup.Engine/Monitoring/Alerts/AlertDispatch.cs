@@ -87,8 +87,10 @@ internal sealed class AlertDispatch(AlertRequest request, AlertOutbox outbox)
         Record(alert.Id, notice.Id, channel, d => d with { Attempts = d.Attempts + 1 });
         try
         {
-            AlertMessage message = AlertMessage.Of(_cluster, alert, notice)
-                with { Only = notice.Deliveries.First(d => d.IsOn(channel)).Waiting };
+            AlertMessage message = AlertMessage.Of(_cluster, alert, notice) with
+            {
+                Only = notice.Deliveries.First(d => d.IsOn(channel)).Waiting,
+            };
             IReadOnlyList<UnreachedAddress> unreached = [];
             Repeat(() => unreached = sender.Send(message, cancellationToken), cancellationToken);
             RecordSent(channel, alert, notice, unreached);
@@ -109,8 +111,12 @@ internal sealed class AlertDispatch(AlertRequest request, AlertOutbox outbox)
         string[] waiting = [.. unreached.Where(u => u.Passes).Select(u => u.Address)];
         string? error = unreached.Count == 0 ? null : DisplayText.Harmless($"not to {string.Join("; not to ", unreached.Select(u => $"{u.Address}: {u.Reason}"))}");
         DateTimeOffset now = request.Clock.GetUtcNow();
-        Record(alert.Id, notice.Id, channel, d => d with { Delivered = waiting.Length == 0 ? now : null, Waiting = waiting,
-            Error = error });
+        Record(alert.Id, notice.Id, channel, d => d with
+        {
+            Delivered = waiting.Length == 0 ? now : null,
+            Waiting = waiting,
+            Error = error
+        });
     }
 
     private void TryRecord(Alert alert, AlertNotice notice, AlertChannel channel, string error)

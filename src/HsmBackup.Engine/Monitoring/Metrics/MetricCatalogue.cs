@@ -195,8 +195,10 @@ public static class MetricCatalogue
     private static Metric Value(string name, string help, Func<ClusterStatus, double?> value) =>
         Single(name, help, s => value(s) is { } known ? new MetricSample(known) : null);
 
-    private static Metric Counter(string name, string help, Func<ClusterStatus, double?> value) => Value(name, help, value)
-        with { Type = MetricType.Counter };
+    private static Metric Counter(string name, string help, Func<ClusterStatus, double?> value) => Value(name, help, value) with
+    {
+        Type = MetricType.Counter,
+    };
 
     private static Metric Time(string name, string help, Func<ClusterStatus, DateTimeOffset?> time) =>
         Value(name, help, s => time(s) is { } at ? Unix(at) : null);

@@ -27,8 +27,10 @@ internal sealed class StatusReading(ClusterStatusRequest request)
         var status = new ClusterStatus { Cluster = _cluster, Time = _now, Unknown = _unknown };
         status = Try(StatusPart.Runs, status, ReadRuns);
         status = Try(StatusPart.Backups, status, s => ReadBackups(s, cancellationToken));
-        status = Try(StatusPart.Keys, status, s => s with { WaitingKeys = WaitingKeys.Of(_cluster, request.StateFolder, null, request.Clock)
-            .List() });
+        status = Try(StatusPart.Keys, status, s => s with
+        {
+            WaitingKeys = WaitingKeys.Of(_cluster, request.StateFolder, null, request.Clock).List(),
+        });
         status = Try(StatusPart.Drills, status, s => ReadDrills(s, request.StateFolder));
         status = Try(StatusPart.Runbook, status, s => s with { Runbook = RunbookRecords.StateOf(request.StateFolder, _cluster) });
         status = Try(StatusPart.Audit, status, s => ReadAudit(s, cancellationToken));
@@ -104,8 +106,11 @@ internal sealed class StatusReading(ClusterStatusRequest request)
             {
                 errors[missing.Store] = missing.Error;
             }
-            status = status with { Backups = catalogue.Backups,
-                Stores = [.. _cluster.Stores.Select(s => Describe(s, errors.GetValueOrDefault(s.Name), catalogue))] };
+            status = status with
+            {
+                Backups = catalogue.Backups,
+                Stores = [.. _cluster.Stores.Select(s => Describe(s, errors.GetValueOrDefault(s.Name), catalogue))]
+            };
         }
         finally
         {
@@ -174,9 +179,9 @@ internal sealed class StatusReading(ClusterStatusRequest request)
         {
             return status.Backups.LastOrDefault(b => b.Audit is not null && madeHere.Contains(b.BackupId)) is not { } witness
                 ? status : status with
-            {
-                Audit = Broken(AuditFindingKind.Removed, $"there is no audit log, and the backup '{witness.BackupId}', which was made here, vouches for one"),
-            };
+                {
+                    Audit = Broken(AuditFindingKind.Removed, $"there is no audit log, and the backup '{witness.BackupId}', which was made here, vouches for one"),
+                };
         }
         return status with
         {

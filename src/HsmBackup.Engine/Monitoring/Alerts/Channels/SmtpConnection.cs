@@ -94,14 +94,15 @@ internal sealed class SmtpConnection : IDisposable
             if (!_extensions.Contains("STARTTLS", StringComparer.OrdinalIgnoreCase))
             {
                 throw new AlertNotSentException("the mail server offers no STARTTLS, and nothing is said to it in the clear", passes: true)
-                    { ConcernsAll = true };
+                { ConcernsAll = true };
             }
             Say("STARTTLS", 220);
             // What came after the answer came from anybody, and must not pass for the server's (CVE-2011-0411).
             if (_start < _end)
             {
                 throw new AlertNotSentException("the mail server said more than it was asked before the connection was encrypted",
-                    passes: true) { ConcernsAll = true };
+                    passes: true)
+                { ConcernsAll = true };
             }
             Encrypt(cancellationToken);
             Hello();
@@ -146,7 +147,7 @@ internal sealed class SmtpConnection : IDisposable
         else
         {
             throw new AlertNotSentException("the mail server offers no way to log in that is known here (PLAIN, LOGIN)", passes: true)
-                { ConcernsAll = true };
+            { ConcernsAll = true };
         }
     }
 

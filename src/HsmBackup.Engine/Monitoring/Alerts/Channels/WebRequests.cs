@@ -47,7 +47,8 @@ internal sealed class WebRequests : IDisposable
         {
             string? refusal = _trust.Refusal;
             throw new AlertNotSentException(refusal is null ? $"the receiver was not reached: {e.Message.TrimEnd('.')}"
-                : $"the receiver is not trusted: {refusal}", passes: true, e) { ConcernsAll = true };
+                : $"the receiver is not trusted: {refusal}", passes: true, e)
+            { ConcernsAll = true };
         }
         catch (OperationCanceledException e) when (!cancellationToken.IsCancellationRequested)
         {
