@@ -46,8 +46,7 @@ public sealed record DrillRecord
 
     /// <summary>
     /// Why it does not count as a drill of a cluster: its files were changed, it is of another cluster whose files were put here, or nobody
-    /// has
-    /// signed it though the cluster could have. Null where it counts.
+    /// has signed it though the cluster could have. Null where it counts.
     /// </summary>
     /// <param name="cluster">The cluster.</param>
     /// <param name="allowUnsigned">True to let it count though nobody has signed it.</param>

@@ -75,8 +75,8 @@ internal static partial class RunbookProcedures
         { OwnPage = true };
     }
 
-    private static string ShareOption(ClusterDefinition cluster) =>
-        cluster.ClusterKey is null ? "" : "; where shares are, -SharePath FILE, FILE";
+    private static Phrase ShareOption(ClusterDefinition cluster) =>
+        cluster.ClusterKey is null ? Phrase.Empty : Phrase.Of($"; where shares are, {Piece.Code("-SharePath FILE, FILE")}");
 
     private static IEnumerable<Phrase> Needs(RunbookSource source)
     {

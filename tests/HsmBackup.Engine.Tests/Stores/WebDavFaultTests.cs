@@ -280,7 +280,11 @@ public sealed class WebDavFaultTests : WebDavTrial
     [InlineData("PROPFIND")]
     public void A_server_that_falls_silent_is_not_waited_for(string method)
     {
-        using WebDavStore hasty = Open(s => s with { Patience = s.Patience with { Silence = TimeSpan.FromMilliseconds(200), Attempts = 2 } });
+        // A request that may have to connect first has the time for that as well.
+        using WebDavStore hasty = Open(s => s with
+        {
+            Patience = s.Patience with { Connect = TimeSpan.FromSeconds(2), Silence = TimeSpan.FromMilliseconds(200), Attempts = 2 },
+        });
         Server.Fault = r => r.Method == method ? new DavFault { Silent = true } : null;
         using var content = new MemoryStream(Content);
 

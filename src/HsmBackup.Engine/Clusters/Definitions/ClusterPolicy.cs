@@ -34,15 +34,13 @@ public sealed record ClusterDrill
 
     /// <summary>
     /// The definition of the drill cluster, by its name or path: its tokens are recovered to, and are blank between drills. Null where
-    /// there
-    /// is none.
+    /// there is none.
     /// </summary>
     public string? Cluster { get; init; }
 
     /// <summary>
     /// Whether throw-away software tokens may take the keys of a drill: they are in the memory of this computer while it lasts, and so is
-    /// the
-    /// cluster key where backups are bound to it.
+    /// the cluster key where backups are bound to it.
     /// </summary>
     public bool SoftwareTargets { get; init; }
 
