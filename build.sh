@@ -17,6 +17,7 @@ main() {
         *) usage >&2 && exit 2 ;;
     esac
     bring_packages "$task"
+    bring_browser "$task"
     if [ "$task" = install ]; then exit 0; fi
     check_sdk
     find_powershell
@@ -77,7 +78,7 @@ readonly monitoring_packages='
 prometheus       promtool
 exim4-daemon-light /usr/sbin/exim4'
 
-# Reports and runbooks are looked at as their readers do; npm brings the rules of accessibility.
+# Reports and runbooks are looked at as their readers do; npm brings the rules of accessibility. Where they are not to be had, that is said.
 readonly browser_packages='
 chromium         chromium
 nodejs           node
@@ -87,9 +88,8 @@ packages_for() {
     case $1 in
         drill) echo "$token_packages" ;;
         bench) echo "$token_packages$compiler_packages" ;;
-        test | install)
-            echo "$token_packages$compiler_packages$second_token_packages$store_packages$scheduler_packages$monitoring_packages$browser_packages"
-            ;;
+        test | install) echo "$token_packages$compiler_packages$second_token_packages$store_packages$scheduler_packages$monitoring_packages" ;;
+        browser) echo "$browser_packages" ;;
     esac
 }
 
@@ -119,6 +119,18 @@ bring_packages() {
     install_packages "${missing[@]}"
     mapfile -t missing < <(missing_packages "$1")
     ((${#missing[@]} == 0)) || fail "still missing after the installation: ${missing[*]}"
+}
+
+# The tests say what they did without it, so nothing is demanded.
+bring_browser() {
+    local missing
+    case $1 in
+        test | install) ;;
+        *) return ;;
+    esac
+    mapfile -t missing < <(missing_packages browser)
+    if ((${#missing[@]} == 0 || EUID != 0)) || ! command -v apt-get >/dev/null; then return; fi
+    (install_packages "${missing[@]}") || echo 'Without a browser, reports and runbooks will not be looked at.'
 }
 
 install_packages() {

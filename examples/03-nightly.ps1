@@ -41,8 +41,10 @@ function Invoke-Step([string] $Name, [scriptblock] $Work) {
     catch { $problems.Add("$_") }
     if ($problems.Count -gt 0) {
         $failed.Add($Name)
-        Write-Warning -Message "${Name}: $($problems -join ' ')"
-        $null = Send-HsmAlert -Cluster $Cluster -Name $Name -Severity Critical -Message ($problems -join ' ')
+        $problems.ForEach({ Write-Warning -Message "${Name}: $_" })
+        # An alert is a sentence or two.
+        $text = $problems -join ' '
+        $null = Send-HsmAlert -Cluster $Cluster -Name $Name -Severity Critical -Message $text.Substring(0, [Math]::Min($text.Length, 2000))
     }
     elseif (Get-HsmAlert -Cluster $Cluster -Name $Name | Where-Object -Property State -EQ -Value Open) {
         $null = Send-HsmAlert -Cluster $Cluster -Name $Name -Resolved
@@ -71,7 +73,7 @@ Invoke-Step -Name NightlyTest -Work {
 }
 
 # Once more, with what the steps above have found. A PIN that the run was refused with is not tried again: tokens lock after a few.
-$look = @{ Cluster = $Cluster; NoLogin = [bool]($run.PinRefused) }
+$look = @{ Cluster = $Cluster; NoLogin = [bool]${run}?.PinRefused }
 foreach ($tell in { Export-HsmMetric @look }, { Send-HsmAlert @look }) {
     try { & $tell }
     catch {

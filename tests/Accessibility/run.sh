@@ -23,7 +23,7 @@ main() {
 }
 
 skip() {
-    echo "Browser: not run (not to be had: $1): $2 pages"
+    echo "Browser: not run (not to be had: $1; Debian: apt-get install chromium nodejs npm): $2 pages"
     echo "0 passed, 0 failed, $2 skipped"
     exit 0
 }

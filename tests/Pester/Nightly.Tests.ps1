@@ -68,4 +68,14 @@ Describe 'The nightly example' {
         (Get-ChildItem -LiteralPath $TestDrive/second -Filter *.hsmbackup).Count | Should -Be 3
         Get-HsmAlert -Cluster $path | Should -BeNullOrEmpty
     }
+
+    It 'goes on to the metrics and the alerts where there was no run at all' {
+        $null = $definition.Remove('schedule')
+        Set-Content -LiteralPath $path -Value ($definition | ConvertTo-Json -Depth 9)
+        Remove-Item -LiteralPath $TestDrive/payments.prom
+        $night = Invoke-Night
+        $night.ExitCode | Should -Be 1
+        $night.Said | Should -Match 'not as it should be: Run\.'
+        "$TestDrive/payments.prom" | Should -Exist
+    }
 }

@@ -61,6 +61,39 @@ public sealed class AlertMailTests
     }
 
     [SuiteFact]
+    public void Whoever_is_put_off_holds_up_no_notice_for_the_others_and_ends_when_he_is_refused_or_no_recipient_any_more()
+    {
+        using var server = new EximServer { IsBusy = true };
+        using var secrets = new TestFolder();
+        using var trial = new AlertTrial(Channel(server, secrets, "startTls", "hsm-team@example.com", "later@example.com"));
+        foreach (string name in (string[])["One", "Two", "Three"])
+        {
+            trial.Raise(name);
+            Assert.Contains("451", trial.Deliver()[0].Reason, StringComparison.Ordinal);
+            trial.Clock.Now += TimeSpan.FromMinutes(1);
+        }
+        Assert.Equal(["hsm-team@example.com", "hsm-team@example.com", "hsm-team@example.com"], server.Mails.SelectMany(mail => mail.Recipients));
+        Assert.Equal([1, 1, 1], trial.Kept.Select(a => a.Pending));
+
+        server.IsStrict = true;
+        Assert.Equal(3, trial.Deliver().Count);
+        Assert.Empty(trial.Deliver());
+        Assert.All(trial.Kept, a => Assert.Contains("550", a.Notices[0].Deliveries[0].Error, StringComparison.Ordinal));
+
+        server.IsStrict = false;
+        trial.Raise("Four");
+        Assert.Single(trial.Deliver());
+        Assert.Equal(1, trial.Kept[3].Pending);
+        trial.Cluster = trial.Cluster with
+        {
+            Alerts = trial.Cluster.Alerts! with { Channels = [trial.Cluster.Alerts.Channels[0] with { To = ["hsm-team@example.com"] }] },
+        };
+        Assert.Empty(trial.Deliver());
+        Assert.Equal(0, trial.Kept[3].Pending);
+        Assert.Equal(4, server.Mails.Count);
+    }
+
+    [SuiteFact]
     public void A_server_that_is_not_known_is_told_nothing()
     {
         using var server = new EximServer();

@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using HsmBackup.Engine.Clusters.Definitions;
 using HsmBackup.Engine.Monitoring.Alerts;
 using HsmBackup.Engine.Tests.Protection;
@@ -39,6 +40,18 @@ public sealed class AlertOutboxTests : IDisposable
         File.Delete(path);
         told = _trial.Operation.Evaluate(StatusSample.Well with { DamagedAlerts = Outbox.ListDamaged() });
         Assert.False(Assert.Single(told, a => a.Name == "AlertsDamaged").IsOpen);
+    }
+
+    [Fact]
+    public void A_record_from_before_a_member_was_added_is_sent_as_any_other()
+    {
+        Alert alert = _trial.Raise("One");
+        string path = Directory.GetFiles(_trial.State, alert.Id + ".json", SearchOption.AllDirectories)[0];
+        JsonNode json = JsonNode.Parse(File.ReadAllText(path))!;
+        Assert.True(json["notices"]![0]!["deliveries"]![0]!.AsObject().Remove("waiting"));
+        File.WriteAllText(path, json.ToJsonString());
+        Assert.Empty(_trial.Deliver());
+        Assert.Single(_receiver.Taken);
     }
 
     [MountFact]

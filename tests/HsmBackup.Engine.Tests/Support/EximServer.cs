@@ -29,7 +29,7 @@ internal sealed partial class EximServer : IDisposable
         Port = FreePort();
         // Braces are exim's own: both texts must be those that are expected.
         string condition = "${if and{{eq{$auth2}{" + User + "}}{eq{$auth3}{" + Password + "}}}}";
-        string putOff = "${if exists{" + BusySign + "}{later}}";
+        string putOff = "${if exists{" + Sign("busy") + "}{later}}", refused = "${if exists{" + Sign("strict") + "}{later : refused}{refused}}";
         File.WriteAllText(Configuration, $$$"""
             spool_directory = {{{_folder.Folder("spool")}}}
             log_file_path = {{{_folder.Folder("log")}}}/%slog
@@ -51,7 +51,7 @@ internal sealed partial class EximServer : IDisposable
             queue_only_override = false
             begin acl
             recipients:
-              deny local_parts = refused
+              deny local_parts = {{{refused}}}
               defer local_parts = {{{putOff}}}
               accept authenticated = *
                      domains = +local_domains
@@ -74,20 +74,14 @@ internal sealed partial class EximServer : IDisposable
     /// <summary>Whether it puts mail for "later" off, as servers do that have never heard of a sender.</summary>
     public bool IsBusy
     {
-        set
-        {
-            if (value)
-            {
-                File.WriteAllText(BusySign, "");
-            }
-            else
-            {
-                File.Delete(BusySign);
-            }
-        }
+        set => Set("busy", value);
     }
 
-    private string BusySign => _folder.File("busy");
+    /// <summary>Whether it refuses mail for "later" for good.</summary>
+    public bool IsStrict
+    {
+        set => Set("strict", value);
+    }
 
     private string Configuration => _folder.File("exim.conf");
 
@@ -129,6 +123,20 @@ internal sealed partial class EximServer : IDisposable
         Stop();
         Identity.Dispose();
         _folder.Dispose();
+    }
+
+    private string Sign(string name) => _folder.File(name);
+
+    private void Set(string name, bool value)
+    {
+        if (value)
+        {
+            File.WriteAllText(Sign(name), "");
+        }
+        else
+        {
+            File.Delete(Sign(name));
+        }
     }
 
     private bool IsThere()

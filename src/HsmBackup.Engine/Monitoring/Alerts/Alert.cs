@@ -36,7 +36,16 @@ public sealed record AlertDelivery
     public DateTimeOffset? Delivered { get; init; }
 
     /// <summary>Addresses whom it did not reach yet, while it reached others: only to them it is sent again.</summary>
-    public IReadOnlyList<string> Waiting { get; init; } = [];
+    public IReadOnlyList<string> Waiting
+    {
+        get;
+        // A record from before there was this member has none.
+        init => field = value ?? [];
+    } = [];
+
+    /// <summary>Whether some have it, and it goes to the others alone.</summary>
+    [JsonIgnore]
+    public bool IsRest => Waiting.Count > 0;
 
     /// <summary>True where it is not tried any more, because the channel is not there any more.</summary>
     public bool GivenUp { get; init; }

@@ -46,8 +46,9 @@ internal sealed class AlertDispatch(AlertRequest request, AlertOutbox outbox)
 
     private void Deliver(AlertChannel channel, CancellationToken cancellationToken)
     {
-        (Alert Alert, AlertNotice Notice)[] waiting = [.. outbox.List().SelectMany(a => a.Notices.Select(n => (Alert: a, Notice: n)))
-            .Where(w => w.Notice.Deliveries.Any(d => d.IsOn(channel) && d.IsPending)).OrderBy(w => w.Notice.Created)];
+        // What has arrived somewhere, and is only for the rest of its recipients, comes after what nobody has yet.
+        Errand[] waiting = [.. outbox.List().SelectMany(a => a.Notices.SelectMany(n => n.Deliveries.Select(d => new Errand(a, n, d))))
+            .Where(e => e.Delivery.IsOn(channel) && e.Delivery.IsPending).OrderBy(e => e.Delivery.IsRest).ThenBy(e => e.Notice.Created)];
         if (waiting.Length == 0)
         {
             return;
@@ -56,10 +57,10 @@ internal sealed class AlertDispatch(AlertRequest request, AlertOutbox outbox)
         {
             using AlertSender sender = AlertSender.Open(channel, SecretVariables(), request.Asker);
             int failed = 0;
-            foreach ((Alert alert, AlertNotice notice) in waiting)
+            foreach (Errand errand in waiting)
             {
-                AlertNotSentException? error = TrySend(channel, sender, alert, notice, cancellationToken);
-                failed = error is null ? 0 : failed + (error.Passes ? 1 : 0);
+                AlertNotSentException? error = TrySend(channel, sender, errand, cancellationToken);
+                failed = error is null ? 0 : failed + (error.Passes && !errand.Delivery.IsRest ? 1 : 0);
                 // What kept two notices from going out keeps the others as well; with one alone, it may be something about that one.
                 if (error is { ConcernsAll: true } || failed == 2)
                 {
@@ -80,26 +81,38 @@ internal sealed class AlertDispatch(AlertRequest request, AlertOutbox outbox)
         }
     }
 
-    private AlertNotSentException? TrySend(AlertChannel channel, AlertSender sender, Alert alert, AlertNotice notice,
-        CancellationToken cancellationToken)
+    private AlertNotSentException? TrySend(AlertChannel channel, AlertSender sender, Errand errand, CancellationToken cancellationToken)
     {
+        (Alert alert, AlertNotice notice, AlertDelivery delivery) = errand;
+        AlertMessage message = AlertMessage.Of(_cluster, alert, notice);
+        // The definition may name them no longer.
+        string[] rest = [.. delivery.Waiting.Intersect(channel.To.Concat(message.Addresses), StringComparer.OrdinalIgnoreCase)];
+        if (delivery.IsRest && rest.Length == 0)
+        {
+            RecordSent(channel, alert, notice, []);
+            return null;
+        }
         // Before it goes out: where this cannot be written, that it was sent could not be either, and it would go out each time.
         Record(alert.Id, notice.Id, channel, d => d with { Attempts = d.Attempts + 1 });
         try
         {
-            AlertMessage message = AlertMessage.Of(_cluster, alert, notice) with
-            {
-                Only = notice.Deliveries.First(d => d.IsOn(channel)).Waiting,
-            };
             IReadOnlyList<UnreachedAddress> unreached = [];
-            Repeat(() => unreached = sender.Send(message, cancellationToken), cancellationToken);
+            Repeat(() => unreached = sender.Send(message with { Only = rest }, cancellationToken), cancellationToken);
             RecordSent(channel, alert, notice, unreached);
             return null;
         }
         catch (AlertNotSentException e)
         {
             _failures.Add(new AlertFailure(channel.Name, alert, e.Message));
-            Record(alert.Id, notice.Id, channel, d => d with { Error = DisplayText.Harmless(e.Message) });
+            // Where others have it, what is refused for good is over, as it is in the first attempt.
+            bool isOver = delivery.IsRest && !e.Passes && !e.ConcernsAll;
+            DateTimeOffset now = request.Clock.GetUtcNow();
+            Record(alert.Id, notice.Id, channel, d => d with
+            {
+                Delivered = isOver ? now : null,
+                Waiting = isOver ? [] : d.Waiting,
+                Error = DisplayText.Harmless(e.Message),
+            });
             return e;
         }
     }
@@ -109,7 +122,8 @@ internal sealed class AlertDispatch(AlertRequest request, AlertOutbox outbox)
     {
         _failures.AddRange(unreached.Select(u => new AlertFailure(channel.Name, alert, $"not to {u.Address}: {u.Reason}")));
         string[] waiting = [.. unreached.Where(u => u.Passes).Select(u => u.Address)];
-        string? error = unreached.Count == 0 ? null : DisplayText.Harmless($"not to {string.Join("; not to ", unreached.Select(u => $"{u.Address}: {u.Reason}"))}");
+        string? error = unreached.Count == 0 ? null
+            : DisplayText.Harmless(string.Join("; ", unreached.Select(u => $"not to {u.Address}: {u.Reason}")));
         DateTimeOffset now = request.Clock.GetUtcNow();
         Record(alert.Id, notice.Id, channel, d => d with
         {
@@ -188,4 +202,6 @@ internal sealed class AlertDispatch(AlertRequest request, AlertOutbox outbox)
     private string[] SecretVariables() => [.. _cluster.Nodes.Select(n => n.Pin).Concat(_cluster.Stores.Select(s => s.Password))
         .Concat(Channels.SelectMany(c => new[] { c.Key, c.Token, c.Password, c.Url?.Source })).OfType<EnvironmentPin>()
             .Select(p => p.Variable).Distinct(StringComparer.Ordinal)];
+
+    private sealed record Errand(Alert Alert, AlertNotice Notice, AlertDelivery Delivery);
 }

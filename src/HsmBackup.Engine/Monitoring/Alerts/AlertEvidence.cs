@@ -13,7 +13,8 @@ internal static class AlertEvidence
         {
             "CopyBad" or "StoreDown" or "StoreUntrusted" => WasRead(status, alert.Subject),
             // Each may be of a backup that is only in a store that nobody could look into, such as a medium that is put away.
-            "VerificationFailed" => status.Stores.All(s => s.Error is null),
+            "VerificationFailed" => status.Stores.All(s => s.Error is null)
+                || status.Backups.Any(b => b.LastTest is { Passed: true } && alert.Message.Contains(b.BackupId, StringComparison.Ordinal)),
             "CopiesMissing" => status.Stores.All(s => s.Error is null)
                 || AlertConditions.GoodCopies(status) >= status.Cluster.RetentionPolicy.MinimumCopies,
             "BackupPartial" => status.Stores.All(s => s.Error is null) || status.NewestBackup?.Created > alert.Opened,
@@ -26,7 +27,7 @@ internal static class AlertEvidence
                 && (n.SeesPrivate || !status.Alerts.Any(a => a.IsOpen && a.Key == $"NodePinProblem:{n.Node}"))),
             // Heads of backups vouch for the log, where they could be read; that it is gone says nothing good.
             "AuditDamaged" => status.Audit is not null && status.Knows(StatusPart.Backups),
-            _ => alert.Part != StatusPart.Backups || status.Stores.Any(s => s.Error is null),
+            _ => alert.Part != StatusPart.Backups || status.Stores.Count == 0 || status.Stores.Any(s => s.Error is null),
         };
 
     // A medium that is put away shows nothing of its copies. A store that the definition names no longer is nobody's concern.

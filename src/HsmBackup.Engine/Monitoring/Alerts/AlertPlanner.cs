@@ -143,5 +143,5 @@ internal static class AlertPlanner
         && (kind == AlertNoticeKind.Resolved
         ? Has(alert, channel, _ => true)
         // What has not arrived yet need not be said again.
-        : alert.Severity >= channel.MinimumSeverity && (kind != AlertNoticeKind.Repeated || !Has(alert, channel, d => d.IsPending)));
+        : alert.Severity >= channel.MinimumSeverity && (kind != AlertNoticeKind.Repeated || !Has(alert, channel, d => d.IsPending && !d.IsRest)));
 }
