@@ -73,7 +73,7 @@ public sealed class AlertEvidenceTests
             Assert.Equal(name is not ("VerificationFailed" or "BackupPartial" or "CopiesMissing"), AlertEvidence.IsOver(part, alert));
         }
         // That of the backup that failed has passed since.
-        Assert.True(AlertEvidence.IsOver(part, Of(StatusPart.Backups, "VerificationFailed", null) with { Message = $"It was {well.Backups[0].BackupId}." }));
+        Assert.True(AlertEvidence.IsOver(part, Of(StatusPart.Backups, "VerificationFailed", null) with { BackupId = well.Backups[0].BackupId }));
         Assert.True(AlertEvidence.IsOver(nothing with { Stores = [] }, Of(StatusPart.Backups, "NoBackup", null)));
         // It may hold the copy that is not to be seen.
         Assert.Empty(AlertConditions.Of(part));

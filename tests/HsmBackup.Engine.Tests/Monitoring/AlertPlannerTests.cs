@@ -108,6 +108,20 @@ public sealed class AlertPlannerTests
     }
 
     [Fact]
+    public void An_alert_about_a_backup_says_about_which_and_about_which_it_is_now()
+    {
+        BackupInfo failing = StatusSample.Backup with { LastTest = StatusSample.Proof with { Passed = false, Error = "no" } };
+        ClusterStatus status = StatusSample.Well with { Backups = [failing] };
+        Alert alert = Assert.Single(AlertPlanner.Plan(Trial.Cluster, [], AlertConditions.Of(status), _ => false, Now),
+            a => a.Name == "VerificationFailed");
+        Assert.Equal(failing.BackupId, alert.BackupId);
+        status = status with { Backups = [failing, failing with { BackupId = "another" }] };
+        alert = Assert.Single(AlertPlanner.Plan(Trial.Cluster, [alert], AlertConditions.Of(status), _ => false, Now),
+            a => a.Name == "VerificationFailed");
+        Assert.Equal("another", alert.BackupId);
+    }
+
+    [Fact]
     public void Where_all_is_well_there_is_nothing() => Assert.Empty(AlertConditions.Of(StatusSample.Well));
 
     [Fact]

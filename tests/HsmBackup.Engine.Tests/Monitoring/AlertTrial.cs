@@ -11,6 +11,9 @@ namespace HsmBackup.Engine.Tests.Monitoring;
 /// <summary>A state folder and a clock of its own, and a definition with the channels that a test wants.</summary>
 internal sealed class AlertTrial : IDisposable
 {
+    // Where a test only plans, nothing is written.
+    private TestFolder? _folder;
+
     public AlertTrial(params IEnumerable<object> channels)
     {
         Cluster = TestDefinition.Read(TestDefinition.With(full =>
@@ -27,7 +30,7 @@ internal sealed class AlertTrial : IDisposable
         }));
     }
 
-    public TestFolder Folder { get; } = new();
+    public TestFolder Folder => _folder ??= new();
 
     public SetClock Clock { get; } = new(StatusSample.Now);
 
@@ -66,5 +69,5 @@ internal sealed class AlertTrial : IDisposable
 
     public IReadOnlyList<AlertFailure> Deliver() => Operation.Deliver(CancellationToken.None);
 
-    public void Dispose() => Folder.Dispose();
+    public void Dispose() => _folder?.Dispose();
 }

@@ -39,7 +39,7 @@ internal static class ClusterVerdict
 
     private static (HealthState State, string Reason) Judge(List<NodeHealth> nodes)
     {
-        List<NodeHealth> serving = [.. nodes.Where(n => n.State is HealthState.Online or HealthState.Degraded or HealthState.OutOfSync)];
+        List<NodeHealth> serving = [.. nodes.Where(n => n.Serves)];
         List<NodeHealth> troubled = [.. nodes.Where(n => n.State != HealthState.Online)];
         string reason = string.Join("; ", troubled.Select(n => $"{n.Node} is {n.State}"));
         HealthState state = troubled.Count == 0 ? HealthState.Online

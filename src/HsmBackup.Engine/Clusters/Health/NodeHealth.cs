@@ -105,5 +105,8 @@ public sealed record NodeHealth
     /// <summary>Why the cluster's runbook cannot be relied on any more; null where nothing is known against it.</summary>
     public string? RunbookProblem { get; init; }
 
+    /// <summary>Whether it does what clients ask of it, as far as that was to be seen.</summary>
+    internal bool Serves => State is HealthState.Online or HealthState.Degraded or HealthState.OutOfSync;
+
     private int Count(DriftKind kind) => Drift.Count(d => d.Kind == kind);
 }

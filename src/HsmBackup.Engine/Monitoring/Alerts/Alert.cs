@@ -117,6 +117,9 @@ public sealed record Alert
     /// <summary>The part of the cluster that shows when it is over; null where only a person knows.</summary>
     public StatusPart? Part { get; init; }
 
+    /// <summary>The backup that it is about; null where it is about none.</summary>
+    public string? BackupId { get; init; }
+
     /// <summary>When it was opened, in UTC.</summary>
     public required DateTimeOffset Opened { get; init; }
 

@@ -12,6 +12,9 @@ namespace HsmBackup.Engine.Monitoring.Alerts;
 /// <param name="Action">What to do.</param>
 public sealed record AlertCondition(StatusPart Part, string Name, string? Subject, AlertSeverity Severity, string Message, string Action)
 {
+    /// <summary>The backup that it is about; null where it is about none.</summary>
+    public string? BackupId { get; init; }
+
     /// <summary>What is wrong where.</summary>
     public string Key => Subject is null ? Name : $"{Name}:{Subject}";
 }

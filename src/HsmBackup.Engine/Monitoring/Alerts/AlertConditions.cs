@@ -101,15 +101,17 @@ public static class AlertConditions
         if (failing.Count > 0)
         {
             yield return new(StatusPart.Backups, "VerificationFailed", null, failing.Contains(newest) ? Critical : Warning,
-                FormattableString.Invariant($"{failing.Count} backups did not pass their last test, the newest of them {failing[^1].BackupId}: {failing[^1].LastTest!.Error}"),
-                "Do not rely on them: make a new backup and test it.");
+                FormattableString.Invariant($"{failing.Count} backups did not pass their last test, the newest of them ")
+                    + $"{failing[^1].BackupId}: {failing[^1].LastTest!.Error}",
+                "Do not rely on them: make a new backup and test it.")
+            { BackupId = failing[^1].BackupId };
         }
     }
 
     private static IEnumerable<AlertCondition> Copies(ClusterStatus s)
     {
         int required = s.Cluster.RetentionPolicy.MinimumCopies;
-        if (s.NewestBackup is { } newest && GoodCopies(s) is var there && there < required && !MayHaveMoreCopies(s))
+        if (s.NewestBackup is { } newest && s.GoodCopies is var there && there < required && !s.MayHaveMoreCopies)
         {
             yield return new(StatusPart.Backups, "CopiesMissing", null, Warning,
                 FormattableString.Invariant($"The newest backup, {newest.BackupId}, has {there} good copies; it must have {required}{Unseen(s)}."), "Make the missing ones with Copy-HsmBackup.");
@@ -136,7 +138,7 @@ public static class AlertConditions
 
     private static IEnumerable<AlertCondition> Nodes(ClusterStatus s)
     {
-        if (s.Nodes.Count > 0 && !s.Nodes.Any(Serves))
+        if (s.Nodes.Count > 0 && !s.Nodes.Any(n => n.Serves))
         {
             yield return new(StatusPart.Nodes, "ClusterDown", null, Critical, $"No node of the cluster serves: {s.Nodes[0].ClusterReason}.",
                 "Follow the runbook for the loss of a cluster.");
@@ -235,16 +237,6 @@ public static class AlertConditions
         .Select(u => new AlertCondition(u.Key, "LookFailed", u.Key.ToString(), Warning,
             $"Nobody could look at the {u.Key.ToString().ToLowerInvariant()}: {u.Value}",
             "What is wrong there is not seen until that is put right."));
-
-    /// <summary>How many copies of the newest backup are as they should be.</summary>
-    internal static int GoodCopies(ClusterStatus s) => s.NewestBackup?.Copies.Count(c => c.State == CopyState.Present && !c.Pending) ?? 0;
-
-    /// <summary>Whether the copies of the newest backup that it lacks may be on media that are put away.</summary>
-    internal static bool MayHaveMoreCopies(ClusterStatus s) => GoodCopies(s) is var there && there < s.Cluster.RetentionPolicy.MinimumCopies
-        && there + s.Stores.Count(t => t.IsAway) >= s.Cluster.RetentionPolicy.MinimumCopies;
-
-    /// <summary>Whether a node does what clients ask of it, as far as that was to be seen.</summary>
-    internal static bool Serves(NodeHealth node) => node.State is HealthState.Online or HealthState.Degraded or HealthState.OutOfSync;
 
     /// <summary>Names the stores that may show otherwise.</summary>
     private static string Unseen(ClusterStatus s)

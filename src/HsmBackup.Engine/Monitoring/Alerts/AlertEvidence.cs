@@ -14,16 +14,16 @@ internal static class AlertEvidence
             "CopyBad" or "StoreDown" or "StoreUntrusted" => WasRead(status, alert.Subject),
             // Each may be of a backup that is only in a store that nobody could look into, such as a medium that is put away.
             "VerificationFailed" => status.Stores.All(s => s.Error is null)
-                || status.Backups.Any(b => b.LastTest is { Passed: true } && alert.Message.Contains(b.BackupId, StringComparison.Ordinal)),
+                || status.Backups.Any(b => b.LastTest is { Passed: true } && b.BackupId == alert.BackupId),
             "CopiesMissing" => status.Stores.All(s => s.Error is null)
-                || AlertConditions.GoodCopies(status) >= status.Cluster.RetentionPolicy.MinimumCopies,
+                || status.GoodCopies >= status.Cluster.RetentionPolicy.MinimumCopies,
             "BackupPartial" => status.Stores.All(s => s.Error is null) || status.NewestBackup?.Created > alert.Opened,
             "NodeUninitialized" => Node(status, alert) is not { State: HealthState.Unreachable },
             // Without a login only public objects are to be seen, and nothing of the PIN.
             "NodeDegraded" or "NodePinProblem" => Node(status, alert) is not { SeesPrivate: false },
             // A node is held against all others.
             "NodeOutOfSync" => Node(status, alert) is null || status.Nodes.All(n => n.SeesPrivate),
-            "ClusterDown" => status.Nodes.Any(n => AlertConditions.Serves(n)
+            "ClusterDown" => status.Nodes.Any(n => n.Serves
                 && (n.SeesPrivate || !status.Alerts.Any(a => a.IsOpen && a.Key == $"NodePinProblem:{n.Node}"))),
             // Heads of backups vouch for the log, where they could be read; that it is gone says nothing good.
             "AuditDamaged" => status.Audit is not null && status.Knows(StatusPart.Backups),

@@ -23,7 +23,8 @@ internal static class AlertPlanner
         foreach (Alert alert in alerts.Where(a => a.IsOpen))
         {
             Alert next = alert.Part is null ? alert
-                : met.Remove(alert.Key, out AlertCondition? still) ? Renew(cluster, alert, still.Severity, still.Message, still.Action, now)
+                : met.Remove(alert.Key, out AlertCondition? still)
+                    ? Renew(cluster, alert with { BackupId = still.BackupId }, still.Severity, still.Message, still.Action, now)
                 : isOver(alert) ? Resolve(cluster, alert, now)
                 : alert;
             next = next.IsOpen ? Climb(cluster, next, now) : next;
@@ -32,7 +33,10 @@ internal static class AlertPlanner
                 changed.Add(next);
             }
         }
-        changed.AddRange(met.Values.Select(c => Open(cluster, c.Key, c.Name, c.Severity, c.Message, c.Action, c.Part, now)));
+        changed.AddRange(met.Values.Select(c => Open(cluster, c.Key, c.Name, c.Severity, c.Message, c.Action, c.Part, now) with
+        {
+            BackupId = c.BackupId,
+        }));
         return changed;
     }
 

@@ -5,7 +5,6 @@ using HsmBackup.Engine.Clusters.Definitions;
 using HsmBackup.Engine.Clusters.Health;
 using HsmBackup.Engine.Drills;
 using HsmBackup.Engine.Format;
-using HsmBackup.Engine.Monitoring.Alerts;
 using HsmBackup.Engine.Monitoring.Status;
 using HsmBackup.Engine.Reporting;
 using HsmBackup.Engine.Scheduling;
@@ -62,7 +61,7 @@ public static class MetricCatalogue
             s => s.NewestBackup is { } b ? b.Objects - b.Captured : null),
         Value("hsmbackup_backup_size_bytes", "Length of the newest backup's file.", s => s.NewestBackup?.Length),
         Value("hsmbackup_backup_copies", "How many good copies the newest backup has; none where those that are missing may be on a medium that is put away.",
-            s => s.NewestBackup is null || AlertConditions.MayHaveMoreCopies(s) ? null : AlertConditions.GoodCopies(s)),
+            s => s.NewestBackup is null || s.MayHaveMoreCopies ? null : s.GoodCopies),
         Value("hsmbackup_backup_copies_required", "How many copies a backup must have.", s => s.Cluster.RetentionPolicy.MinimumCopies),
     ];
 
@@ -102,7 +101,7 @@ public static class MetricCatalogue
         Several("hsmbackup_cluster_state", "1 for the state that the cluster is in, 0 for the others.",
             s => s.Nodes.Count == 0 ? [] : OneOf(s.Nodes[0].ClusterState), "state"),
         Several("hsmbackup_node_up", "Whether the node answers and serves: 1 or 0.",
-            s => s.Nodes.Select(n => new MetricSample(Flag(AlertConditions.Serves(n)), ("node", n.Node), ("zone", n.Zone))),
+            s => s.Nodes.Select(n => new MetricSample(Flag(n.Serves), ("node", n.Node), ("zone", n.Zone))),
             "node", "zone"),
         Several("hsmbackup_node_state", "1 for the state that the node is in, 0 for the others.",
             s => s.Nodes.SelectMany(n => OneOf(n.State).Select(one => one with { Labels = [("node", n.Node), .. one.Labels] })),

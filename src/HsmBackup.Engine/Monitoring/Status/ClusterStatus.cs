@@ -117,6 +117,13 @@ public sealed record ClusterStatus
     /// <summary>The newest backup that does not claim to be of the future; null where there is none.</summary>
     public BackupInfo? NewestBackup => Backups.Where(b => IsPast(b.Created)).MaxBy(b => b.Created);
 
+    /// <summary>How many copies of the newest backup are as they should be.</summary>
+    internal int GoodCopies => NewestBackup?.Copies.Count(c => c.State == CopyState.Present && !c.Pending) ?? 0;
+
+    /// <summary>Whether the copies that the newest backup lacks may be on media that are put away.</summary>
+    internal bool MayHaveMoreCopies => GoodCopies is var there && there < Cluster.RetentionPolicy.MinimumCopies
+        && there + Stores.Count(s => s.IsAway) >= Cluster.RetentionPolicy.MinimumCopies;
+
     /// <summary>The newest backup that is known to restore; null where there is none.</summary>
     public BackupInfo? NewestRestorable => Backups.Where(b => b.Restorable && IsPast(b.Created)).MaxBy(b => b.Created);
 
